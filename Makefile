@@ -1,0 +1,45 @@
+# `make demo` and `make test` do all their own set-up; nothing but Python >= 3.11 and make is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The suite runs the formulas on TensorFlow and JAX too; the CPU wheel is half the download where it exists.
+TENSORFLOW := $(shell uname -sm | grep -q '^Linux x86_64' && echo tensorflow-cpu || echo tensorflow)
+# Compiled .pyc files are worth several seconds at every start of TensorFlow, whatever the caller's environment says.
+PIP := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip --disable-pip-version-check install --quiet --compile
+
+.PHONY: demo test lint clean help
+
+help:
+	@echo "make demo   recolour a sample picture, write kpalette-demo.png and print its figures"
+	@echo "make test   the whole test suite"
+	@echo "make lint   ruff and mypy"
+	@echo "make clean  remove the virtual environment and caches"
+
+demo: $(VENV)/.base
+	@$(BIN)/kpalette demo --force
+
+test: $(VENV)/.test
+	KPALETTE_REQUIRE_BACKENDS=1 $(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kpalette needs Python >= 3.11: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "setting up $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "cannot make a virtual environment (on Debian: apt-get install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml
+	@echo "installing kpalette" >&2
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base
+	@echo "installing what the tests need (TensorFlow and JAX: some 500 MB)" >&2
+	@$(PIP) --editable '.[test,$(TENSORFLOW),jax]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,64 @@
+"""kpalette: put a picture into the colours you choose, with its structure kept.
+
+```python
+import kpalette
+
+picture = kpalette.read_image("photo.jpg")
+result = kpalette.recolor(picture, "orange saddlebrown purple green")
+kpalette.write_image("photo.recolored.jpg", result)
+```
+
+Public names are loaded when they are first used, so that `import kpalette` costs next to nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ArgumentError": "errors", "ImageError": "errors", "KPaletteError": "errors", "OutputError": "errors",
+    "Palette": "palette", "PaletteError": "errors", "Picture": "images", "Recolored": "recolorer",
+    "Recolorer": "recolorer", "delta_e": "difference", "extract_palette": "extract", "get_recolorer": "recoloring",
+    "hue_shift": "gamut", "lab_to_rgb": "color", "list_recolorers": "recoloring", "measure": "metrics",
+    "palette_distance": "metrics", "read_image": "images", "recolor": "recoloring", "rgb_to_lab": "color",
+    "ssim": "metrics", "write_image": "images",
+}  # fmt: skip
+
+__all__ = sorted(_HOME)
+
+if TYPE_CHECKING:
+    from kpalette.color import lab_to_rgb as lab_to_rgb
+    from kpalette.color import rgb_to_lab as rgb_to_lab
+    from kpalette.difference import delta_e as delta_e
+    from kpalette.errors import ArgumentError as ArgumentError
+    from kpalette.errors import ImageError as ImageError
+    from kpalette.errors import KPaletteError as KPaletteError
+    from kpalette.errors import OutputError as OutputError
+    from kpalette.errors import PaletteError as PaletteError
+    from kpalette.extract import extract_palette as extract_palette
+    from kpalette.gamut import hue_shift as hue_shift
+    from kpalette.images import Picture as Picture
+    from kpalette.images import read_image as read_image
+    from kpalette.images import write_image as write_image
+    from kpalette.metrics import measure as measure
+    from kpalette.metrics import palette_distance as palette_distance
+    from kpalette.metrics import ssim as ssim
+    from kpalette.palette import Palette as Palette
+    from kpalette.recolorer import Recolored as Recolored
+    from kpalette.recolorer import Recolorer as Recolorer
+    from kpalette.recoloring import get_recolorer as get_recolorer
+    from kpalette.recoloring import list_recolorers as list_recolorers
+    from kpalette.recoloring import recolor as recolor
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'kpalette' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"kpalette.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,1 @@
+"""The command line: arguments and printing; every computation is a call into the package."""

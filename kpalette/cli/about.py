@@ -1,0 +1,74 @@
+"""`demo` and `info`: a first look, and what this installation is."""
+
+import importlib.metadata
+import json
+import platform
+from pathlib import Path
+
+import click
+
+from kpalette import __version__
+from kpalette.images import FORMATS, SAMPLES, as_picture, check_output, max_pixels, sample_image, write_image
+from kpalette.palette import Palette
+from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers
+
+DEMO_PALETTE = "orange, saddlebrown, purple, green"
+_PACKAGES = (
+    "numpy", "opencv-python-headless", "pillow", "scikit-image", "scipy", "keras", "tensorflow", "tensorflow-cpu",
+    "jax", "onnxruntime", "streamlit", "keras-tuner",
+)  # fmt: skip
+
+
+@click.command()
+@click.option("-p", "--palette", metavar="COLOURS", default=DEMO_PALETTE, show_default=True, help="The palette.")
+@click.option("--sample", type=click.Choice(SAMPLES), default="astronaut", show_default=True, help="The picture.")
+@click.option("-o", "--output", metavar="FILE", default="kpalette-demo.png", show_default=True, help="The sheet.")
+@click.option("--force", is_flag=True, help="Replace the sheet if it exists.")
+def demo(palette: str, sample: str, output: str, force: bool) -> None:
+    """Recolour a sample picture with every recolourer, print their figures, and write a labelled sheet."""
+    from kpalette.cli.tables import caption, print_figures
+    from kpalette.evaluation import compare
+    from kpalette.sheet import make_sheet
+
+    target = Palette.parse(palette)
+    check_output(Path(output), overwrite=force)
+    rows = list(compare(as_picture(sample_image(sample)), target))
+    titles = {name: f"{name}  (lightness {get_recolorer(name).default_lightness:g})" for name in list_recolorers()}
+    labels = [(titles.get(row.method, row.method), caption(row.figures)) for row in rows]
+    sheet = make_sheet([row.image for row in rows], labels, palette=target, title=f"kpalette: {sample}")
+    write_image(Path(output), sheet, overwrite=force)
+    print_figures((row.method, {**row.figures, "seconds": row.seconds}) for row in rows)
+    click.echo(f"sheet: {Path(output).resolve()}", err=True)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+def info(as_json: bool) -> None:
+    """Print versions, recolourers, formats and limits: what a bug report needs."""
+    facts = {
+        "kpalette": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "default_model": DEFAULT_MODEL,
+        "recolorers": {name: get_recolorer(name).title for name in list_recolorers()},
+        "formats": list(FORMATS),
+        "max_pixels": max_pixels(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+        return
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            click.echo(f"{key}:")
+            for name, text in value.items():
+                click.echo(f"  {name:<24}{text or 'not installed'}")
+        else:
+            click.echo(f"{key + ':':<16}{', '.join(value) if isinstance(value, list) else value}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

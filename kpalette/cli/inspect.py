@@ -1,0 +1,120 @@
+"""`palette`, `ssim` and `compare`: what can be read off pictures."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+
+from kpalette.cli.options import (
+    COLORS,
+    edit_options,
+    method_option,
+    read_source,
+    resolve_target,
+    target_options,
+)
+from kpalette.extract import extract_palette
+from kpalette.images import as_picture, check_output, resize, write_image
+from kpalette.palette import Palette
+
+
+@click.command()
+@click.argument("image")
+@click.option("-k", "--colors", type=COLORS, default=4, show_default=True, help="How many colours.")
+@method_option
+@click.option(
+    "--format", "form", type=click.Choice(["hex", "json"]), default="hex", show_default=True, help="Form of the output."
+)
+def palette(image: str, colors: int, method: str, form: str) -> None:
+    """Print the colours of IMAGE (`-` is standard input), darkest first.
+
+    `hex` prints a code a line (with swatches and shares on a terminal), `json` codes, Lab values and shares.
+    """
+    found = extract_palette(read_source(image), size=colors, method=method)
+    if form == "json":
+        swatches = [
+            {"hex": code, "lab": lab.round(3).tolist(), "share": round(float(share), 4)}
+            for code, lab, share in zip(found.hex, found.lab, found.weights, strict=True)
+        ]
+        click.echo(json.dumps({"colors": swatches}, indent=2))
+    elif sys.stdout.isatty():
+        _print_swatches(found)
+    else:
+        click.echo("\n".join(found.hex))
+
+
+def _print_swatches(found: Palette) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for code, share in zip(found.hex, found.weights, strict=True):
+        console.print(f"[on {code}]      [/]  {code}  {share:6.1%}")
+
+
+@click.command()
+@click.argument("image_a", metavar="A")
+@click.argument("image_b", metavar="B")
+@click.option("--map", "map_file", metavar="FILE", help="Write the map of local similarity: white same, black lost.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def ssim(image_a: str, image_b: str, map_file: str | None, force: bool) -> None:
+    """Print the structural similarity of A and B (8-bit grey, as published; 1 is identical).
+
+    It sees lightness only: `kpalette compare` shows palette distances beside it.
+    """
+    from kpalette import metrics
+
+    first, second = read_source(image_a).rgb, read_source(image_b).rgb
+    score = metrics.ssim(first, second)
+    if map_file is not None:
+        write_image(Path(map_file), metrics.ssim_map(first, second), overwrite=force)
+    click.echo(f"{score:.15f}")
+
+
+@click.command()
+@click.argument("image")
+@target_options
+@edit_options
+@click.option("-o", "--output", metavar="FILE", help="The sheet.  [default: STEM.compare.png beside IMAGE]")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON; a sheet only with -o.")
+@click.option(
+    "--longest", type=click.IntRange(16), default=1024, show_default=True, help="Shrink IMAGE to so many pixels first."
+)
+@click.option("--force", is_flag=True, help="Replace the sheet if it exists.")
+def compare(
+    image: str, palette: str | None, like: str | None, colors: int | None, source: str | None, match: str,
+    lightness: float | None, output: str | None, as_json: bool, longest: int, force: bool,
+) -> None:  # fmt: skip
+    """Recolour IMAGE with every recolourer, print their figures, and write a labelled sheet.
+
+    The first row, `source`, does nothing: the figures of the others mean something only beside it.
+    """
+    from kpalette.cli.tables import caption, print_figures
+    from kpalette.evaluation import compare as rows_of
+    from kpalette.sheet import make_sheet
+
+    target = resolve_target(palette, like, colors)
+    sheet_path = _sheet_path(image, output, as_json)
+    if sheet_path is not None:
+        check_output(sheet_path, overwrite=force)
+    picture = read_source(image)
+    small = as_picture(resize(np.asarray(picture), longest=longest))
+    rows = list(rows_of(small, target, source=source, match=match, lightness=lightness))
+    if sheet_path is not None:
+        labels = [(row.method, caption(row.figures)) for row in rows]
+        sheet = make_sheet([row.image for row in rows], labels, palette=target, title=Path(image).name)
+        write_image(sheet_path, sheet, overwrite=force)
+        click.echo(f"sheet: {sheet_path}", err=True)
+    if as_json:
+        click.echo(json.dumps([{"method": r.method, "seconds": r.seconds, **r.figures} for r in rows], indent=2))
+    else:
+        print_figures((row.method, {**row.figures, "seconds": row.seconds}) for row in rows)
+
+
+def _sheet_path(image: str, output: str | None, as_json: bool) -> Path | None:
+    if output is not None:
+        return Path(output)
+    if as_json:
+        return None
+    return Path("compare.png") if image == "-" else Path(image).with_name(f"{Path(image).stem}.compare.png")

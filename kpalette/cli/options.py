@@ -1,0 +1,79 @@
+"""Options that several commands share, and how they become arguments."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kpalette.errors import PaletteError
+from kpalette.extract import METHODS, extract_palette
+from kpalette.images import Picture, read_image
+from kpalette.palette import MATCHES, Palette
+from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+COLORS = click.IntRange(MIN_COLORS, MAX_COLORS)
+
+
+def target_options(command: Command) -> Command:
+    """Adds -p, --like and -k: the palette that is asked for."""
+    for decorate in (
+        click.option("-k", "--colors", type=COLORS, help="Colours to take with --like.  [default: 4]"),
+        click.option("--like", metavar="IMAGE", help="Take the palette from this picture."),
+        click.option("-p", "--palette", metavar="COLOURS", help='The palette: "F4A300,8B4513", "orange purple", ...'),
+    ):
+        command = decorate(command)
+    return command
+
+
+def edit_options(command: Command) -> Command:
+    """Adds --source, --match and --lightness: how a picture's own colours find their targets."""
+    for decorate in (
+        click.option(
+            "--lightness",
+            type=click.FloatRange(0, 1),
+            help="0 keeps the picture's lightness, 1 takes the palette's.  [default: the model's own]",
+        ),
+        click.option(
+            "--match",
+            type=click.Choice(MATCHES),
+            default="lightness",
+            show_default=True,
+            help="Which of the picture's colours becomes which: by lightness, as given, or the nearest.",
+        ),
+        click.option("--source", metavar="COLOURS", help="The picture's own palette, instead of extracting it."),
+    ):
+        command = decorate(command)
+    return command
+
+
+method_option = click.option(
+    "--method", type=click.Choice(METHODS), default="chang", show_default=True, help="How colours are extracted."
+)
+
+
+def resolve_target(palette: str | None, like: str | None, colors: int | None) -> Palette:
+    """The palette that `target_options` ask for; a usage error unless exactly one of them gives it."""
+    if (palette is None) == (like is None):
+        raise click.UsageError("give the palette by -p COLOURS or by --like IMAGE, one of them")
+    if palette is not None:
+        if colors is not None:
+            raise click.UsageError("-k goes with --like: a palette given by -p has the colours it has")
+        return Palette.parse(palette)
+    assert like is not None
+    found = extract_palette(read_source(like), size=colors or DEFAULT_COLORS, method="kmeans")
+    if len(found) < MIN_COLORS:
+        raise PaletteError(f"{like} has a single colour, {found.hex[0]}: a palette needs at least {MIN_COLORS}")
+    return found
+
+
+def read_source(name: str) -> Picture:
+    """Reads a picture file, or standard input for `-`."""
+    if name != "-":
+        return read_image(Path(name))
+    if sys.stdin.isatty():
+        raise click.UsageError("`-` reads a picture from standard input, which is a terminal: pipe a file into it")
+    return read_image(sys.stdin.buffer, name="standard input")

@@ -1,0 +1,176 @@
+"""`recolor`: one picture, many, whole folders, or standard input to standard output."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from kpalette.cli.options import edit_options, read_source, resolve_target, target_options
+from kpalette.errors import KPaletteError
+from kpalette.images import SUFFIXES, check_output, encode_image, write_image
+from kpalette.palette import Palette
+from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
+from kpalette.recoloring import recolor as recolor_image
+
+_MARK = ".recolored"
+
+
+@click.command()
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@target_options
+@click.option(
+    "-m",
+    "--model",
+    type=click.Choice(list_recolorers()),
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help="Who recolours.",
+)
+@edit_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the palette extraction.")
+@click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
+@click.option("--force", is_flag=True, help="Replace files that exist.")
+def recolor(
+    inputs: tuple[str, ...], palette: str | None, like: str | None, colors: int | None, model: str,
+    source: str | None, match: str, lightness: float | None, seed: int, output: str | None, force: bool,
+) -> None:  # fmt: skip
+    r"""Put each INPUT into the colours of a palette.
+
+    INPUT is a picture, a folder (its pictures, not those of its sub-folders, and none that was recoloured before), or
+    `-` for standard input. A folder or several INPUTs go to a folder, or each beside its source. Transparency, size
+    and metadata are kept. One that cannot be done is reported at the end; the others go on.
+
+    \b
+    kpalette recolor photo.jpg -p "orange saddlebrown purple green"
+    kpalette recolor photos/ --like painting.png -o recoloured/
+    cat photo.png | kpalette recolor - -p "264653 2a9d8f e9c46a e76f51" > out.png
+    """
+    target = resolve_target(palette, like, colors)
+    own = None if source is None else Palette.parse(source)
+
+    def work(name: str, destination: str) -> None:
+        if destination != "-":
+            check_output(Path(destination), overwrite=force)
+        picture = read_source(name)
+        done = recolor_image(picture, target, model=model, source=own, match=match, lightness=lightness, seed=seed)
+        if destination == "-":
+            _write_stdout(encode_image(done, image_format=done.format))
+        else:
+            write_image(Path(destination), done, overwrite=force)
+
+    _run(_jobs(inputs, output), work)
+
+
+def _write_stdout(data: bytes) -> None:
+    if sys.stdout.isatty():
+        raise click.UsageError("standard output is a terminal: give -o FILE, or redirect it into a file")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def _jobs(inputs: tuple[str, ...], output: str | None) -> list[tuple[str, str]]:
+    """Pairs of input and destination; a usage error where destinations would clash."""
+    names = [name for given in inputs for name in _pictures_of(given)]
+    many = len(inputs) > 1 or (inputs[0] != "-" and Path(inputs[0]).is_dir())
+    if many and "-" in inputs:
+        raise click.UsageError("standard input (`-`) stands alone: no other INPUT beside it")
+    if many and output == "-":
+        raise click.UsageError("-o - writes one picture: several INPUTs need a folder")
+    if many and output is not None and (Path(output).is_file() or Path(output).suffix.lower() in SUFFIXES):
+        raise click.UsageError(f"several INPUTs go to a folder, and {output} is a file name")
+    jobs = [(name, _destination(name, output, many)) for name in names]
+    seen: dict[str, str] = {}
+    for name, destination in jobs:
+        if destination in seen:
+            raise click.UsageError(f"{seen[destination]} and {name} would both be written to {destination}")
+        seen[destination] = name
+    return jobs
+
+
+def _pictures_of(given: str) -> list[str]:
+    folder = Path(given)
+    if given == "-" or not folder.is_dir():
+        return [given]
+    found = sorted(
+        str(path)
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.stem.endswith(_MARK) and path.is_file()
+    )
+    if not found:
+        raise KPaletteError(f"{given} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def _destination(name: str, output: str | None, many: bool) -> str:
+    if name == "-":
+        return output or "-"
+    path = Path(name)
+    marked = f"{path.stem}{_MARK}{path.suffix}"
+    if output is None:
+        return str(path.with_name(marked))
+    if many or Path(output).is_dir() or output.endswith("/"):
+        return str(Path(output) / marked)
+    return output
+
+
+def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], None]) -> None:
+    if len(jobs) == 1:
+        name, destination = jobs[0]
+        _make_parent(destination, given=name)
+        work(name, destination)
+        if destination != "-":
+            click.echo(f"wrote {destination}", err=True)
+        return
+    failures: list[str] = []
+    with _progress(len(jobs)) as advance:
+        for name, destination in jobs:
+            try:
+                _make_parent(destination, given=name)
+                work(name, destination)
+                advance(destination)
+            except KPaletteError as error:
+                failures.append(str(error) if name in str(error) else f"{name}: {error}")
+                advance(f"{name}: failed")
+    if failures:
+        lines = "".join(f"\n  {line}" for line in failures)
+        raise KPaletteError(f"{len(failures)} of {len(jobs)} pictures failed:{lines}")
+
+
+def _make_parent(destination: str, *, given: str) -> None:
+    """Makes the folder that -o names; a folder beside the input exists already."""
+    parent = Path(destination).parent
+    if destination == "-" or parent.exists() or parent == Path(given).parent:
+        return
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KPaletteError(f"cannot make the folder {parent}: {error.strerror}") from None
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal, else a line for each picture; both on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        count = 0
+
+        def say(text: str) -> None:
+            nonlocal count
+            count += 1
+            click.echo(f"[{count}/{total}] {text}", err=True)
+
+        yield say
+        return
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=total)
+
+        def advance(text: str) -> None:
+            bar.update(task, advance=1, description=Path(text).name)
+
+        yield advance

@@ -1,0 +1,97 @@
+"""Recolourers x images x palettes to rows of figures, and those rows to one line per method."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kpalette.extract import extract_palette
+from kpalette.images import Picture
+from kpalette.metrics import FIGURES, measure
+from kpalette.palette import Palette
+from kpalette.recolorer import Recolorer
+from kpalette.recoloring import list_recolorers, make_plan
+from kpalette.reference import REFERENCES
+from kpalette.types import ImageArray
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one picture and palette.
+
+    Attributes:
+        method: name of the recolourer or reference row.
+        image: uint8 sRGB (H, W, 3), what it made.
+        figures: `metrics.FIGURES`, and `clipped` where the method reports it.
+        seconds: wall time of extraction, bake and apply.
+    """
+
+    method: str
+    image: ImageArray
+    figures: dict[str, float]
+    seconds: float
+
+
+def compare(
+    picture: Picture,
+    target: Palette,
+    *,
+    models: Sequence[str | Recolorer] | None = None,
+    source: Palette | str | None = None,
+    match: str = "lightness",
+    lightness: float | None = None,
+) -> Iterator[Row]:
+    """Recolours one picture with several recolourers and measures each; the first row is `source`, doing nothing.
+
+    Args:
+        picture: the picture.
+        target: the palette asked for.
+        models: names or recolourers; all of `list_recolorers()` if None.
+        source: as in `recolor`.
+        match: as in `recolor`.
+        lightness: as in `recolor`; each recolourer's own default if None.
+
+    Yields:
+        Rows, as they are done.
+    """
+    yield Row("source", picture.rgb, measure(picture.rgb, picture.rgb, target), 0.0)
+    for model in list_recolorers() if models is None else models:
+        start = time.perf_counter()
+        plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness)
+        done = plan.apply(picture)
+        seconds = time.perf_counter() - start
+        figures = {**measure(picture.rgb, done.image, target), "clipped": done.clipped}
+        yield Row(plan.recolorer.name, done.image, figures, seconds)
+
+
+def compare_references(picture: Picture, target: Palette) -> Iterator[Row]:
+    """The rows of `reference.REFERENCES` for one picture and palette, swatches by `kmeans`, matched by lightness."""
+    source = extract_palette(picture, size=len(target), method="kmeans")
+    matched = source.matched(target)
+    for name, make in REFERENCES.items():
+        start = time.perf_counter()
+        image = make(picture.rgb, source, matched)
+        yield Row(name, image, measure(picture.rgb, image, target), time.perf_counter() - start)
+
+
+def summarize(rows: Iterable[Row], *, statistic: Callable[..., float] = np.median) -> dict[str, dict[str, float]]:
+    """One line of figures for each method, over all its rows.
+
+    Args:
+        rows: any number of rows of any methods.
+        statistic: of a list of numbers; the median unless told otherwise.
+
+    Returns:
+        Figures and `seconds` by name, by method, in order of first appearance.
+    """
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row.method, []).append(row)
+    return {
+        method: {
+            **{name: float(statistic([row.figures[name] for row in group])) for name in FIGURES},
+            "seconds": float(statistic([row.seconds for row in group])),
+        }
+        for method, group in grouped.items()
+    }

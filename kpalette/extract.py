@@ -1,0 +1,177 @@
+"""Palettes from pictures: Chang et al.'s histogram k-means, and a plain weighted k-means.
+
+Both work on the occupied bins of an RGB histogram, each bin standing for the mean Lab of its pixels, and are
+deterministic. [C] is H. Chang, O. Fried, Y. Liu, S. DiVerdi, A. Finkelstein, "Palette-based Photo Recoloring",
+ACM Transactions on Graphics 34(4), 2015.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.color import rgb_to_lab
+from kpalette.errors import ArgumentError, ImageError
+from kpalette.images import Picture, as_picture, image_to_rgb
+from kpalette.palette import Palette
+from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
+
+MAX_SAMPLES = 262_144
+"""Larger pictures are sampled on a regular grid of at most this many pixels."""
+
+_SEED_REACH = 80.0  # [C] section 3.2: how far in Lab a chosen seed weakens its neighbours
+_CHANG_BITS, _KMEANS_BITS = 4, 5
+_RESTARTS = 4
+_MAX_ITERATIONS = 300
+
+Floats = NDArray[np.float64]
+
+
+class _Bins(NamedTuple):
+    lab: Floats  # (n, 3), mean Lab of the bin's pixels
+    weights: Floats  # (n,), pixels, weighted by alpha
+
+
+def extract_palette(
+    image: ImageArray | Picture, *, size: int = DEFAULT_COLORS, method: str = "chang", seed: int = 0
+) -> Palette:
+    """Takes a palette from a picture, darkest swatch first.
+
+    Args:
+        image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); pixels count by their alpha.
+        size: swatches, 2 to 8; a picture of fewer distinct colours gives just those.
+        method: "chang" ([C] section 3.2: 16 bins a channel, black as a fixed extra centre) or "kmeans" (32 bins a
+            channel, k-means++ with 4 restarts, no black centre).
+        seed: for the restarts of "kmeans"; "chang" has no randomness.
+
+    Returns:
+        A palette whose weights are the shares of pixels.
+
+    Raises:
+        ArgumentError: if `size`, `method` or the array is out of contract.
+        ImageError: if every pixel is transparent.
+    """
+    if not isinstance(size, int | np.integer) or not MIN_COLORS <= size <= MAX_COLORS:
+        raise ArgumentError(f"`size` must be a whole number from {MIN_COLORS} to {MAX_COLORS}. Received: {size!r}")
+    if method not in METHODS:
+        raise ArgumentError(f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}")
+    picture = image if isinstance(image, Picture) else as_picture(image)
+    colors, weights = _sample(picture)
+    few = _few_colors(colors, weights, size)
+    if few is not None:
+        return Palette(few.lab, few.weights).sorted()
+    if method == "chang":
+        centres, shares = _chang(_histogram(colors, weights, _CHANG_BITS, size), size)
+    else:
+        centres, shares = _kmeans(_histogram(colors, weights, _KMEANS_BITS, size), size, seed)
+    return Palette(centres, shares if shares.sum() > 0 else None).sorted()
+
+
+METHODS = ("chang", "kmeans")
+
+
+def _sample(picture: Picture) -> tuple[ImageArray, Floats]:
+    sides, steps = picture.rgb.shape[:2], [1, 1]
+    while np.prod(counts := [-(-side // step) for side, step in zip(sides, steps, strict=True)]) > MAX_SAMPLES:
+        steps[int(np.argmax(counts))] += 1
+    grid = tuple(slice((step - 1) // 2, None, step) for step in steps)
+    colors = picture.rgb[grid].reshape(-1, 3)
+    if picture.alpha is None:
+        return colors, np.ones(len(colors))
+    weights = picture.alpha[grid].reshape(-1) / 255.0
+    if weights.max() == 0:
+        # The grid may step over the few pixels that show.
+        colors, weights = picture.rgb.reshape(-1, 3), picture.alpha.reshape(-1) / 255.0
+    if weights.max() == 0:
+        raise ImageError("the picture is wholly transparent: it has no colours to take a palette from")
+    return colors[weights > 0], weights[weights > 0]
+
+
+def _few_colors(colors: ImageArray, weights: Floats, size: int) -> _Bins | None:
+    """The exact distinct colours where there are at most `size` of them."""
+    packed = _packed(colors, 8)
+    seen: list[int] = []
+    rest = packed
+    while len(rest):
+        if len(seen) == size:
+            return None
+        seen.append(int(rest[0]))
+        rest = rest[rest != rest[0]]
+    first = [int(np.argmax(packed == value)) for value in seen]
+    shares = np.array([weights[packed == value].sum() for value in seen], dtype=np.float64)
+    return _Bins(rgb_to_lab(image_to_rgb(colors[first]).astype(np.float64)), shares)
+
+
+def _packed(colors: ImageArray, bits: int) -> NDArray[np.int32]:
+    r, g, b = ((colors[:, i] >> (8 - bits)).astype(np.int32) for i in range(3))
+    return (r << (2 * bits)) | (g << bits) | b
+
+
+def _totals(keys: NDArray[np.integer[Any]], weights: Floats, size: int) -> Floats:
+    return np.bincount(keys, weights, minlength=size).astype(np.float64, copy=False)
+
+
+def _histogram(colors: ImageArray, weights: Floats, bits: int, size: int) -> _Bins:
+    keys = _packed(colors, bits)
+    count = _totals(keys, weights, 1 << (3 * bits))
+    occupied = np.flatnonzero(count)
+    if len(occupied) < size and bits < 8:
+        return _histogram(colors, weights, bits + 1, size)
+    lab = rgb_to_lab(image_to_rgb(colors))
+    mean = np.stack([_totals(keys, weights * lab[:, i], len(count))[occupied] for i in range(3)], axis=-1)
+    return _Bins(mean / count[occupied, None], count[occupied])
+
+
+def _chang(bins: _Bins, size: int) -> tuple[Floats, Floats]:
+    remaining = bins.weights.copy()
+    seeds = np.empty((size + 1, 3))
+    for i in range(size):
+        seeds[i] = bins.lab[np.argmax(remaining)]
+        distance = np.sum((bins.lab - seeds[i]) ** 2, axis=-1)
+        remaining = remaining * (1.0 - np.exp(-distance / _SEED_REACH**2))
+    seeds[size] = 0.0
+    centres, labels = _lloyd(bins, seeds, fixed=1)
+    return centres[:size], _totals(labels, bins.weights, size + 1)[:size]
+
+
+def _kmeans(bins: _Bins, size: int, seed: int) -> tuple[Floats, Floats]:
+    generator = np.random.default_rng(seed)
+    best: tuple[float, Floats, NDArray[np.intp]] | None = None
+    for _ in range(_RESTARTS):
+        centres, labels = _lloyd(bins, _plus_plus(bins, size, generator), fixed=0)
+        inertia = float(np.sum(bins.weights * np.sum((bins.lab - centres[labels]) ** 2, axis=-1)))
+        if best is None or inertia < best[0]:
+            best = (inertia, centres, labels)
+    assert best is not None
+    return best[1], _totals(best[2], bins.weights, size)
+
+
+def _plus_plus(bins: _Bins, size: int, generator: np.random.Generator) -> Floats:
+    """Seeds of k-means++ (Arthur and Vassilvitskii 2007), drawn by weight times squared distance."""
+    chance = bins.weights
+    distance = np.full(len(bins.lab), np.inf)
+    seeds = np.empty((size, 3))
+    for i in range(size):
+        seeds[i] = bins.lab[generator.choice(len(chance), p=chance / chance.sum())]
+        distance = np.minimum(distance, np.sum((bins.lab - seeds[i]) ** 2, axis=-1))
+        chance = bins.weights * distance
+    return seeds
+
+
+def _lloyd(bins: _Bins, centres: Floats, *, fixed: int) -> tuple[Floats, NDArray[np.intp]]:
+    """Weighted k-means until assignments are stable; the last `fixed` centres stay, an empty cluster keeps its own."""
+    moving = len(centres) - fixed
+    centres = centres.copy()
+    weighted = bins.lab * bins.weights[:, None]
+    labels = np.full(len(bins.lab), -1, dtype=np.intp)
+    for _ in range(_MAX_ITERATIONS):
+        previous = labels
+        # |x - c|^2 without |x|^2, which is the same for all centres
+        labels = np.argmin(np.sum(centres**2, axis=-1) - 2.0 * (bins.lab @ centres.T), axis=-1)
+        if np.array_equal(labels, previous):
+            break
+        total = _totals(labels, bins.weights, len(centres))
+        for i in range(moving):
+            if total[i] > 0:
+                centres[i] = weighted[labels == i].sum(axis=0) / total[i]
+    return centres, labels

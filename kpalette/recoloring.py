@@ -1,0 +1,179 @@
+"""The one way in: `recolor()`, and the registry of recolourers that it chooses from by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kpalette.baseline import BaselineRecolorer
+from kpalette.errors import ArgumentError
+from kpalette.extract import extract_palette
+from kpalette.images import Picture, as_picture, image_to_rgb, rgb_to_image
+from kpalette.lightness import check_strength
+from kpalette.palette import Palette
+from kpalette.recolorer import LatticeRecolorer, Recolored, Recolorer
+from kpalette.soft import SoftRecolorer
+from kpalette.types import MIN_COLORS
+
+DEFAULT_MODEL = "soft"
+
+_FACTORIES: dict[str, Callable[[], Recolorer]] = {"soft": SoftRecolorer, "baseline": BaselineRecolorer}
+_made: dict[str, Recolorer] = {}
+
+
+def list_recolorers() -> tuple[str, ...]:
+    """Names of all recolourers, the default first."""
+    return tuple(_FACTORIES)
+
+
+def get_recolorer(name: str) -> Recolorer:
+    """Returns a recolourer by name.
+
+    Args:
+        name: one of `list_recolorers()`.
+
+    Returns:
+        The recolourer, the same object at every call.
+
+    Raises:
+        ArgumentError: if there is none of that name.
+    """
+    if name not in _FACTORIES:
+        raise ArgumentError(f"`model` must be one of {', '.join(_FACTORIES)}. Received: {name!r}")
+    if name not in _made:
+        _made[name] = _FACTORIES[name]()
+    return _made[name]
+
+
+def recolor(
+    image: Any,
+    target: Palette | str,
+    *,
+    model: str | Recolorer = DEFAULT_MODEL,
+    source: Palette | str | None = None,
+    match: str = "lightness",
+    lightness: float | None = None,
+    seed: int = 0,
+) -> Any:
+    """Puts an image into the colours of a palette, its structure kept.
+
+    Args:
+        image: a `Picture`, a PIL image, or an array: uint8 (H, W), (H, W, 3) or (H, W, 4), or floats in 0..1 of these
+            shapes. Alpha is kept to the bit.
+        target: the palette of 2 to 8 colours, or a string for `Palette.parse`.
+        model: a name of `list_recolorers()`, or a recolourer.
+        source: the picture's own palette; extracted if None, as many swatches as `target` has.
+        match: which source swatch becomes which target swatch: "lightness", "order" (an extracted source is ordered
+            darkest first) or "nearest"; see `Palette.matched`.
+        lightness: 0 keeps the picture's lightness, 1 moves it wholly to the palette's; the model's default if None.
+        seed: for the extraction of the source palette.
+
+    Returns:
+        The recoloured image, of the type, dtype and size that was given; a grey image comes back in colour (H, W, 3).
+
+    Raises:
+        ArgumentError: if an argument has a wrong type, shape, range or name.
+        PaletteError: if a palette string cannot be read.
+        ImageError: if the image is wholly transparent.
+    """
+    picture = _as_picture(image)
+    plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness, seed=seed)
+    if isinstance(image, Picture):
+        return picture.with_rgb(plan.apply(picture).image)
+    if isinstance(image, Image.Image):
+        return Image.fromarray(np.asarray(picture.with_rgb(plan.apply(picture).image)))
+    array = np.asarray(image)
+    if array.dtype == np.uint8:
+        return np.asarray(picture.with_rgb(plan.apply(picture).image))
+    return _recolor_float(np.dstack([array] * 3) if array.ndim == 2 else array, picture, plan)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recolouring that is fully decided: what remains is to apply it.
+
+    Attributes:
+        recolorer: who does it.
+        source: the palette it starts from.
+        target: what each swatch of `source` becomes, in its order.
+        lightness: strength, 0..1.
+    """
+
+    recolorer: Recolorer
+    source: Palette
+    target: Palette
+    lightness: float
+
+    def apply(self, picture: Picture) -> Recolored:
+        """Recolours the rgb of a picture of any size."""
+        return self.recolorer.apply(picture.rgb, self.source, self.target, lightness=self.lightness)
+
+
+def make_plan(
+    picture: Picture,
+    target: Palette | str,
+    *,
+    model: str | Recolorer = DEFAULT_MODEL,
+    source: Palette | str | None = None,
+    match: str = "lightness",
+    lightness: float | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Decides a recolouring of a `Picture`; arguments and errors as in `recolor`.
+
+    Returns:
+        The plan, its source palette extracted where none was given, its target in the order of the source.
+    """
+    recolorer = get_recolorer(model) if isinstance(model, str) else model
+    target = _palette(target, "target")
+    if len(target) < MIN_COLORS:
+        raise ArgumentError(f"`target` must have at least {MIN_COLORS} colours. Received: {len(target)}")
+    strength = check_strength(recolorer.default_lightness if lightness is None else lightness)
+    if source is None:
+        source = extract_palette(picture, size=len(target), method=recolorer.extraction, seed=seed)
+    source = _palette(source, "source")
+    return Plan(recolorer, source, source.matched(target, match=match), strength)
+
+
+def _palette(value: Palette | str, name: str) -> Palette:
+    if isinstance(value, str):
+        return Palette.parse(value)
+    if not isinstance(value, Palette):
+        raise ArgumentError(f"`{name}` must be a Palette or a string of colours. Received: {value!r}")
+    return value
+
+
+def _as_picture(image: Any) -> Picture:
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, Image.Image):
+        return as_picture(np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")))
+    array = np.asarray(image)
+    if array.dtype != np.uint8 and array.dtype.kind != "f":
+        raise ArgumentError(f"`image` must be uint8, or floats in 0..1. Received: {array.dtype}")
+    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] not in (3, 4)):
+        raise ArgumentError(
+            f"`image` must be of shape (H, W), (H, W, 3) or (H, W, 4), no side 0. Received: shape {array.shape}"
+        )
+    if array.dtype.kind == "f":
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise ArgumentError(
+                "`image` of floats must lie in 0..1, without NaN. "
+                f"Received: values from {array.min():g} to {array.max():g}; convert 0..255 to uint8"
+            )
+        array = rgb_to_image(array)
+    return as_picture(np.dstack([array] * 3) if array.ndim == 2 else array)
+
+
+def _recolor_float(array: NDArray[Any], picture: Picture, plan: Plan) -> NDArray[Any]:
+    """Floats keep their precision where the recolourer is a lattice: float32 interpolation instead of 8 bits."""
+    result = array.copy()
+    if isinstance(plan.recolorer, LatticeRecolorer):
+        lattice = plan.recolorer.lattice(plan.source, plan.target, lightness=plan.lightness)
+        result[..., :3] = lattice.apply_float(array[..., :3])
+    else:
+        result[..., :3] = image_to_rgb(plan.apply(picture).image)
+    return result

@@ -1,0 +1,68 @@
+"""Reference rows for tables of figures: what bounds them, and what games each one. Not for pictures one wants to keep.
+
+`source` does nothing (best ssim), `reachable` moves every source cluster onto its target's ab as far as gamut allows,
+`nearest` posterises (best palette distance), `nearest-ab` posterises ab and keeps L.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.gamut import reduce_chroma
+from kpalette.images import image_to_rgb, rgb_to_image
+from kpalette.palette import Palette
+from kpalette.types import FloatArray, ImageArray
+
+
+def _nearest(lab: FloatArray, swatches: FloatArray) -> NDArray[np.intp]:
+    # |x - c|^2 without |x|^2, which is the same for all swatches
+    chosen: NDArray[np.intp] = np.argmin(np.sum(swatches**2, axis=-1) - 2.0 * (lab @ swatches.T), axis=-1)
+    return chosen
+
+
+def _through_lab(image: ImageArray, mapping: Callable[[FloatArray], FloatArray]) -> ImageArray:
+    lab = rgb_to_lab(image_to_rgb(image)).reshape(-1, 3)
+    return rgb_to_image(lab_to_rgb(reduce_chroma(mapping(lab)))).reshape(image.shape)
+
+
+def unchanged(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
+    """Does nothing: uint8 (H, W, 3) back as it is."""
+    return image
+
+
+def reachable(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
+    """Adds to each pixel's ab the move of its nearest source swatch; L kept, chroma reduced into sRGB."""
+    shift = (target.lab - source.lab)[:, 1:]
+
+    def mapping(lab: FloatArray) -> FloatArray:
+        moved = np.array(lab)
+        moved[:, 1:] += shift[_nearest(lab, source.lab)]
+        return moved
+
+    return _through_lab(image, mapping)
+
+
+def nearest(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
+    """Gives each pixel the target swatch nearest to it in Lab."""
+    return _through_lab(image, lambda lab: target.lab[_nearest(lab, target.lab)])
+
+
+def nearest_ab(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
+    """Gives each pixel the ab of the target swatch nearest to it in ab; L kept, chroma reduced into sRGB."""
+
+    def mapping(lab: FloatArray) -> FloatArray:
+        chosen = target.lab[_nearest(lab[:, 1:], target.lab[:, 1:])]
+        return np.column_stack([lab[:, 0], chosen[:, 1:]])
+
+    return _through_lab(image, mapping)
+
+
+REFERENCES: dict[str, Callable[[ImageArray, Palette, Palette], ImageArray]] = {
+    "source": unchanged,
+    "reachable": reachable,
+    "nearest": nearest,
+    "nearest-ab": nearest_ab,
+}
+"""Reference rows by name: (image, source palette, matched target palette) to image."""

@@ -1,0 +1,72 @@
+"""Labelled side-by-side sheets: pictures in a grid, each with its name and figures, the palette on top."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from kpalette.errors import ArgumentError
+from kpalette.images import resize
+from kpalette.palette import Palette
+from kpalette.types import ImageArray
+
+_BACKGROUND, _INK, _QUIET = (250, 250, 248), (24, 24, 24), (104, 104, 100)
+_MARGIN, _GAP, _SWATCH = 24, 20, 40
+
+
+def make_sheet(
+    images: Sequence[ImageArray],
+    labels: Sequence[tuple[str, str]],
+    *,
+    palette: Palette,
+    title: str = "",
+    columns: int = 3,
+    tile: int = 480,
+) -> ImageArray:
+    """Draws a sheet.
+
+    Args:
+        images: uint8 sRGB (H, W, 3), any sizes; shrunk to `tile`, never enlarged.
+        labels: for each image a name and a line of figures.
+        palette: its swatches are drawn on top, with their hex codes.
+        title: one line, left of the swatches.
+        columns: tiles in a row, at least 1.
+        tile: longest side of a tile in pixels.
+
+    Returns:
+        The sheet, uint8 sRGB (H, W, 3).
+
+    Raises:
+        ArgumentError: if there are no images, or not one label for each.
+    """
+    if not images or len(images) != len(labels):
+        raise ArgumentError(f"a sheet needs one label for each image. Received: {len(images)} and {len(labels)}")
+    tiles = [resize(image, longest=tile) for image in images]
+    columns = max(1, min(columns, len(tiles)))
+    width, height = max(t.shape[1] for t in tiles), max(t.shape[0] for t in tiles)
+    cell = (max(width, 240), height + 58)
+    rows = -(-len(tiles) // columns)
+    top = _MARGIN + _SWATCH + 30 + _GAP
+    # Wide enough for the swatches and their codes whatever the tiles are.
+    least = 2 * _MARGIN + len(palette) * 84 + 12 * len(title)
+    sheet_size = (max(least, 2 * _MARGIN + columns * cell[0] + (columns - 1) * _GAP), top + rows * cell[1] + _MARGIN)
+    sheet = Image.new("RGB", sheet_size, _BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    _draw_header(draw, title, palette, sheet_size[0])
+    for i, (image, (name, figures)) in enumerate(zip(tiles, labels, strict=True)):
+        x = _MARGIN + (i % columns) * (cell[0] + _GAP)
+        y = top + (i // columns) * cell[1]
+        sheet.paste(Image.fromarray(image), (x, y))
+        draw.text((x, y + image.shape[0] + 6), name, _INK, ImageFont.load_default(18))
+        draw.text((x, y + image.shape[0] + 30), figures, _QUIET, ImageFont.load_default(13))
+    return np.array(sheet)
+
+
+def _draw_header(draw: ImageDraw.ImageDraw, title: str, palette: Palette, width: int) -> None:
+    draw.text((_MARGIN, _MARGIN + 8), title, _INK, ImageFont.load_default(22))
+    step = 84
+    left = width - _MARGIN - step * len(palette)
+    for i, code in enumerate(palette.hex):
+        x = left + i * step
+        draw.rectangle((x, _MARGIN, x + step - 9, _MARGIN + _SWATCH), fill=code, outline=_QUIET)
+        draw.text((x, _MARGIN + _SWATCH + 6), code, _QUIET, ImageFont.load_default(13))
