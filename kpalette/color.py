@@ -137,7 +137,8 @@ def rgb_to_hsv(rgb: Array) -> Array:
     value = xp.maximum(xp.maximum(r, g), b)
     spread = value - xp.minimum(xp.minimum(r, g), b)
     safe = xp.where(spread > 0, spread, xp.ones_like(spread))
-    sixths = xp.where(value == r, (g - b) / safe, xp.where(value == g, 2.0 + (b - r) / safe, 4.0 + (r - g) / safe))
+    # `<=` is equality here, and the one that Keras' symbolic tensors compare elementwise.
+    sixths = xp.where(value <= r, (g - b) / safe, xp.where(value <= g, 2.0 + (b - r) / safe, 4.0 + (r - g) / safe))
     hue = sixths / 6.0
     saturation = spread / xp.where(value > 0, value, xp.ones_like(value))
     return xp.stack([hue - xp.floor(hue), saturation, value], axis=-1)

@@ -17,6 +17,7 @@ GAMUT_TOLERANCE = 1e-4
 
 BISECTION_STEPS = 20
 """Halvings of the search along a ray: 20 leave less than 1e-4 of a chroma unit."""
+_SCAN = 7
 
 _LINEAR_LOW = -GAMUT_TOLERANCE / 12.92
 _LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
@@ -83,6 +84,38 @@ def gamut_exit(
         width = width * 0.5
         middle = low + width
         low = xp.where(section.contains(fx + middle * dx, fz + middle * dz), middle, low)
+    return low
+
+
+def gamut_crossing(L: Array, origin: Array, way: Array, *, steps: int = BISECTION_STEPS) -> Array:
+    """Where segments at constant lightness first cross the border, from inside or from outside; NumPy only.
+
+    Slices of the gamut are not convex: a plain halving would find any of several crossings, and jump between them.
+
+    Args:
+        L: lightness (n,), 0..100.
+        origin: ab (n, 2), on either side of the border.
+        way: ab (n, 2) from `origin` to a point on the other side.
+        steps: halvings after a scan over a doubling step has bracketed the first crossing.
+
+    Returns:
+        Multiples (n,) of `way`, 0..1, of the crossing.
+    """
+    section = _Slice(np, L)
+    fx, fz = section.fy + origin[:, 0] / 500.0, section.fy - origin[:, 1] / 200.0
+    dx, dz = way[:, 0] / 500.0, way[:, 1] / -200.0
+    side = section.contains(fx, fz)
+    low, high = np.zeros_like(L), np.ones_like(L)
+    for power in range(_SCAN, 0, -1):
+        at = L.dtype.type(0.5**power)
+        same = section.contains(fx + at * dx, fz + at * dz) == side
+        open_ended = high == 1
+        high = np.where(open_ended & ~same, at, high)
+        low = np.where(open_ended & same, at, low)
+    for _ in range(steps):
+        middle = (low + high) * L.dtype.type(0.5)
+        same = section.contains(fx + middle * dx, fz + middle * dz) == side
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
     return low
 
 

@@ -114,12 +114,13 @@ def _reason(error: BaseException) -> str:
 def _decode(data: bytes, name: str) -> Picture:
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)")
+    limit = max_pixels()
     try:
         with _open(data) as opened:
             width, height = opened.size
-            if width * height > max_pixels():
+            if width * height > limit:
                 raise ImageError(
-                    f"{name} has {width}x{height} pixels, over the limit of {max_pixels():,}: "
+                    f"{name} has {width}x{height} pixels, over the limit of {limit:,}: "
                     "set KPALETTE_MAX_PIXELS to allow more"
                 )
             image_format = "JPEG" if opened.format == "MPO" else str(opened.format)

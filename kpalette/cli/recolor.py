@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kpalette.cli.options import edit_options, read_source, resolve_target, target_options
-from kpalette.errors import KPaletteError
+from kpalette.errors import KPaletteError, OutputError
 from kpalette.images import SUFFIXES, check_output, encode_image, write_image
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
@@ -58,6 +58,7 @@ def recolor(
         if destination == "-":
             _write_stdout(encode_image(done, image_format=done.format))
         else:
+            _make_parent(Path(destination))
             write_image(Path(destination), done, overwrite=force)
 
     _run(_jobs(inputs, output), work)
@@ -118,7 +119,6 @@ def _destination(name: str, output: str | None, many: bool) -> str:
 def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], None]) -> None:
     if len(jobs) == 1:
         name, destination = jobs[0]
-        _make_parent(destination, given=name)
         work(name, destination)
         if destination != "-":
             click.echo(f"wrote {destination}", err=True)
@@ -127,7 +127,6 @@ def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], None]) -> None:
     with _progress(len(jobs)) as advance:
         for name, destination in jobs:
             try:
-                _make_parent(destination, given=name)
                 work(name, destination)
                 advance(destination)
             except KPaletteError as error:
@@ -138,15 +137,12 @@ def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], None]) -> None:
         raise KPaletteError(f"{len(failures)} of {len(jobs)} pictures failed:{lines}")
 
 
-def _make_parent(destination: str, *, given: str) -> None:
-    """Makes the folder that -o names; a folder beside the input exists already."""
-    parent = Path(destination).parent
-    if destination == "-" or parent.exists() or parent == Path(given).parent:
-        return
+def _make_parent(destination: Path) -> None:
+    """Makes the folder that a picture goes to, once there is a picture."""
     try:
-        parent.mkdir(parents=True, exist_ok=True)
+        destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise KPaletteError(f"cannot make the folder {parent}: {error.strerror}") from None
+        raise OutputError(f"cannot make the folder {destination.parent}: {error.strerror}") from None
 
 
 @contextmanager

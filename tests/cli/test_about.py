@@ -1,0 +1,86 @@
+import json
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+import kpalette
+from kpalette import read_image
+from kpalette.cli.app import cli
+from kpalette.recoloring import list_recolorers
+from tests.test_house import ROOT
+
+COMMANDS = [((), cli), *(((name,), command) for name, command in cli.commands.items())]
+
+
+def test_demo_prints_the_table_and_says_where_the_sheet_lies(kp, tmp_path):
+    result = kp("demo", "--sample", "chelsea")
+    assert result.code == 0
+    assert [line.split()[0] for line in result.text.splitlines()] == ["method", "source", *list_recolorers()]
+    assert result.err == f"sheet: {tmp_path / 'kpalette-demo.png'}\n"
+    assert read_image("kpalette-demo.png").rgb.shape[1] > 1000
+    assert "exists already" in kp("demo").err
+    assert kp("demo", "--sample", "chelsea", "-p", "red blue", "--force").code == 0
+
+
+def test_info_tells_versions_limits_and_recolourers(kp):
+    facts = json.loads(kp("info", "--json").text)
+    assert facts["kpalette"] == kpalette.__version__
+    assert list(facts["recolorers"]) == list(list_recolorers())
+    assert facts["max_pixels"] == 100_000_000
+    assert facts["packages"]["numpy"]
+    text = kp("info").text
+    assert "default_model:  soft" in text
+    assert "not installed" in text or "tensorflow" in text
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS)
+def test_every_command_has_help_by_both_names(kp, path, command):
+    for flag in ("-h", "--help"):
+        result = kp(*path, flag)
+        assert result.code == 0
+        assert result.text.startswith("Usage: kpalette")
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, f"{path} {option.name} has no help"
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS[1:])
+def test_every_command_and_option_is_in_the_readme(path, command):
+    readme = (ROOT / "README.md").read_text()
+    section = re.search(rf"^### `kpalette {path[0]}[^\n]*\n(.*?)(?=^##|\Z)", readme, re.DOTALL | re.MULTILINE)
+    assert section, f"README has no section for kpalette {path[0]}"
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert any(name in section[0] for name in option.opts), f"{path[0]} {option.opts} is not documented"
+
+
+def test_version_and_unknown_commands(kp):
+    assert kp("--version").text == f"kpalette, version {kpalette.__version__}\n"
+    result = kp("recolour")
+    assert result.code == 2
+    assert "No such command 'recolour'" in result.err
+
+
+def test_python_dash_m():
+    done = subprocess.run([sys.executable, "-m", "kpalette", "--version"], capture_output=True, text=True, check=True)
+    assert kpalette.__version__ in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path, photo):
+    kpalette.write_image(tmp_path / "a.png", photo)
+    script = f"{sys.executable} -m kpalette palette a.png | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.strip() in ("0", "1")
+
+
+def test_ctrl_c_says_so_and_exits_130(kp, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kpalette.cli.about.max_pixels", interrupt)
+    result = kp("info")
+    assert (result.code, result.err.strip()) == (130, "kpalette: stopped")

@@ -1,0 +1,180 @@
+import io
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kpalette import extract_palette, read_image, recolor, write_image
+from kpalette.images import encode_image, sample_image
+
+COLORS = "orange,saddlebrown,purple,green"
+
+
+def test_one_picture_beside_its_source(kp, small):
+    result = kp("recolor", "a.png", "-p", COLORS)
+    assert (result.code, result.out, result.err) == (0, b"", "wrote a.recolored.png\n")
+    np.testing.assert_array_equal(read_image("a.recolored.png").rgb, recolor(small, COLORS))
+
+
+def test_options_reach_the_recolourer(kp, small):
+    options = ["--match", "nearest", "--lightness", "0.4", "--source", "black gray silver white", "-m", "baseline"]
+    assert kp("recolor", "a.png", "-p", COLORS, *options, "-o", "b.png").code == 0
+    expected = recolor(
+        small, COLORS, match="nearest", lightness=0.4, source="black gray silver white", model="baseline"
+    )
+    np.testing.assert_array_equal(read_image("b.png").rgb, expected)
+
+
+def test_like_takes_the_palette_of_another_picture(kp, small):
+    write_image("like.png", sample_image("coffee")[::8, ::8])
+    assert kp("recolor", "a.png", "--like", "like.png", "-k", "3", "-o", "b.png").code == 0
+    target = extract_palette(sample_image("coffee")[::8, ::8], size=3, method="kmeans")
+    np.testing.assert_array_equal(read_image("b.png").rgb, recolor(small, target))
+
+
+def test_standard_input_to_standard_output_keeps_the_format(kp, small):
+    for image_format in ("PNG", "JPEG"):
+        data = encode_image(small, image_format=image_format)
+        result = kp("recolor", "-", "-p", COLORS, stdin=data)
+        assert (result.code, result.err) == (0, "")
+        assert Image.open(io.BytesIO(result.out)).format == image_format
+    assert kp("recolor", "-", "-p", COLORS, "-o", "b.webp", stdin=data).err == "wrote b.webp\n"
+    assert kp("recolor", "a.png", "-p", COLORS, "-o", "-").out[:4] == b"\x89PNG"
+
+
+def test_many_pictures_go_on_past_a_failure_and_list_it_at_the_end(kp, small):
+    with open("broken.png", "wb") as stream:
+        stream.write(b"no picture")
+    write_image("c.jpg", small)
+    result = kp("recolor", "a.png", "broken.png", "none.png", "c.jpg", "-p", COLORS, "-o", "out")
+    assert result.code == 1
+    assert result.err.splitlines() == [
+        "[1/4] out/a.recolored.png",
+        "[2/4] broken.png: failed",
+        "[3/4] none.png: failed",
+        "[4/4] out/c.recolored.jpg",
+        "kpalette: error: 2 of 4 pictures failed:",
+        "  broken.png is not a readable picture: only JPEG, PNG, WEBP can be read",
+        "  none.png does not exist",
+    ]
+    assert sorted(os.listdir("out")) == ["a.recolored.png", "c.recolored.jpg"]
+
+
+def test_folders_leave_earlier_results_and_other_files_alone(kp, small):
+    os.mkdir("in")
+    for name in ("in/x.png", "in/y.JPG", "in/x.recolored.png"):
+        write_image(name, small)
+    open("in/notes.txt", "w").close()
+    assert kp("recolor", "in", "-p", COLORS, "-o", "new/deep").code == 0
+    assert sorted(os.listdir("new/deep")) == ["x.recolored.png", "y.recolored.JPG"]
+    result = kp("recolor", "in", "-p", COLORS)
+    assert result.code == 1
+    assert "1 of 2 pictures failed:\n  in/x.png: in/x.recolored.png exists already" in result.err
+    assert sorted(os.listdir("in")) == ["notes.txt", "x.png", "x.recolored.png", "y.JPG", "y.recolored.JPG"]
+
+
+def test_an_existing_result_is_kept_unless_forced(kp, small):
+    with open("a.recolored.png", "wb") as stream:
+        stream.write(b"precious")
+    result = kp("recolor", "a.png", "-p", COLORS)
+    assert result.code == 1
+    assert result.err == (
+        "kpalette: error: a.recolored.png exists already: use --force (overwrite=True) to replace it\n"
+    )
+    assert open("a.recolored.png", "rb").read() == b"precious"
+    assert kp("recolor", "a.png", "-p", COLORS, "--force").code == 0
+    assert read_image("a.recolored.png").rgb.shape == small.shape
+
+
+def test_a_picture_may_replace_itself(kp, small):
+    assert kp("recolor", "a.png", "-p", COLORS, "-o", "a.png", "--force").code == 0
+    np.testing.assert_array_equal(read_image("a.png").rgb, recolor(small, COLORS))
+    assert sorted(os.listdir(".")) == ["a.png"]
+
+
+def test_alpha_and_metadata_go_along(kp, small):
+    alpha = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+    Image.fromarray(np.dstack([small, alpha])).save("t.png", dpi=(300, 300))
+    assert kp("recolor", "t.png", "-p", COLORS).code == 0
+    np.testing.assert_array_equal(read_image("t.recolored.png").alpha, alpha)
+    assert round(Image.open("t.recolored.png").info["dpi"][0]) == 300
+    result = kp("recolor", "t.png", "-p", COLORS, "-o", "t.jpg")
+    assert result.code == 1
+    assert "JPEG cannot hold the picture's transparency: write .png or .webp instead" in result.err
+    assert not os.path.exists("t.jpg")
+
+
+def test_a_dot_is_a_picture_too(kp):
+    write_image("dot.png", np.full((1, 1, 3), 100, np.uint8))
+    assert kp("recolor", "dot.png", "-p", COLORS).code == 0
+    assert read_image("dot.recolored.png").rgb.shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.png", "-p", "oragne, blue"], "unknown colour 'oragne': did you mean 'orange'?"),
+        (["a.png", "-p", "red"], "a palette has 2 to 8 colours, 1 given: 'red'"),
+        (["a.png", "-p", ",".join(["red"] * 9)], "a palette has 2 to 8 colours, 9 given"),
+        (["none.png", "-p", COLORS], "none.png does not exist"),
+        (["empty", "-p", COLORS], "empty holds no pictures (.jpeg, .jpg, .png, .webp)"),
+        (["zero.png", "-p", COLORS], "zero.png is empty (0 bytes)"),
+        (["half.jpg", "-p", COLORS], "cannot read half.jpg, the file is damaged: "),
+        (["clear.png", "-p", COLORS], "the picture is wholly transparent"),
+        (["a.png", "-p", COLORS, "-o", "no/such.xyz"], "cannot tell the format of no/such.xyz"),
+        (["a.png", "-p", COLORS, "-o", "a.png/b.png"], "cannot make the folder a.png"),
+        (["a.png", "-p", COLORS, "-o", "/proc/b.png"], "cannot write /proc/b.png: "),
+        (["a.png", "--like", "flat.png"], "flat.png has a single colour, #646464: a palette needs at least 2"),
+        (["a.png", "-p", COLORS, "--source", "red green blue pink teal"], "the source palette has 5 colours"),
+        (["a.png", "b.png", "-p", COLORS, "-o", "zero.png/x"], "2 of 2 pictures failed"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
+    os.mkdir("empty")
+    write_image("b.png", small)
+    write_image("flat.png", np.full((4, 4, 3), 100, np.uint8))
+    write_image("clear.png", np.zeros((4, 4, 4), np.uint8))
+    with open("half.jpg", "wb") as stream:
+        stream.write(encode_image(sample_image("coffee"), image_format="JPEG")[:20_000])
+    open("zero.png", "w").close()
+    before = sorted(os.listdir("."))
+    result = kp("recolor", *arguments)
+    assert result.code == 1
+    assert result.out == b""
+    lines = [line for line in result.err.splitlines() if line.startswith("kpalette: error: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert sorted(os.listdir(".")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.png"], "give the palette by -p COLOURS or by --like IMAGE, one of them"),
+        (["a.png", "-p", COLORS, "--like", "a.png"], "one of them"),
+        (["a.png", "-p", COLORS, "-k", "3"], "-k goes with --like"),
+        (["a.png", "-", "-p", COLORS], "standard input (`-`) stands alone"),
+        (["a.png", "a.png", "-p", COLORS], "a.png and a.png would both be written to a.recolored.png"),
+        (["a.png", "b.png", "-p", COLORS, "-o", "-"], "several INPUTs need a folder"),
+        (["a.png", "b.png", "-p", COLORS, "-o", "c.png"], "several INPUTs go to a folder, and c.png is a file name"),
+        (["a.png", "-p", COLORS, "--lightness", "2"], "2.0 is not in the range 0<=x<=1"),
+        (["a.png", "-p", COLORS, "-m", "magic"], "'magic' is not one of 'soft', 'baseline'"),
+        ([], "Missing argument 'INPUT...'"),
+    ],
+)
+def test_wrong_usage_exits_2(kp, small, arguments, message):
+    result = kp("recolor", *arguments)
+    assert result.code == 2
+    assert message in result.err.replace("\n", " ")
+    assert os.listdir(".") == ["a.png"]
+
+
+def test_terminals_are_neither_read_nor_flooded(kp, small):
+    result = kp("recolor", "-", "-p", COLORS, terminal=True)
+    assert result.code == 2
+    assert "pipe a file into it" in result.err
+    result = kp("recolor", "a.png", "-p", COLORS, "-o", "-", terminal=True)
+    assert result.code == 2
+    assert "standard output is a terminal" in result.err
+    assert result.out == b""

@@ -1,0 +1,64 @@
+import importlib
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kpalette.images import resize, sample_image
+from kpalette.palette import Palette
+
+BACKENDS = ("numpy", "tensorflow", "tf.data", "jax", "jax.jit", "keras")
+
+
+def load(package: str) -> Any:
+    """Imports an optional package: the test is skipped where it is missing, unless the suite must run whole."""
+    if os.environ.get("KPALETTE_REQUIRE_BACKENDS"):
+        return importlib.import_module(package)
+    return pytest.importorskip(package)
+
+
+@pytest.fixture(params=BACKENDS)
+def run(request) -> Callable[..., np.ndarray]:
+    """Calls a function on float32 arguments turned into one backend's arrays, and gives its result as NumPy."""
+    return lambda function, *arrays: _run(request.param, function, [np.asarray(a, np.float32) for a in arrays])
+
+
+def _run(backend: str, function: Callable[..., Any], arrays: list[np.ndarray]) -> np.ndarray:
+    if backend == "numpy":
+        return function(*arrays)
+    if backend.startswith("jax"):
+        jax = load("jax")
+        call = jax.jit(function) if backend == "jax.jit" else function
+        return np.asarray(call(*[jax.numpy.asarray(a) for a in arrays]))
+    tf = load("tensorflow")
+    if backend == "tensorflow":
+        return function(*[tf.constant(a) for a in arrays]).numpy()
+    if backend == "tf.data":
+        dataset = tf.data.Dataset.from_tensors(tuple(arrays)).map(function)
+        return next(iter(dataset)).numpy()
+    keras = load("keras")
+    inputs = [keras.Input(batch_shape=a.shape, dtype="float32") for a in arrays]
+    outputs = function(*inputs)
+    single = len(arrays) == 1
+    return np.asarray(keras.Model(inputs[0] if single else inputs, outputs)(arrays[0] if single else arrays))
+
+
+@pytest.fixture(scope="session")
+def cube() -> np.ndarray:
+    """The corners of the colour cube, its greys, and random colours: rgb (n, 3), float64."""
+    corners = np.array([[r, g, b] for r in (0, 1) for g in (0, 1) for b in (0, 1)], float)
+    greys = np.repeat(np.linspace(0, 1, 33)[:, None], 3, axis=1)
+    return np.vstack([corners, greys, np.random.default_rng(0).random((500, 3))])
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A quarter-size photograph, uint8 (128, 128, 3)."""
+    return resize(sample_image("astronaut"), longest=128)
+
+
+@pytest.fixture
+def four() -> Palette:
+    return Palette.parse("orange saddlebrown purple green")

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from kpalette.evaluation import Row, compare, compare_references, summarize
+from kpalette.images import as_picture
+from kpalette.metrics import FIGURES, measure
+from kpalette.palette import Palette
+from kpalette.recoloring import list_recolorers, recolor
+from kpalette.reference import REFERENCES
+
+
+def test_compare_measures_every_recolourer_beside_doing_nothing(photo, four):
+    rows = list(compare(as_picture(photo), four))
+    assert [row.method for row in rows] == ["source", *list_recolorers()]
+    np.testing.assert_array_equal(rows[0].image, photo)
+    assert rows[0].figures["ssim"] == 1
+    for row in rows[1:]:
+        np.testing.assert_array_equal(row.image, recolor(photo, four, model=row.method))
+        assert {k: row.figures[k] for k in FIGURES} == measure(photo, row.image, four)
+        assert 0 <= row.figures["clipped"] <= 1
+        assert row.seconds > 0
+
+
+def test_compare_passes_its_options_on(photo, four):
+    options = {"lightness": 0.3, "match": "nearest", "source": "black gray silver white"}
+    row = list(compare(as_picture(photo), four, models=["soft"], **options))[1]
+    np.testing.assert_array_equal(row.image, recolor(photo, four, **options))
+
+
+def test_reference_rows_bound_the_others(photo):
+    four = Palette.parse("#1a1a1a #5c5c5c #a8a8a8 #f2f2f2")  # greys: some pixel is nearest to each of them
+    rows = {row.method: row for row in compare_references(as_picture(photo), four)}
+    assert list(rows) == list(REFERENCES)
+    assert rows["source"].figures["ssim"] == 1
+    # A lattice node apart from their float mapping, these two keep lightness; posterising to the palette is exact.
+    assert rows["reachable"].figures["lightness_drift"] < 0.2
+    assert rows["nearest-ab"].figures["lightness_drift"] < 0.2
+    assert rows["nearest"].figures["palette_de"] < 0.01
+    assert rows["nearest"].figures["richness"] < 0.2
+    assert rows["reachable"].figures["palette_de_ab"] < rows["source"].figures["palette_de_ab"]
+
+
+def test_summaries_take_the_statistic_of_each_figure():
+    rows = [
+        Row(method, np.zeros((1, 1, 3), np.uint8), dict.fromkeys(FIGURES, value), value)
+        for method, values in (("a", (1.0, 2.0, 9.0)), ("b", (5.0,)))
+        for value in values
+    ]
+    assert summarize(rows)["a"]["ssim"] == 2
+    assert summarize(rows, statistic=np.mean)["a"]["seconds"] == pytest.approx(4)
+    assert list(summarize(rows)) == ["a", "b"]

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kpalette.color import lab_to_lch, lab_to_rgb, rgb_to_lab
+from kpalette.gamut import gamut_crossing, gamut_exit, hue_shift, in_gamut, reduce_chroma
+from tests.conftest import load
+
+LAB = st.tuples(st.floats(0, 100), st.floats(-160, 160), st.floats(-160, 160))
+
+
+def wild(count: int = 400) -> np.ndarray:
+    return np.random.default_rng(1).uniform([0, -150, -150], [100, 150, 150], (count, 3))
+
+
+def test_the_cube_is_inside_and_its_surroundings_are_not(run, cube):
+    assert run(in_gamut, rgb_to_lab(cube)).all()
+    assert not run(in_gamut, [[50, 120, 0], [50, 0, -130], [99, 30, 0], [1, 0, 30], [101, 0, 0]]).any()
+
+
+def test_reduction_keeps_lightness_and_hue_and_ends_inside(run):
+    lab = wild()
+    got = run(reduce_chroma, lab)
+    np.testing.assert_allclose(got[:, 0], lab[:, 0], atol=1e-4)
+    rgb = lab_to_rgb(got.astype(np.float64))
+    assert rgb.min() > -2e-4  # the tolerance of 1e-4, and float32 at the very border
+    assert rgb.max() < 1 + 2e-4
+    before, after = lab_to_lch(lab), lab_to_lch(got.astype(np.float64))
+    turn = np.abs(before[:, 2] - after[:, 2])[after[:, 1] > 1]
+    assert np.minimum(turn, 360 - turn).max() < 0.01
+
+
+def test_reduction_takes_no_more_chroma_than_it_must():
+    got = reduce_chroma(wild())
+    more = got * [1, 1.002, 1.002]
+    moved = np.any(got != wild(), axis=-1) & (np.hypot(got[:, 1], got[:, 2]) > 5)
+    assert not in_gamut(more[moved]).any()
+
+
+def test_colours_inside_come_back_to_the_bit(cube):
+    lab = rgb_to_lab(cube)
+    np.testing.assert_array_equal(reduce_chroma(lab), lab)
+
+
+def test_every_backend_reduces_alike(run):
+    np.testing.assert_allclose(run(reduce_chroma, wild()), reduce_chroma(wild()), atol=0.02)
+
+
+@given(LAB)
+def test_reduced_colours_are_shown_without_clipping(lab):
+    rgb = lab_to_rgb(reduce_chroma(np.array(lab)))
+    assert rgb.min() > -2e-4
+    assert rgb.max() < 1 + 2e-4
+
+
+def test_exit_finds_the_border_from_an_origin_off_the_axis():
+    L = np.array([50.0, 70.0])
+    t = gamut_exit(
+        L, (np.array([10.0, 5.0]), np.array([10.0, 0.0])), (np.array([1.0, 0.0]), np.array([0.0, 1.0])), 300.0
+    )
+    at = np.column_stack([L, [10 + t[0], 5], [10, t[1]]])
+    assert in_gamut(at).all()
+    assert not in_gamut(at + np.array([[0, 0.01, 0], [0, 0, 0.01]])).any()
+
+
+def test_crossing_is_the_first_one_from_either_side():
+    L, zero = np.full(2, 50.0), np.zeros((2, 2))
+    ways = np.array([[200.0, 0.0], [0.0, -200.0]])
+    out = gamut_crossing(L, zero, ways)[:, None] * ways
+    back = (1 - gamut_crossing(L, ways, -ways))[:, None] * ways
+    np.testing.assert_allclose(out, back, atol=1e-3)
+    assert in_gamut(np.column_stack([L, out * 0.999])).all()
+    assert not in_gamut(np.column_stack([L, out * 1.001])).any()
+
+
+def test_hue_shift_keeps_lightness_in_gamut(run, cube):
+    for shift in (0.13, 0.5, 0.81):
+        lab = run(lambda rgb, s=shift: hue_shift(rgb, s), cube)
+        np.testing.assert_allclose(lab[:, 0], rgb_to_lab(cube)[:, 0], atol=2e-3)
+        rgb = lab_to_rgb(lab.astype(np.float64))
+        assert rgb.min() > -3e-4
+        assert rgb.max() < 1 + 3e-4
+
+
+def test_hue_shift_of_nothing_is_the_identity(run, cube):
+    np.testing.assert_allclose(run(lambda rgb: hue_shift(rgb, 0.0), cube), rgb_to_lab(cube), atol=1e-3)
+
+
+def test_hue_shift_takes_one_shift_for_each_image(run, cube):
+    images = np.stack([cube[:16].reshape(4, 4, 3)] * 2)
+    got = run(hue_shift, images, np.array([0.0, 0.5]).reshape(2, 1, 1))
+    np.testing.assert_allclose(got[0], rgb_to_lab(images[0]), atol=1e-3)
+    np.testing.assert_allclose(got[1], hue_shift(images[1], 0.5), atol=0.02)
+
+
+@pytest.mark.parametrize("function", [reduce_chroma, lambda lab: hue_shift(lab / 100, 0.4)])
+def test_gradients_are_finite(function):
+    tf, jax = load("tensorflow"), load("jax")
+    lab = np.vstack([wild(50), [[0, 0, 0], [100, 0, 0], [50, 0, 0], [100, 100, 100]]]).astype(np.float32)
+    lab = np.abs(lab)
+    x = tf.constant(lab)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(function(x))
+    assert np.isfinite(tape.gradient(total, x)).all()
+    assert np.isfinite(jax.grad(lambda y: function(y).sum())(jax.numpy.asarray(lab))).all()

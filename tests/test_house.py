@@ -1,0 +1,170 @@
+"""The house holds: floors, keyword-only options, light imports, documentation, declared dependencies."""
+
+import ast
+import inspect
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import kpalette
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "kpalette"
+
+# Rooms from the ground up: a module imports from lower floors, or from rooms named before it on its own.
+FLOORS = {
+    0: ["errors", "types"],
+    1: ["arrays", "color", "gamut", "difference"],
+    2: ["palette", "images"],
+    3: ["extract", "lightness", "lut", "recolorer", "metrics"],
+    4: ["soft", "baseline", "reference"],
+    8: ["recoloring"],
+    9: ["evaluation", "sheet"],
+    10: ["cli", "cli.tables", "cli.options", "cli.about", "cli.inspect", "cli.recolor", "cli.app", "__main__", ""],
+}
+ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]
+BACKENDS = {"keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime"}
+BACKENDS_FROM_FLOOR = 5
+
+
+def rooms() -> dict[str, Path]:
+    names = {path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts) for path in PACKAGE.rglob("*.py")}
+    return {re.sub(r"(^|\.)__init__$", "", name): path for path, name in names.items()}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_every_module_has_its_floor():
+    assert sorted(rooms()) == sorted(ORDER)
+
+
+@pytest.mark.parametrize("room", ORDER)
+def test_imports_go_down(room):
+    inside = {name.removeprefix("kpalette").removeprefix(".") for name in imports(rooms()[room]) if "kpalette" in name}
+    above = {name for name in inside if name in ORDER and name and ORDER.index(name) >= ORDER.index(room)}
+    assert not above, f"{room} imports {above} from above"
+
+
+@pytest.mark.parametrize(
+    "room", [room for floor, names in FLOORS.items() if floor < BACKENDS_FROM_FLOOR for room in names]
+)
+def test_low_floors_import_no_backend(room):
+    assert not {name.split(".")[0] for name in imports(rooms()[room])} & BACKENDS
+
+
+def test_every_import_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[>=<\[;]", entry)[0] for entry in project["dependencies"]}
+    distributions = {"cv2": "opencv-python-headless", "PIL": "pillow", "skimage": "scikit-image"}
+    used = {name.split(".")[0] for path in rooms().values() for name in imports(path)}
+    outside = {distributions.get(n, n) for n in used if n not in sys.stdlib_module_names} - {"kpalette"}
+    assert outside == declared
+
+
+def test_requirements_are_all_of_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {k: v for k, v in project["optional-dependencies"].items() if k != "tensorflow-cpu"}
+    wanted = {*project["dependencies"], *(entry for entries in extras.values() for entry in entries)}
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert {line for line in lines if line and not line.startswith("#")} == wanted
+
+
+def test_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == kpalette.__version__
+    assert f"## {kpalette.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def public_callables() -> list[tuple[str, object]]:
+    found = []
+    for room in ORDER:
+        if room.startswith("cli") or room in ("__main__", ""):
+            continue
+        module = __import__(f"kpalette.{room}", fromlist=["x"])
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", None) != module.__name__ or name.startswith("_"):
+                continue
+            if inspect.isfunction(value):
+                found.append((f"{room}.{name}", value))
+            elif inspect.isclass(value):
+                methods = [(n, m) for n in vars(value) if inspect.isroutine(m := getattr(value, n))]
+                written = [(n, m) for n, m in methods if not n.startswith("_") or (n == "__init__" and m.__doc__)]
+                found += [(f"{room}.{name}.{n}", m) for n, m in written]
+    return found
+
+
+# Two values that belong together, and read best side by side.
+PAIRS = {"palette.Palette.__init__", "palette.Palette.from_rgb"}
+
+
+@pytest.mark.parametrize(("name", "function"), public_callables())
+def test_options_are_keyword_only_and_named(name, function):
+    parameters = inspect.signature(function).parameters.values()
+    if name in PAIRS:
+        return
+    for parameter in parameters:
+        assert parameter.kind is not parameter.VAR_KEYWORD, f"{name} takes **{parameter.name}"
+        if parameter.default is not parameter.empty:
+            assert parameter.kind is parameter.KEYWORD_ONLY, f"{name}: {parameter.name} must be keyword-only"
+
+
+@pytest.mark.parametrize(("name", "function"), public_callables())
+def test_every_public_function_says_what_it_takes(name, function):
+    text = inspect.getdoc(function)
+    assert text, f"{name} has no docstring"
+    source = inspect.getsource(function)
+    body = [line for line in source.splitlines() if line.strip()]
+    docs = source.count("\n", source.find('"""'), source.rfind('"""'))
+    assert len(body) - docs <= 45, f"{name} is {len(body) - docs} lines long"
+
+
+def test_files_stay_under_300_lines():
+    long = {name: n for name, path in rooms().items() if (n := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_public_names_load_lazily_and_all_exist():
+    code = (
+        "import sys, kpalette; before = set(sys.modules);"
+        "assert not before & {'numpy', 'cv2', 'PIL', 'scipy'}, before;"
+        "[getattr(kpalette, name) for name in kpalette.__all__];"
+        "assert callable(kpalette.recolor); import kpalette.recoloring; assert callable(kpalette.recolor);"
+        "assert set(kpalette.__all__) <= set(dir(kpalette))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="module 'kpalette' has no attribute 'nothing'"):
+        _ = kpalette.nothing
+
+
+def test_the_command_line_starts_fast_and_loads_no_backend(tmp_path, photo):
+    kpalette.write_image(tmp_path / "x.png", photo)
+    code = (
+        "import sys; from kpalette.cli.app import main; sys.argv = ['kpalette', 'palette', 'x.png']\n"
+        "try: main()\nfinally: print(sorted({m.split('.')[0] for m in sys.modules}), file=sys.stderr)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    seconds = []
+    for _ in range(4):
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+        )
+        seconds.append(time.perf_counter() - start)
+    assert len(done.stdout.split()) == 4
+    assert not BACKENDS & set(ast.literal_eval(done.stderr))
+    assert min(seconds) < 1.0, seconds

@@ -1,0 +1,265 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kpalette import images
+from kpalette.errors import ArgumentError, ImageError, OutputError
+from kpalette.images import Picture, read_image, write_image
+
+
+@pytest.fixture
+def rgba(photo) -> np.ndarray:
+    alpha = np.random.default_rng(0).integers(0, 256, photo.shape[:2], dtype=np.uint8)
+    return np.dstack([photo, alpha])
+
+
+def saved(path, array, **options):
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize(("name", "worst"), [("a.png", 0), ("a.webp", 60), ("a.jpg", 60), ("a.JPEG", 60)])
+def test_round_trip(tmp_path, photo, name, worst):
+    write_image(tmp_path / name, photo)
+    picture = read_image(tmp_path / name)
+    difference = np.abs(picture.rgb.astype(int) - photo)
+    assert difference.max() <= worst
+    assert difference.mean() < 3  # WebP halves the resolution of chroma
+    assert picture.alpha is None
+    assert picture.format == images.SUFFIXES[(tmp_path / name).suffix.lower()]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_alpha_survives_to_the_bit(tmp_path, rgba, name):
+    write_image(tmp_path / name, rgba)
+    picture = read_image(tmp_path / name)
+    np.testing.assert_array_equal(picture.alpha, rgba[..., 3])
+    assert np.asarray(picture).shape == rgba.shape
+
+
+def test_png_keeps_colours_under_transparent_pixels(tmp_path, rgba):
+    rgba[:20, :, 3] = 0
+    write_image(tmp_path / "a.png", rgba)
+    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "a.png")), rgba)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_once(tmp_path, photo, orientation):
+    image = photo[:40, :60].copy()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    exif[0x010E] = "a caption"
+    source = saved(tmp_path / "a.png", image, exif=exif)
+    turned = {
+        1: image, 2: image[:, ::-1], 3: image[::-1, ::-1], 4: image[::-1], 5: image.swapaxes(0, 1),
+        6: image.swapaxes(0, 1)[:, ::-1], 7: image.swapaxes(0, 1)[::-1, ::-1], 8: image.swapaxes(0, 1)[::-1],
+    }  # fmt: skip
+    picture = read_image(source)
+    np.testing.assert_array_equal(picture.rgb, turned[orientation])
+    write_image(tmp_path / "b.png", picture)
+    again = Image.open(tmp_path / "b.png")
+    assert again.getexif().get(0x0112, 1) == 1
+    assert again.getexif()[0x010E] == "a caption"
+    np.testing.assert_array_equal(read_image(tmp_path / "b.png").rgb, turned[orientation])
+
+
+def test_resolution_and_profile_are_carried_over(tmp_path, photo):
+    from PIL import ImageCms
+
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    write_image(tmp_path / "b.jpg", read_image(saved(tmp_path / "a.jpg", photo, dpi=(300, 300), icc_profile=profile)))
+    info = Image.open(tmp_path / "b.jpg").info
+    assert info["dpi"] == (300, 300)
+    assert info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "CMYK", "RGBA", "I;16"])
+def test_other_modes_become_rgb(tmp_path, photo, mode):
+    if mode == "I;16":
+        image = Image.fromarray((photo[..., 0].astype(np.uint16) << 8) | 77)
+    else:
+        image = Image.fromarray(photo).convert("RGBA" if mode == "LA" else "RGB").convert(mode)
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    image.save(path)
+    picture = read_image(path)
+    assert picture.rgb.shape == photo.shape
+    assert picture.rgb.dtype == np.uint8
+    assert (picture.alpha is not None) == (mode in ("LA", "RGBA"))
+    if mode in ("L", "I;16"):
+        expected = np.asarray(image) if mode == "L" else photo[..., 0]
+        np.testing.assert_array_equal(picture.rgb[..., 1], expected)
+
+
+def test_palette_transparency_becomes_alpha(tmp_path):
+    image = Image.new("P", (4, 4), 0)
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.save(tmp_path / "a.png", transparency=0)
+    assert (read_image(tmp_path / "a.png").alpha == 0).all()
+
+
+def test_streams_are_read(photo):
+    data = images.encode_image(photo, image_format="PNG")
+    np.testing.assert_array_equal(read_image(io.BytesIO(data)).rgb, photo)
+    with pytest.raises(ImageError, match=r"the stream is empty \(0 bytes\)"):
+        read_image(io.BytesIO(b""))
+
+
+def claimed_png(width: int, height: int) -> bytes:
+    """A PNG whose header promises any size, with next to no data behind it."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"0"))]
+    body = b"".join(struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in chunks)
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def test_files_that_are_no_pictures(tmp_path, photo):
+    cases = {
+        "empty.png": (b"", r"empty.png is empty \(0 bytes\)"),
+        "text.png": (b"hello", "text.png is not a readable picture: only JPEG, PNG, WEBP can be read"),
+        "bomb.png": (claimed_png(60_000, 60_000), "bomb.png has 60000x60000 pixels, over the limit of 100,000,000"),
+        "short.png": (claimed_png(30, 30), "cannot read .*short.png, the file is damaged"),
+        "half.jpg": (
+            images.encode_image(photo, image_format="JPEG")[:3000],
+            "half.jpg, the file is damaged: .*truncated",
+        ),
+        "half.webp": (images.encode_image(photo, image_format="WEBP")[:900], "half.webp"),
+    }
+    for name, (data, message) in cases.items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ImageError, match=message) as error:
+            read_image(tmp_path / name)
+        assert "\n" not in str(error.value)
+    with pytest.raises(ImageError, match=r"none.png does not exist"):
+        read_image(tmp_path / "none.png")
+    with pytest.raises(ImageError, match=r"is a folder, not a picture file"):
+        read_image(tmp_path)
+    with pytest.raises(ImageError, match=r"cannot read a"):
+        read_image("a\0b.png")
+
+
+def test_formats_off_the_list_are_refused(tmp_path, photo):
+    for suffix in ("bmp", "tga", "pcx"):
+        with pytest.raises(ImageError, match="only JPEG, PNG, WEBP can be read"):
+            read_image(saved(tmp_path / f"a.{suffix}", photo))
+
+
+def test_damaged_files_never_escape_as_another_error(tmp_path, photo):
+    """Cut and flip real files of each format at many places: a picture, or one clear line."""
+    generator = np.random.default_rng(0)
+    for image_format in images.FORMATS:
+        whole = images.encode_image(photo[:48, :48], image_format=image_format)
+        for _ in range(150):
+            data = bytearray(whole[: generator.integers(1, len(whole) + 1)])
+            for position in generator.integers(0, len(data), generator.integers(0, 4)):
+                data[position] = generator.integers(0, 256)
+            message = ""
+            try:
+                picture = read_image(io.BytesIO(bytes(data)))
+            except ImageError as error:
+                message = str(error)
+            assert message.count("\n") == 0
+            assert message or picture.rgb.dtype == np.uint8
+
+
+def test_the_pixel_limit_can_be_set(tmp_path, photo, monkeypatch):
+    path = saved(tmp_path / "a.png", photo)
+    monkeypatch.setenv("KPALETTE_MAX_PIXELS", "1000")
+    with pytest.raises(
+        ImageError, match="128x128 pixels, over the limit of 1,000: set KPALETTE_MAX_PIXELS to allow more"
+    ):
+        read_image(path)
+    monkeypatch.setenv("KPALETTE_MAX_PIXELS", "16384")
+    assert read_image(path).rgb.shape == photo.shape
+    monkeypatch.setenv("KPALETTE_MAX_PIXELS", "lots")
+    with pytest.raises(ArgumentError, match="KPALETTE_MAX_PIXELS must be a positive whole number. Received: 'lots'"):
+        read_image(path)
+
+
+def test_pillows_own_limit_is_left_as_it_was(tmp_path, photo):
+    before = Image.MAX_IMAGE_PIXELS
+    read_image(saved(tmp_path / "a.png", photo))
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_nothing_is_overwritten_unless_asked(tmp_path, photo):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="a.png exists already: use --force"):
+        write_image(path, photo)
+    assert path.read_bytes() == b"precious"
+    write_image(path, photo, overwrite=True)
+    np.testing.assert_array_equal(read_image(path).rgb, photo)
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, photo, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"precious")
+
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.replace", full)
+    with pytest.raises(OutputError, match="cannot write .*a.png: No space left on device"):
+        write_image(path, photo, overwrite=True)
+    assert path.read_bytes() == b"precious"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_where_nothing_can_be_written(tmp_path, photo, rgba):
+    with pytest.raises(OutputError, match="cannot write .*a.png: No such file or directory"):
+        write_image(tmp_path / "none" / "a.png", photo)
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(OutputError, match="cannot write .*folder.png: it is a folder"):
+        write_image(tmp_path / "folder.png", photo, overwrite=True)
+    with pytest.raises(OutputError, match="cannot tell the format of .*a.xyz: use one of .jpeg, .jpg, .png, .webp"):
+        write_image(tmp_path / "a.xyz", photo)
+    with pytest.raises(OutputError, match="JPEG cannot hold the picture's transparency: write .png or .webp"):
+        write_image(tmp_path / "a.jpg", rgba)
+    assert [p.name for p in tmp_path.iterdir()] == ["folder.png"]
+
+
+def test_new_files_have_the_permissions_of_new_files(tmp_path, photo):
+    write_image(tmp_path / "a.png", photo)
+    (tmp_path / "plain").write_bytes(b"")
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4, 3), np.uint8)],
+)
+def test_arrays_out_of_contract(array):
+    with pytest.raises(ArgumentError, match=r"`image` must be uint8 of shape \(H, W, 3\) or \(H, W, 4\), no side 0"):
+        images.as_picture(array)
+
+
+def test_ranges_meet_in_one_place():
+    every = np.arange(256, dtype=np.uint8).reshape(-1, 1).repeat(3, axis=1)
+    rgb = images.image_to_rgb(every)
+    assert rgb.dtype == np.float32
+    assert rgb.max() == 1
+    np.testing.assert_array_equal(images.rgb_to_image(rgb), every)
+    np.testing.assert_array_equal(images.rgb_to_image(np.array([-0.2, 1.7, 0.5])), [0, 255, 128])
+
+
+def test_resize_only_shrinks(photo):
+    assert images.resize(photo, longest=500) is photo
+    assert images.resize(photo[:64], longest=32).shape == (16, 32, 3)
+    assert images.resize(photo[:1], longest=10).shape == (1, 10, 3)
+
+
+def test_samples():
+    for name in images.SAMPLES:
+        assert images.sample_image(name).ndim == 3
+    with pytest.raises(ArgumentError, match="`name` must be one of astronaut, chelsea, coffee. Received: 'lena'"):
+        images.sample_image("lena")
+
+
+def test_picture_keeps_all_but_its_colours(photo, rgba):
+    picture = Picture(photo, rgba[..., 3], "WEBP", {"dpi": (72, 72)})
+    other = picture.with_rgb(photo[..., ::-1])
+    assert other.alpha is picture.alpha
+    assert (other.format, other.metadata) == ("WEBP", {"dpi": (72, 72)})

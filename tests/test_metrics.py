@@ -1,0 +1,148 @@
+import cv2
+import numpy as np
+import pytest
+import skimage.metrics
+
+from kpalette import metrics
+from kpalette.color import rgb_to_lab
+from kpalette.difference import delta_e_2000
+from kpalette.errors import ArgumentError
+from kpalette.images import image_to_rgb
+from kpalette.palette import Palette
+
+
+@pytest.fixture
+def hazy(photo) -> np.ndarray:
+    return np.clip(photo.astype(int) // 2 + 60 + np.random.default_rng(0).integers(-9, 9, photo.shape), 0, 255).astype(
+        np.uint8
+    )
+
+
+def test_ssim_is_the_published_recipe_to_the_last_digit(photo, hazy, tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), photo[..., ::-1])
+    cv2.imwrite(str(tmp_path / "b.png"), hazy[..., ::-1])
+    grey = [cv2.cvtColor(cv2.imread(str(tmp_path / n)), cv2.COLOR_BGR2GRAY) for n in ("a.png", "b.png")]
+    assert metrics.ssim(photo, hazy) == skimage.metrics.structural_similarity(*grey)
+
+
+def test_ssim_of_equal_and_of_tiny_images(photo):
+    assert metrics.ssim(photo, photo) == 1.0
+    dot = np.full((1, 1, 3), 9, np.uint8)
+    assert metrics.ssim(dot, dot) == 1.0
+    assert metrics.ssim(dot, dot + 200) < 0.5
+    assert metrics.ssim(photo[:3, :40], photo[:3, :40]) == 1.0
+
+
+def test_ssim_map_is_white_where_nothing_changed(photo):
+    changed = photo.copy()
+    changed[:40] = 0
+    local = metrics.ssim_map(photo, changed)
+    assert local.shape == photo.shape
+    assert (local[60:] == 255).all()
+    assert local[10:30].mean() < 128
+    assert metrics.ssim_map(photo[:2, :2], photo[:2, :2]).shape == (2, 2, 3)
+
+
+def test_ssim_color_sees_chroma_that_ssim_does_not(photo, hazy):
+    assert metrics.ssim_color(photo, photo) == pytest.approx(1)
+    lab = [rgb_to_lab(image_to_rgb(x)) for x in (photo, hazy)]
+    ranges = (100.0, 256.0, 256.0)
+    expected = [
+        skimage.metrics.structural_similarity(lab[0][..., i], lab[1][..., i], data_range=ranges[i]) for i in range(3)
+    ]
+    assert metrics.ssim_color(photo, hazy) == pytest.approx(np.mean(expected))
+
+
+def test_a_posterised_image_is_its_palette(four):
+    image = np.rint(four.rgb[np.arange(400).reshape(20, 20) % 4] * 255).astype(np.uint8)
+    figures = metrics.measure(image, image, four)
+    for name in ("palette_de", "palette_de_ab", "palette_mse", "micdm"):
+        assert figures[name] == pytest.approx(0, abs=1e-4)
+
+
+def test_palette_distance_is_the_best_assignment():
+    image = np.rint(Palette.parse("#ff0000 #0000ff").rgb[np.arange(64).reshape(8, 8) % 2] * 255).astype(np.uint8)
+    target = Palette.parse("#0000f0 #f00000")
+    crossed = delta_e_2000(Palette.parse("#0000ff #ff0000").lab, target.lab)
+    assert metrics.palette_distance(image, target) == pytest.approx(crossed.mean(), abs=1e-3)
+
+
+def test_an_image_of_fewer_colours_repeats_the_nearest():
+    image = np.full((8, 8, 3), (255, 0, 0), np.uint8)
+    target = Palette.parse("#ff0000 #00ff00 #0000ff")
+    red = Palette.parse("red red").lab[0]
+    expected = delta_e_2000(red[None], target.lab).mean()
+    assert metrics.palette_distance(image, target) == pytest.approx(expected, abs=1e-3)
+
+
+def test_level_palette_distance_ignores_lightness():
+    image = np.rint(Palette.parse("#404040 #909090").rgb[np.arange(64).reshape(8, 8) % 2] * 255).astype(np.uint8)
+    figures = metrics.measure(image, image, Palette.parse("#606060 #b0b0b0"))
+    assert figures["palette_de"] > 5
+    assert figures["palette_de_ab"] < 1e-3
+
+
+def test_micdm_is_the_mean_of_both_directions(photo, four):
+    found = metrics._paired(photo, four)[0]
+    table = delta_e_2000(found.lab[:, None], four.lab[None])
+    expected = (table.min(1).mean() + table.min(0).mean()) / 2
+    assert metrics.measure(photo, photo, four)["micdm"] == pytest.approx(expected)
+
+
+def test_richness_counts_effective_colours(photo):
+    assert metrics.richness(photo, photo) == 1
+    two = np.zeros((10, 10, 3), np.uint8)
+    two[:5] = (255, 0, 0)
+    grey = np.full((10, 10, 3), 90, np.uint8)
+    assert metrics.richness(grey, two) == pytest.approx(2)
+    posterised = np.asarray(photo // 86 * 86, np.uint8)
+    assert metrics.richness(photo, posterised) < 0.3
+
+
+def test_false_edges_count_smooth_neighbours_torn_apart():
+    source = np.full((10, 10, 3), 120, np.uint8)
+    output = source.copy()
+    output[:, 5:] = 160
+    assert metrics.false_edges(source, source) == 0
+    assert metrics.false_edges(source, output) == pytest.approx(10 / 180)
+    assert metrics.false_edges(output, output) == 0
+    assert metrics.false_edges(source[:1, :1], output[:1, :1]) == 0
+
+
+def test_ab_error_sees_ab_alone_and_the_mask():
+    truth = np.zeros((2, 2, 3))
+    output = truth + np.array([5, 3, 4])
+    output[0, 0, 1:] = 0
+    assert metrics.ab_error(output, truth) == pytest.approx(3.75)
+    assert metrics.ab_error(output, truth, mask=[[False, True], [True, True]]) == pytest.approx(5)
+    assert np.isnan(metrics.ab_error(output, truth, mask=np.zeros((2, 2))))
+
+
+def test_measure_gives_every_documented_figure_in_order(photo, hazy, four):
+    figures = metrics.measure(photo, hazy, four)
+    assert list(figures) == list(metrics.FIGURES)
+    assert figures["lightness_drift"] == pytest.approx(
+        np.abs(rgb_to_lab(photo / 255) - rgb_to_lab(hazy / 255))[..., 0].mean(), abs=1e-3
+    )
+    assert figures["richness"] == metrics.richness(photo, hazy)
+    assert figures["false_edges"] == metrics.false_edges(photo, hazy)
+    assert figures["palette_de"] == metrics.palette_distance(hazy, four)
+
+
+def test_bootstrap_interval_covers_the_mean():
+    values = np.random.default_rng(1).normal(10, 2, 400)
+    low, high = metrics.bootstrap_interval(values)
+    assert low < 10 < high
+    assert high - low == pytest.approx(2 * 1.96 * 2 / 20, rel=0.15)
+    assert metrics.bootstrap_interval(values, statistic=np.median) != (low, high)
+    assert metrics.bootstrap_interval(values) == (low, high)
+
+
+@pytest.mark.parametrize("function", [metrics.ssim, metrics.ssim_map, metrics.ssim_color, metrics.false_edges])
+def test_images_must_fit(photo, function):
+    with pytest.raises(ArgumentError, match="of one size: the first is 128x128, the second 128x64"):
+        function(photo, photo[:64])
+    with pytest.raises(ArgumentError, match="the second image must be uint8"):
+        function(photo, photo / 255)
+    with pytest.raises(ArgumentError, match="the first image must be uint8"):
+        function(photo[..., 0], photo)

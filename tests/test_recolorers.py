@@ -1,0 +1,171 @@
+"""The properties that every lattice recolourer keeps (Chang et al. 2015, section 3), and what each has of its own."""
+
+import numpy as np
+import pytest
+
+from kpalette.baseline import BaselineRecolorer, blend_weights, transfer_ab
+from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.extract import extract_palette
+from kpalette.gamut import in_gamut, reduce_chroma
+from kpalette.palette import Palette
+from kpalette.soft import SoftRecolorer, soft_weights
+
+RECOLORERS = [SoftRecolorer(), SoftRecolorer(tau=25.0), BaselineRecolorer(), BaselineRecolorer(reach=1.0)]
+each = pytest.mark.parametrize("recolorer", RECOLORERS, ids=["soft", "soft-25", "baseline", "baseline-1"])
+
+SOURCE = Palette.parse("#20202a #8a3324 #4f7942 #e3c9a8")
+TARGETS = [
+    Palette.parse("purple saddlebrown green orange"),
+    Palette.parse("#1a1a1a #5c5c5c #a8a8a8 #f2f2f2"),
+    Palette.parse("#0d0221 #ff3864 #2de2e6 #f6f740"),
+]
+
+
+def colors(count: int = 3000, seed: int = 0) -> np.ndarray:
+    return rgb_to_lab(np.random.default_rng(seed).random((count, 3)))
+
+
+@each
+@pytest.mark.parametrize("lightness", [0.0, 0.5, 1.0])
+def test_a_palette_turned_into_itself_changes_nothing(recolorer, lightness, photo):
+    source = extract_palette(photo, method=recolorer.extraction)
+    done = recolorer.apply(photo, source, source, lightness=lightness)
+    np.testing.assert_array_equal(done.image, photo)
+    assert done.clipped == 0
+
+
+@each
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("lightness", [0.0, 0.5, 1.0])
+def test_results_lie_in_gamut_and_are_finite(recolorer, target, lightness):
+    moved = reduce_chroma(recolorer.mapping(SOURCE, target, lightness=lightness)(colors()))
+    assert np.isfinite(moved).all()
+    rgb = lab_to_rgb(moved)
+    assert rgb.min() > -1.1e-4
+    assert rgb.max() < 1 + 1.1e-4
+
+
+@each
+@pytest.mark.parametrize("target", TARGETS)
+def test_lightness_moves_in_order_or_not_at_all(recolorer, target):
+    lab = colors()
+    kept = recolorer.mapping(SOURCE, target, lightness=0.0)(lab)
+    np.testing.assert_array_equal(kept[:, 0], lab[:, 0])
+    moved = recolorer.mapping(SOURCE, target, lightness=1.0)(lab)
+    assert (np.diff(moved[np.argsort(lab[:, 0]), 0]) >= -1e-9).all()
+    swatches = recolorer.mapping(SOURCE, target, lightness=1.0)(SOURCE.lab)
+    np.testing.assert_allclose(swatches[:, 0], target.lab[:, 0], atol=1e-6)
+
+
+# What a baseline ray that grazes a concave face of the gamut may jump; the lattice spreads it over a node.
+GRAZE = {"soft": 0.05, "baseline": 2.5}
+
+
+@each
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("lightness", [0.0, 1.0])
+def test_close_colours_stay_close(recolorer, target, lightness):
+    """The longest step along a line shrinks with its sampling: a jump anywhere would keep its length."""
+    mapping = recolorer.mapping(SOURCE, target, lightness=lightness)
+    ends = np.random.default_rng(5).random((40, 2, 3))
+    longest = {}
+    for count in (1000, 4000):
+        t = np.linspace(0, 1, count)[:, None]
+        lines = [reduce_chroma(mapping(rgb_to_lab(a * (1 - t) + b * t))) for a, b in ends]
+        # Near yellow the gamut is not star-shaped, and chroma reduction itself must jump there.
+        steps = [np.where(line[1:, 0] < 93, np.linalg.norm(np.diff(line, axis=0), axis=-1), 0).max() for line in lines]
+        longest[count] = np.array(steps)
+    # Four times as fine: a smooth mapping has a fourth of the longest step, a jump all of it.
+    assert (longest[4000] < 0.6 * longest[1000] + GRAZE[recolorer.name]).all()
+
+
+@each
+def test_float32_and_float64_agree(recolorer):
+    mapping = recolorer.mapping(SOURCE, TARGETS[0], lightness=1.0)
+    lab = colors(500)
+    assert mapping(lab.astype(np.float32)).dtype == np.float32
+    np.testing.assert_allclose(mapping(lab.astype(np.float32)), mapping(lab), atol=0.1)
+
+
+@each
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_any_number_of_swatches(recolorer, count):
+    generator = np.random.default_rng(count)
+    source, target = (Palette.from_rgb(generator.random((count, 3))) for _ in range(2))
+    moved = recolorer.mapping(source, target, lightness=1.0)(colors(200))
+    assert np.isfinite(moved).all()
+
+
+@each
+def test_equal_and_nearly_equal_source_swatches(recolorer):
+    source = Palette(SOURCE.lab[[0, 1, 1, 3]] + [[0, 0, 0], [0, 0, 0], [0, 0.3, 0], [0, 0, 0]])
+    moved = recolorer.mapping(source, TARGETS[0], lightness=1.0)(colors(500))
+    assert np.isfinite(moved).all()
+    assert np.linalg.norm(moved, axis=-1).max() < 300
+
+
+def test_baseline_takes_each_swatch_to_its_target():
+    for target in TARGETS:
+        for lightness in (0.0, 1.0):
+            moved = BaselineRecolorer().mapping(SOURCE, target, lightness=lightness)(SOURCE.lab)
+            wanted = np.column_stack([moved[:, 0], target.lab[:, 1:]])
+            reached = in_gamut(wanted)
+            assert reached.any()
+            np.testing.assert_allclose(moved[reached], wanted[reached], atol=0.05)
+
+
+def test_soft_takes_swatches_far_apart_to_their_targets():
+    target = TARGETS[0]
+    moved = SoftRecolorer().mapping(SOURCE, target, lightness=0.0)(SOURCE.lab)
+    np.testing.assert_allclose(moved[:, 1:], target.lab[:, 1:], atol=1.5)
+
+
+def test_soft_moves_a_cluster_as_one():
+    offsets = np.random.default_rng(0).normal(0, 2, (100, 3))
+    cluster = SOURCE.lab[1] + offsets
+    moved = SoftRecolorer().mapping(SOURCE, TARGETS[0], lightness=0.0)(cluster)
+    np.testing.assert_allclose((moved - moved.mean(0))[:, 1:], (offsets - offsets.mean(0))[:, 1:], atol=1.0)
+
+
+def test_soft_weights_follow_their_formula():
+    lab = colors(50)
+    squares = np.sum((lab[:, None] - SOURCE.lab) ** 2, axis=-1)
+    expected = np.exp(-squares / (2 * 12.0**2))
+    np.testing.assert_allclose(
+        soft_weights(lab, SOURCE, tau=12.0), expected / expected.sum(1, keepdims=True), atol=1e-9
+    )
+
+
+def test_soft_weights_survive_distances_that_underflow():
+    lab = colors(50).astype(np.float32)
+    weights = soft_weights(lab, SOURCE, tau=0.5)
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
+
+
+def test_blend_weights_are_one_at_home_and_never_negative():
+    np.testing.assert_allclose(blend_weights(SOURCE.lab, SOURCE, reach=1.0), np.eye(4), atol=1e-4)
+    weights = blend_weights(colors(), SOURCE, reach=1.0)
+    assert weights.min() >= 0
+    np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-9)
+
+
+def test_a_ray_through_open_gamut_translates():
+    lab = np.array([[50.0, 2.0, 3.0], [50.0, -4.0, 1.0]])
+    moved = transfer_ab(lab, np.array([0.0, 0.0]), np.array([6.0, -5.0]))
+    # to the share that the room differs: the ray through x is a little shorter than the one through C
+    np.testing.assert_allclose(moved, lab[:, 1:] + np.array([6, -5]), atol=0.3)
+
+
+def test_a_colour_pushed_out_of_gamut_returns_by_chroma_reduction():
+    red = rgb_to_lab(np.array([[1.0, 0.0, 0.0]]))
+    moved = transfer_ab(red, red[0, 1:] - 10, red[0, 1:])
+    pushed = reduce_chroma(red + np.array([0, 10, 10]))
+    np.testing.assert_allclose(moved, pushed[:, 1:], atol=0.1)
+
+
+def test_lattice_and_exact_mapping_agree(photo):
+    lab = rgb_to_lab(photo.reshape(-1, 3) / 255)
+    for recolorer in (SoftRecolorer(), BaselineRecolorer()):
+        exact = lab_to_rgb(reduce_chroma(recolorer.mapping(SOURCE, TARGETS[0], lightness=0.5)(lab))) * 255
+        baked = recolorer.apply(photo, SOURCE, TARGETS[0], lightness=0.5).image.reshape(-1, 3)
+        assert np.abs(exact - baked).mean() < 0.5

@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import kpalette
+from kpalette.errors import ArgumentError, ImageError, PaletteError
+from kpalette.images import Picture, as_picture
+from kpalette.palette import Palette
+from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers, make_plan, recolor
+
+COLORS = "orange saddlebrown purple green"
+each = pytest.mark.parametrize("model", list_recolorers())
+
+
+@each
+def test_the_palette_is_nearer_and_the_structure_kept(photo, model):
+    target = Palette.parse(COLORS)
+    result = recolor(photo, target, model=model)
+    assert result.shape == photo.shape
+    assert result.dtype == np.uint8
+    assert kpalette.palette_distance(result, target) < 0.75 * kpalette.palette_distance(photo, target)
+    assert kpalette.ssim(photo, result) > 0.75
+
+
+@each
+def test_what_goes_in_comes_out(photo, model):
+    expected = recolor(photo, COLORS, model=model)
+    alpha = np.random.default_rng(0).integers(1, 256, photo.shape[:2], dtype=np.uint8)
+    source = make_plan(as_picture(photo), COLORS, model=model).source
+    rgba = np.dstack([photo, alpha])
+
+    picture = recolor(Picture(photo, alpha, "WEBP", {"dpi": (72, 72)}), COLORS, model=model, source=source)
+    np.testing.assert_array_equal(picture.rgb, expected)
+    assert (picture.format, picture.metadata) == ("WEBP", {"dpi": (72, 72)})
+
+    array = recolor(rgba, COLORS, model=model, source=source)
+    np.testing.assert_array_equal(array[..., :3], expected)
+    np.testing.assert_array_equal(array[..., 3], alpha)
+
+    pil = recolor(Image.fromarray(rgba), COLORS, model=model, source=source)
+    assert pil.mode == "RGBA"
+    np.testing.assert_array_equal(np.asarray(pil), array)
+    assert recolor(Image.fromarray(photo), COLORS, model=model).mode == "RGB"
+
+    for dtype in (np.float32, np.float64):
+        floats = recolor((photo / 255).astype(dtype), COLORS, model=model)
+        assert floats.dtype == dtype
+        np.testing.assert_allclose(floats * 255, expected, atol=1.0)
+
+
+def test_floats_keep_what_8_bits_would_lose():
+    ramp = np.linspace(0.4, 0.42, 600).reshape(1, 600, 1).repeat(3, axis=2)
+    result = recolor(ramp, "navy white", source="black white", lightness=0.5)
+    assert len(np.unique(result[..., 0])) > 300
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (17, 401)])
+def test_grey_images_of_any_size_come_back_in_colour(shape):
+    grey = (np.arange(shape[0] * shape[1]).reshape(shape) % 256).astype(np.uint8)
+    result = recolor(grey, "#402020 #e0c0a0")
+    assert result.shape == (*shape, 3)
+
+
+@each
+@pytest.mark.parametrize("size", range(2, 9))
+def test_two_to_eight_colours(photo, model, size):
+    target = Palette.from_rgb(np.random.default_rng(size).random((size, 3)))
+    assert recolor(photo, target, model=model).shape == photo.shape
+
+
+def test_arguments_change_the_result(photo):
+    base = recolor(photo, COLORS)
+    for options in ({"lightness": 1.0}, {"match": "order"}, {"model": "baseline"}, {"source": "black red gray white"}):
+        assert not np.array_equal(base, recolor(photo, COLORS, **options))
+    np.testing.assert_array_equal(base, recolor(photo, Palette.parse(COLORS), seed=0, lightness=0))
+
+
+def test_the_plan_tells_what_becomes_what(photo):
+    plan = make_plan(as_picture(photo), COLORS)
+    assert plan.recolorer is get_recolorer(DEFAULT_MODEL)
+    assert (np.diff(plan.source.lab[:, 0]) > 0).all()
+    assert plan.target.hex == ("#800080", "#8b4513", "#008000", "#ffa500")
+    assert plan.lightness == 0
+    assert make_plan(as_picture(photo), COLORS, model="baseline").lightness == 1
+    assert 0 <= plan.apply(as_picture(photo)).clipped <= 1
+
+
+def test_a_recolourer_of_ones_own_is_taken(photo):
+    class Negative:
+        name, title, extraction, default_lightness = "negative", "", "kmeans", 0.0
+
+        def apply(self, image, source, target, *, lightness):
+            return kpalette.Recolored(255 - image, lambda: 0.0)
+
+    np.testing.assert_array_equal(recolor(photo, COLORS, model=Negative()), 255 - photo)
+    np.testing.assert_allclose(recolor(photo / 255, COLORS, model=Negative()), 1 - photo / 255, atol=1e-6)
+
+
+def test_registry():
+    assert list_recolorers()[0] == DEFAULT_MODEL
+    for name in list_recolorers():
+        assert get_recolorer(name) is get_recolorer(name)
+        assert get_recolorer(name).name == name
+    with pytest.raises(ArgumentError, match="`model` must be one of soft, baseline. Received: 'magic'"):
+        get_recolorer("magic")
+
+
+GREY = np.full((8, 8, 3), 128, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        (np.zeros((8, 8, 3), np.int32), "`image` must be uint8, or floats in 0..1. Received: int32"),
+        (np.zeros((8, 8, 2)), r"`image` must be of shape \(H, W\), \(H, W, 3\) or \(H, W, 4\), no side 0"),
+        (np.zeros((8,)), r"no side 0. Received: shape \(8,\)"),
+        (np.zeros((0, 8, 3), np.uint8), r"no side 0. Received: shape \(0, 8, 3\)"),
+        (
+            np.full((8, 8, 3), np.nan),
+            "`image` of floats must lie in 0..1, without NaN. Received: values from nan to nan",
+        ),
+        (np.full((8, 8, 3), 200.0), "Received: values from 200 to 200; convert 0..255 to uint8"),
+        ("photo.jpg", "`image` must be uint8, or floats in 0..1. Received: "),
+        (None, "`image` must be uint8, or floats in 0..1. Received: object"),
+    ],
+)
+def test_images_out_of_contract(image, message):
+    with pytest.raises(ArgumentError, match=message):
+        recolor(image, COLORS)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target": 7}, "`target` must be a Palette or a string of colours. Received: 7"),
+        ({"target": Palette([[50, 0, 0]])}, "`target` must have at least 2 colours. Received: 1"),
+        ({"source": 7}, "`source` must be a Palette or a string of colours. Received: 7"),
+        ({"source": "red green blue"}, "the source palette has 3 colours and the target 2"),
+        ({"match": "hue"}, "`match` must be one of lightness, order, nearest. Received: 'hue'"),
+        ({"lightness": 2}, "`lightness` must be a number in 0..1. Received: 2"),
+        ({"model": "magic"}, "`model` must be one of soft, baseline. Received: 'magic'"),
+    ],
+)
+def test_arguments_out_of_contract(options, message):
+    with pytest.raises(ArgumentError, match=message):
+        recolor(GREY, **{"target": "red blue", **options})
+
+
+def test_palette_strings_and_transparent_images():
+    with pytest.raises(PaletteError, match="unknown colour 'oragne'"):
+        recolor(GREY, "oragne blue")
+    with pytest.raises(ImageError, match="wholly transparent"):
+        recolor(np.zeros((8, 8, 4), np.uint8), "red blue")
