@@ -16,8 +16,8 @@ from kpalette.extract import METHODS
 from kpalette.images import SAMPLES, Picture, as_picture, sample_image
 from kpalette.metrics import bootstrap_interval
 from kpalette.palette import Palette
-from kpalette.recoloring import get_recolorer
 from kpalette.recolorer import LatticeRecolorer
+from kpalette.recoloring import get_recolorer
 
 PALETTES = (
     "rgb(255,165,0) rgb(139,69,19) rgb(128,0,128) rgb(0,128,0)",

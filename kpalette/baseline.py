@@ -17,12 +17,12 @@ from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.types import FloatArray
 
-DEFAULT_REACH = 0.6
+DEFAULT_REACH = 0.5
 _MERGE_DISTANCE = 2.0  # dE76 below which two source swatches count as one
 _RIDGE = 1e-6
 _TAPER = 10.0  # excess chroma over which a swatch counts as wholly out of gamut
 _LONGEST_RAY = 256.0  # longer than any way through the gamut at one lightness
-_STEPS = 12
+_STEPS = 10
 _L_TABLE = np.linspace(0.0, 100.0, 1001)
 
 
@@ -30,7 +30,7 @@ class BaselineRecolorer(LatticeRecolorer):
     """Chang et al. 2015: monotone luminance transfer, ab transfer along gamut rays, radial basis blend.
 
     Args:
-        reach: radius of the radial basis functions in mean distances between source swatches. The paper has 1; 0.6
+        reach: radius of the radial basis functions in mean distances between source swatches. The paper has 1; 0.5
             comes nearer to the palette at the same structure with the fewest false edges (README has the figures).
     """
 
@@ -46,6 +46,7 @@ class BaselineRecolorer(LatticeRecolorer):
     def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
         """The exact mapping: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
         source, target = _merged(source, target)
+        transfers = [SwatchTransfer(*pair) for pair in zip(source.lab[:, 1:], target.lab[:, 1:], strict=True)]
 
         def apply(lab: FloatArray) -> FloatArray:
             weights = blend_weights(lab, source, reach=self.reach)
@@ -54,9 +55,8 @@ class BaselineRecolorer(LatticeRecolorer):
             moved = reduce_chroma(moved)
             result = np.array(moved)
             result[:, 1:] = 0.0
-            for i in range(len(source)):
-                ab = transfer_ab(moved, source.lab[i, 1:], target.lab[i, 1:])
-                result[:, 1:] += weights[:, i : i + 1] * ab
+            for i, transfer in enumerate(transfers):
+                result[:, 1:] += weights[:, i : i + 1] * transfer(moved)
             return result
 
         return apply
@@ -111,28 +111,40 @@ def blend_weights(lab: FloatArray, source: Palette, *, reach: float) -> FloatArr
     return blended
 
 
-def transfer_ab(lab: FloatArray, source_ab: NDArray[np.float64], target_ab: NDArray[np.float64]) -> FloatArray:
+class SwatchTransfer:
     """Moves ab as one swatch moves, scaled by the room that the gamut leaves ([C] section 3.4, figure 5).
 
+    What depends on lightness alone is tabulated at once: C in gamut, and the room |Cb - C|. Where C' itself is out of
+    gamut the paper takes the whole step, which is room 0; here the room shrinks to 0 over some units of excess chroma,
+    so that nothing jumps.
+
     Args:
-        lab: CIELAB (n, 3), in gamut, at the new lightness.
         source_ab: C, the source swatch (2,).
         target_ab: C', the target swatch (2,).
-
-    Returns:
-        ab (n, 2), dtype of `lab`.
     """
-    x, L = lab[:, 1:], np.ascontiguousarray(lab[:, 0])
-    if np.linalg.norm(target_ab - source_ab) < 1e-6:
-        return x
-    start, room = _swatches_at(L, source_ab, target_ab)
-    move = target_ab.astype(lab.dtype) - start
-    size = np.linalg.norm(move, axis=-1)
-    way = _border(L, x + move, move) - x
-    length = np.linalg.norm(way, axis=-1)
-    step = np.minimum(size * np.minimum(1.0, length / np.maximum(room, 1e-6)), length)
-    moved: FloatArray = x + way * (step / np.maximum(length, 1e-6))[:, None]
-    return moved
+
+    def __init__(self, source_ab: NDArray[np.float64], target_ab: NDArray[np.float64]) -> None:
+        """See the class."""
+        self._still = bool(np.linalg.norm(target_ab - source_ab) < 1e-6)
+        start, end = _reduced_at(_L_TABLE, source_ab), _reduced_at(_L_TABLE, target_ab)
+        border = _border(_L_TABLE, np.broadcast_to(target_ab, start.shape), target_ab - start)
+        excess = np.linalg.norm(target_ab - end, axis=-1)
+        self._room = np.linalg.norm(border - start, axis=-1) * np.maximum(0.0, 1.0 - excess / _TAPER)
+        self._start, self._target = start, target_ab
+
+    def __call__(self, lab: FloatArray) -> FloatArray:
+        """CIELAB (n, 3), in gamut, at the new lightness, to ab (n, 2) of the same dtype."""
+        x, L = lab[:, 1:], np.ascontiguousarray(lab[:, 0])
+        if self._still:
+            return x
+        columns = [np.interp(L, _L_TABLE, column).astype(L.dtype) for column in (*self._start.T, self._room)]
+        move = self._target.astype(L.dtype) - np.column_stack(columns[:2])
+        size = np.linalg.norm(move, axis=-1)
+        way = _border(L, x + move, move) - x
+        length = np.linalg.norm(way, axis=-1)
+        step = np.minimum(size * np.minimum(1.0, length / np.maximum(columns[2], 1e-6)), length)
+        moved: FloatArray = x + way * (step / np.maximum(length, 1e-6))[:, None]
+        return moved
 
 
 def _border(L: FloatArray, x0: FloatArray, move: FloatArray) -> FloatArray:
@@ -151,20 +163,3 @@ def _reduced_at(L: FloatArray, ab: NDArray[np.float64]) -> FloatArray:
     """A swatch's ab (n, 2) at other lightnesses (n,), chroma reduced into gamut."""
     reduced: FloatArray = reduce_chroma(np.column_stack([L, np.broadcast_to(ab, (len(L), 2))]))[:, 1:]
     return reduced
-
-
-def _swatches_at(
-    L: FloatArray, source_ab: NDArray[np.float64], target_ab: NDArray[np.float64]
-) -> tuple[FloatArray, FloatArray]:
-    """What depends on lightness (n,) alone, tabulated and read off.
-
-    C (n, 2), brought into gamut, and the room |Cb - C| (n,). Where C' itself is out of gamut the paper takes the whole
-    step, which is room 0; here the room shrinks to 0 over some units of excess chroma, so that nothing jumps.
-    """
-    start, end = _reduced_at(_L_TABLE, source_ab), _reduced_at(_L_TABLE, target_ab)
-    move = target_ab - start
-    border = _border(_L_TABLE, np.broadcast_to(target_ab, start.shape), move)
-    room = np.linalg.norm(border - start, axis=-1)
-    room *= np.maximum(0.0, 1.0 - np.linalg.norm(target_ab - end, axis=-1) / _TAPER)
-    columns = [np.interp(L, _L_TABLE, column).astype(L.dtype) for column in (*start.T, room)]
-    return np.column_stack(columns[:2]), columns[2]

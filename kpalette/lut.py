@@ -1,6 +1,8 @@
 """RGB lattices: a colour mapping baked into a cube of nodes, then applied to pictures by trilinear interpolation."""
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -18,6 +20,7 @@ Mapping = Callable[[FloatArray], FloatArray]
 """A colour mapping: lab (n, 3) to lab (n, 3), whose results may lie outside sRGB."""
 
 _CHUNK = 1 << 18
+_BAKE_CHUNK = 1 << 15
 
 
 @lru_cache(maxsize=4)
@@ -58,10 +61,20 @@ class Lattice:
         Returns:
             The lattice.
         """
-        raw = mapping(lattice_lab(size))
-        rgb = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0).astype(np.float32)
+        nodes = lattice_lab(size)
+        rgb, outside = np.empty_like(nodes), np.empty(len(nodes), dtype=np.bool_)
+
+        def bake_part(start: int) -> None:
+            part = slice(start, start + _BAKE_CHUNK)
+            raw = mapping(nodes[part])
+            outside[part] = ~in_gamut(raw)
+            rgb[part] = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0)
+
+        # Parts that fit the cache, on all cores: NumPy lets go of the interpreter lock.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(bake_part, range(0, len(nodes), _BAKE_CHUNK)))
         shape = (size, size, size)
-        return cls(rgb.reshape(*shape, 3), ~in_gamut(raw).reshape(shape))
+        return cls(rgb.reshape(*shape, 3), outside.reshape(shape))
 
     def apply(self, image: ImageArray) -> ImageArray:
         """Maps an image, uint8 (H, W, 3), by Pillow's trilinear interpolation; an identity table is exact."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kpalette.baseline import BaselineRecolorer, blend_weights, transfer_ab
+from kpalette.baseline import BaselineRecolorer, SwatchTransfer, blend_weights
 from kpalette.color import lab_to_rgb, rgb_to_lab
 from kpalette.extract import extract_palette
 from kpalette.gamut import in_gamut, reduce_chroma
@@ -151,14 +151,14 @@ def test_blend_weights_are_one_at_home_and_never_negative():
 
 def test_a_ray_through_open_gamut_translates():
     lab = np.array([[50.0, 2.0, 3.0], [50.0, -4.0, 1.0]])
-    moved = transfer_ab(lab, np.array([0.0, 0.0]), np.array([6.0, -5.0]))
+    moved = SwatchTransfer(np.array([0.0, 0.0]), np.array([6.0, -5.0]))(lab)
     # to the share that the room differs: the ray through x is a little shorter than the one through C
     np.testing.assert_allclose(moved, lab[:, 1:] + np.array([6, -5]), atol=0.3)
 
 
 def test_a_colour_pushed_out_of_gamut_returns_by_chroma_reduction():
     red = rgb_to_lab(np.array([[1.0, 0.0, 0.0]]))
-    moved = transfer_ab(red, red[0, 1:] - 10, red[0, 1:])
+    moved = SwatchTransfer(red[0, 1:] - 10, red[0, 1:])(red)
     pushed = reduce_chroma(red + np.array([0, 10, 10]))
     np.testing.assert_allclose(moved, pushed[:, 1:], atol=0.1)
 

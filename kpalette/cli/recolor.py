@@ -36,7 +36,7 @@ def recolor(
     inputs: tuple[str, ...], palette: str | None, like: str | None, colors: int | None, model: str,
     source: str | None, match: str, lightness: float | None, seed: int, output: str | None, force: bool,
 ) -> None:  # fmt: skip
-    r"""Put each INPUT into the colours of a palette.
+    """Put each INPUT into the colours of a palette.
 
     INPUT is a picture, a folder (its pictures, not those of its sub-folders, and none that was recoloured before), or
     `-` for standard input. A folder or several INPUTs go to a folder, or each beside its source. Transparency, size
@@ -46,7 +46,7 @@ def recolor(
     kpalette recolor photo.jpg -p "orange saddlebrown purple green"
     kpalette recolor photos/ --like painting.png -o recoloured/
     cat photo.png | kpalette recolor - -p "264653 2a9d8f e9c46a e76f51" > out.png
-    """
+    """  # noqa: D301 - click needs the backspace itself
     target = resolve_target(palette, like, colors)
     own = None if source is None else Palette.parse(source)
 
