@@ -27,7 +27,7 @@ PALETTES = (
     "rgb(26,26,26) rgb(92,92,92) rgb(168,168,168) rgb(242,242,242)",
     "rgb(13,2,33) rgb(255,56,100) rgb(45,226,230) rgb(246,247,64)",
 )
-STRENGTHS = (0.0, 0.25, 0.5, 1.0)
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIDE = 512
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 
@@ -40,7 +40,7 @@ def pictures() -> list[Picture]:
 
 def settings() -> Iterator[tuple[str, LatticeRecolorer, str, float]]:
     """Every label, recolourer, extraction and lightness strength of the table."""
-    for name, extractions in (("soft", ("kmeans",)), ("baseline", METHODS)):
+    for name, extractions in (("soft", ("kmeans",)), ("fitted", ("kmeans",)), ("baseline", METHODS)):
         recolorer = get_recolorer(name)
         assert isinstance(recolorer, LatticeRecolorer)
         for extraction in extractions:

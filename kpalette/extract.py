@@ -27,7 +27,9 @@ _MAX_ITERATIONS = 300
 Floats = NDArray[np.float64]
 
 
-class _Bins(NamedTuple):
+class Bins(NamedTuple):
+    """Occupied bins of a picture's RGB histogram."""
+
     lab: Floats  # (n, 3), mean Lab of the bin's pixels
     weights: Floats  # (n,), pixels, weighted by alpha
 
@@ -70,6 +72,21 @@ def extract_palette(
 METHODS = ("chang", "kmeans")
 
 
+def color_bins(picture: Picture) -> Bins:
+    """The picture's colours, thinned to a few thousand: 32 bins a channel, each the mean Lab of its pixels.
+
+    Args:
+        picture: any size; sampled as for `extract_palette`.
+
+    Returns:
+        `lab` (n, 3) and `weights` (n,), pixels weighted by alpha.
+
+    Raises:
+        ImageError: if every pixel is transparent.
+    """
+    return _histogram(*_sample(picture), _KMEANS_BITS, 1)
+
+
 def _sample(picture: Picture) -> tuple[ImageArray, Floats]:
     sides, steps = picture.rgb.shape[:2], [1, 1]
     while np.prod(counts := [-(-side // step) for side, step in zip(sides, steps, strict=True)]) > MAX_SAMPLES:
@@ -87,7 +104,7 @@ def _sample(picture: Picture) -> tuple[ImageArray, Floats]:
     return colors[weights > 0], weights[weights > 0]
 
 
-def _few_colors(colors: ImageArray, weights: Floats, size: int) -> _Bins | None:
+def _few_colors(colors: ImageArray, weights: Floats, size: int) -> Bins | None:
     """The exact distinct colours where there are at most `size` of them."""
     packed = _packed(colors, 8)
     seen: list[int] = []
@@ -99,7 +116,7 @@ def _few_colors(colors: ImageArray, weights: Floats, size: int) -> _Bins | None:
         rest = rest[rest != rest[0]]
     first = [int(np.argmax(packed == value)) for value in seen]
     shares = np.array([weights[packed == value].sum() for value in seen], dtype=np.float64)
-    return _Bins(rgb_to_lab(image_to_rgb(colors[first]).astype(np.float64)), shares)
+    return Bins(rgb_to_lab(image_to_rgb(colors[first]).astype(np.float64)), shares)
 
 
 def _packed(colors: ImageArray, bits: int) -> NDArray[np.int32]:
@@ -111,7 +128,7 @@ def _totals(keys: NDArray[np.integer[Any]], weights: Floats, size: int) -> Float
     return np.bincount(keys, weights, minlength=size).astype(np.float64, copy=False)
 
 
-def _histogram(colors: ImageArray, weights: Floats, bits: int, size: int) -> _Bins:
+def _histogram(colors: ImageArray, weights: Floats, bits: int, size: int) -> Bins:
     keys = _packed(colors, bits)
     count = _totals(keys, weights, 1 << (3 * bits))
     occupied = np.flatnonzero(count)
@@ -119,10 +136,10 @@ def _histogram(colors: ImageArray, weights: Floats, bits: int, size: int) -> _Bi
         return _histogram(colors, weights, bits + 1, size)
     lab = rgb_to_lab(image_to_rgb(colors))
     mean = np.stack([_totals(keys, weights * lab[:, i], len(count))[occupied] for i in range(3)], axis=-1)
-    return _Bins(mean / count[occupied, None], count[occupied])
+    return Bins(mean / count[occupied, None], count[occupied])
 
 
-def _chang(bins: _Bins, size: int) -> tuple[Floats, Floats]:
+def _chang(bins: Bins, size: int) -> tuple[Floats, Floats]:
     remaining = bins.weights.copy()
     seeds = np.empty((size + 1, 3))
     for i in range(size):
@@ -134,7 +151,7 @@ def _chang(bins: _Bins, size: int) -> tuple[Floats, Floats]:
     return centres[:size], _totals(labels, bins.weights, size + 1)[:size]
 
 
-def _kmeans(bins: _Bins, size: int, seed: int) -> tuple[Floats, Floats]:
+def _kmeans(bins: Bins, size: int, seed: int) -> tuple[Floats, Floats]:
     generator = np.random.default_rng(seed)
     best: tuple[float, Floats, NDArray[np.intp]] | None = None
     for _ in range(_RESTARTS):
@@ -146,7 +163,7 @@ def _kmeans(bins: _Bins, size: int, seed: int) -> tuple[Floats, Floats]:
     return best[1], _totals(best[2], bins.weights, size)
 
 
-def _plus_plus(bins: _Bins, size: int, generator: np.random.Generator) -> Floats:
+def _plus_plus(bins: Bins, size: int, generator: np.random.Generator) -> Floats:
     """Seeds of k-means++ (Arthur and Vassilvitskii 2007), drawn by weight times squared distance."""
     chance = bins.weights
     distance = np.full(len(bins.lab), np.inf)
@@ -158,7 +175,7 @@ def _plus_plus(bins: _Bins, size: int, generator: np.random.Generator) -> Floats
     return seeds
 
 
-def _lloyd(bins: _Bins, centres: Floats, *, fixed: int) -> tuple[Floats, NDArray[np.intp]]:
+def _lloyd(bins: Bins, centres: Floats, *, fixed: int) -> tuple[Floats, NDArray[np.intp]]:
     """Weighted k-means until assignments are stable; the last `fixed` centres stay, an empty cluster keeps its own."""
     moving = len(centres) - fixed
     centres = centres.copy()

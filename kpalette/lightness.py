@@ -83,3 +83,24 @@ def transfer_lightness(L: FloatArray, source: Palette, target: Palette, *, stren
     curve = np.interp(L, *lightness_knots(source, target)).astype(L.dtype)
     moved: FloatArray = L + L.dtype.type(strength) * (curve - L)
     return moved
+
+
+def shift_lightness(L: FloatArray, centres: FloatArray, shifts: FloatArray, *, width: float) -> FloatArray:
+    """Moves lightness by a smooth blend of shifts: near a centre the slope is 1, so that local contrast is kept.
+
+    Args:
+        L: lightness, any shape, 0..100.
+        centres: lightness of the swatches (k,).
+        shifts: how far each is to move (k,); all 0 is the identity.
+        width: reach of a centre in units of L.
+
+    Returns:
+        New lightness in 0..100, same shape and dtype, a non-decreasing function of L.
+    """
+    table = np.linspace(0.0, L_MAX, 1001)
+    exponent = -((table[:, None] - centres) ** 2) / (2 * width**2)
+    weights = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    moved = table + weights @ shifts / weights.sum(axis=1)
+    curve = np.maximum.accumulate(np.clip(moved, 0.0, L_MAX))
+    result: FloatArray = np.interp(L, table, curve).astype(L.dtype)
+    return result

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from kpalette.images import Picture
 from kpalette.lut import Lattice, Mapping
 from kpalette.palette import Palette
 from kpalette.types import ImageArray
@@ -43,8 +44,8 @@ class Recolorer(Protocol):
     extraction: str
     default_lightness: float
 
-    def apply(self, image: ImageArray, source: Palette, target: Palette, *, lightness: float) -> Recolored:
-        """Recolours uint8 sRGB (H, W, 3): the i-th swatch of `source` becomes the i-th of `target`."""
+    def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
+        """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
         ...
 
 
@@ -60,11 +61,11 @@ class LatticeRecolorer(ABC):
     def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
         """The exact mapping: lab (n, 3) to lab (n, 3), before chroma reduction."""
 
-    def lattice(self, source: Palette, target: Palette, *, lightness: float) -> Lattice:
-        """The mapping baked into an RGB lattice, chroma reduced into sRGB."""
+    def lattice(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Lattice:
+        """The mapping baked for a picture into an RGB lattice, chroma reduced into sRGB."""
         return Lattice.bake(self.mapping(source, target, lightness=lightness))
 
-    def apply(self, image: ImageArray, source: Palette, target: Palette, *, lightness: float) -> Recolored:
-        """Recolours uint8 sRGB (H, W, 3): the i-th swatch of `source` becomes the i-th of `target`."""
-        lattice = self.lattice(source, target, lightness=lightness)
-        return Recolored(lattice.apply(image), lambda: lattice.clipped(image))
+    def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
+        """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
+        lattice = self.lattice(picture, source, target, lightness=lightness)
+        return Recolored(lattice.apply(picture.rgb), lambda: lattice.clipped(picture.rgb))

@@ -11,6 +11,7 @@ from PIL import Image
 from kpalette.baseline import BaselineRecolorer
 from kpalette.errors import ArgumentError
 from kpalette.extract import extract_palette
+from kpalette.fitted import FittedRecolorer
 from kpalette.images import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
 from kpalette.palette import Palette
@@ -20,7 +21,11 @@ from kpalette.types import MIN_COLORS
 
 DEFAULT_MODEL = "soft"
 
-_FACTORIES: dict[str, Callable[[], Recolorer]] = {"soft": SoftRecolorer, "baseline": BaselineRecolorer}
+_FACTORIES: dict[str, Callable[[], Recolorer]] = {
+    "soft": SoftRecolorer,
+    "fitted": FittedRecolorer,
+    "baseline": BaselineRecolorer,
+}
 _made: dict[str, Recolorer] = {}
 
 
@@ -109,7 +114,7 @@ class Plan:
 
     def apply(self, picture: Picture) -> Recolored:
         """Recolours the rgb of a picture of any size."""
-        return self.recolorer.apply(picture.rgb, self.source, self.target, lightness=self.lightness)
+        return self.recolorer.apply(picture, self.source, self.target, lightness=self.lightness)
 
 
 def make_plan(
@@ -172,7 +177,7 @@ def _recolor_float(array: NDArray[Any], picture: Picture, plan: Plan) -> NDArray
     """Floats keep their precision where the recolourer is a lattice: float32 interpolation instead of 8 bits."""
     result = array.copy()
     if isinstance(plan.recolorer, LatticeRecolorer):
-        lattice = plan.recolorer.lattice(plan.source, plan.target, lightness=plan.lightness)
+        lattice = plan.recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness)
         result[..., :3] = lattice.apply_float(array[..., :3])
     else:
         result[..., :3] = image_to_rgb(plan.apply(picture).image)

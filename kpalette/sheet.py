@@ -12,6 +12,7 @@ from kpalette.types import ImageArray
 
 _BACKGROUND, _INK, _QUIET = (250, 250, 248), (24, 24, 24), (104, 104, 100)
 _MARGIN, _GAP, _SWATCH = 24, 20, 40
+_CAPTION = 330  # pixels that a line of figures takes
 
 
 def make_sheet(
@@ -20,7 +21,7 @@ def make_sheet(
     *,
     palette: Palette,
     title: str = "",
-    columns: int = 3,
+    columns: int | None = None,
     tile: int = 480,
 ) -> ImageArray:
     """Draws a sheet.
@@ -30,7 +31,7 @@ def make_sheet(
         labels: for each image a name and a line of figures.
         palette: its swatches are drawn on top, with their hex codes.
         title: one line, left of the swatches.
-        columns: tiles in a row, at least 1.
+        columns: tiles in a row; 2 for four images, else up to 3, if None.
         tile: longest side of a tile in pixels.
 
     Returns:
@@ -42,9 +43,9 @@ def make_sheet(
     if not images or len(images) != len(labels):
         raise ArgumentError(f"a sheet needs one label for each image. Received: {len(images)} and {len(labels)}")
     tiles = [resize(image, longest=tile) for image in images]
-    columns = max(1, min(columns, len(tiles)))
+    columns = max(1, min(columns or (2 if len(tiles) == 4 else 3), len(tiles)))
     width, height = max(t.shape[1] for t in tiles), max(t.shape[0] for t in tiles)
-    cell = (max(width, 240), height + 58)
+    cell = (max(width, _CAPTION), height + 58)
     rows = -(-len(tiles) // columns)
     top = _MARGIN + _SWATCH + 30 + _GAP
     # Wide enough for the swatches and their codes whatever the tiles are.

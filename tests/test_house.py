@@ -23,7 +23,7 @@ FLOORS = {
     1: ["arrays", "color", "gamut", "difference"],
     2: ["palette", "images"],
     3: ["extract", "lightness", "lut", "recolorer", "metrics"],
-    4: ["soft", "baseline", "reference"],
+    4: ["soft", "fitted", "baseline", "reference"],
     8: ["recoloring"],
     9: ["evaluation", "sheet"],
     10: ["cli", "cli.tables", "cli.options", "cli.about", "cli.inspect", "cli.recolor", "cli.app", "__main__", ""],

@@ -1,0 +1,102 @@
+"""`fitted`: soft cluster shift, solved for the picture at hand so that its clusters land on the palette.
+
+`soft` moves every colour by the blend of its swatches' shifts; a blend falls short of each of them, and gamut takes its
+share. Here the shifts are corrected against the picture's own colours until the mean of each cluster is where its
+target is, as far as gamut and a bound allow. Lightness moves by a smooth curve of slope 1 around each swatch, which
+keeps local contrast where the piecewise-linear curve stretches it.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.extract import color_bins
+from kpalette.gamut import reduce_chroma
+from kpalette.images import Picture
+from kpalette.lightness import shift_lightness
+from kpalette.lut import Lattice, Mapping
+from kpalette.palette import Palette
+from kpalette.recolorer import LatticeRecolorer
+from kpalette.soft import DEFAULT_TAU, soft_weights
+from kpalette.types import FloatArray
+
+Floats = NDArray[np.float64]
+
+_ITERATIONS = 6
+_GAIN = 0.8
+_MAX_CORRECTION = 15.0  # Lab units: more of it tears smooth areas apart for little gain
+
+
+class FittedRecolorer(LatticeRecolorer):
+    """Soft cluster shift, fitted to the picture; see the module.
+
+    Args:
+        tau: reach of a swatch in Lab units.
+        width: reach of a swatch's lightness shift in units of L.
+    """
+
+    name = "fitted"
+    title = "soft cluster shift, solved so that the picture's clusters land on the palette"
+    extraction = "kmeans"
+    default_lightness = 0.0
+
+    def __init__(self, *, tau: float = DEFAULT_TAU, width: float = 16.0) -> None:
+        """See the class."""
+        self.tau = tau
+        self.width = width
+
+    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+        """The mapping before any fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        return self._shifted(source, (target.lab - source.lab) * np.array([lightness, 1.0, 1.0]))
+
+    def lattice(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Lattice:
+        """The mapping fitted to a picture and baked into an RGB lattice, chroma reduced into sRGB."""
+        return Lattice.bake(self._shifted(source, self.fit(picture, source, target, lightness=lightness)))
+
+    def fit(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Floats:
+        """Solves for the shifts that take the picture's clusters to their targets.
+
+        Args:
+            picture: the picture whose colours count.
+            source: its palette, k swatches.
+            target: what each becomes.
+            lightness: strength, 0..1.
+
+        Returns:
+            Shifts of each swatch in Lab (k, 3).
+        """
+        first: Floats = (target.lab - source.lab) * np.array([lightness, 1.0, 1.0])
+        if not first.any():
+            return first
+        lab, shares = _clusters(picture, source)
+        present = (shares.max(axis=0) > 0)[:, np.newaxis]
+        correction = np.zeros((len(source), 2))
+        for _ in range(_ITERATIONS):
+            mean = shares.T @ reduce_chroma(self._shifted(source, _added(first, correction))(lab))
+            wanted = reduce_chroma(np.column_stack([mean[:, 0], target.lab[:, 1:]]))
+            correction = correction + _GAIN * present * (wanted - mean)[:, 1:]
+            length = np.maximum(np.linalg.norm(correction, axis=-1, keepdims=True), 1e-9)
+            correction = correction * np.minimum(1.0, _MAX_CORRECTION / length)
+        return _added(first, correction)
+
+    def _shifted(self, source: Palette, shifts: Floats) -> Mapping:
+        def apply(lab: FloatArray) -> FloatArray:
+            result = np.empty_like(lab)
+            result[:, 0] = shift_lightness(lab[:, 0], source.lab[:, 0], shifts[:, 0], width=self.width)
+            weights = soft_weights(lab, source, tau=self.tau)
+            result[:, 1:] = lab[:, 1:] + weights @ shifts[:, 1:].astype(lab.dtype)
+            return result
+
+        return apply
+
+
+def _added(shifts: Floats, correction: Floats) -> Floats:
+    return np.column_stack([shifts[:, 0], shifts[:, 1:] + correction])
+
+
+def _clusters(picture: Picture, source: Palette) -> tuple[Floats, Floats]:
+    """The picture's colours (n, 3), and their shares (n, k) in the mean of the swatch nearest to each."""
+    bins = color_bins(picture)
+    nearest = np.argmin(np.sum(source.lab**2, axis=-1) - 2.0 * (bins.lab @ source.lab.T), axis=-1)
+    shares = np.where(nearest[:, np.newaxis] == np.arange(len(source)), bins.weights[:, np.newaxis], 0.0)
+    total = shares.sum(axis=0)
+    return bins.lab, shares / np.where(total > 0, total, 1.0)
