@@ -1,19 +1,25 @@
-"""Quality of all recolourers and reference rows: three of scikit-image's pictures, six palettes, medians of 18.
+"""Quality of all recolourers and reference rows: medians over three pictures of scikit-image x six palettes.
 
     python benchmarks/quality.py [--intervals]
+    python benchmarks/quality.py --tar TRAIN.TAR --palettes PALETTES.JSON [--count 40]
 
-These pictures are for reporting: nothing is tuned on them.
+The sample pictures are for reporting: nothing is tuned on them. The second form, where settings are chosen, takes a
+seeded choice of pictures from a tar of images, each with four palettes of a file {"palettes": [{"colors": ["#..."]}]}.
 """
 
 import argparse
+import io
+import json
+import tarfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
 from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.extract import METHODS
-from kpalette.images import SAMPLES, Picture, as_picture, sample_image
+from kpalette.images import SAMPLES, Picture, as_picture, read_image, sample_image
 from kpalette.metrics import bootstrap_interval
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
@@ -29,6 +35,7 @@ PALETTES = (
 )
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SIDE = 512
+NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 
 
@@ -48,16 +55,39 @@ def settings() -> Iterator[tuple[str, LatticeRecolorer, str, float]]:
                 yield f"{name} ({extraction}), lightness {strength:g}", recolorer, extraction, strength
 
 
-def rows() -> Iterator[Row]:
-    """One row for each method, picture and palette."""
+def sample_pairs() -> Iterator[tuple[Picture, Palette]]:
+    """The pairs of the report: every sample picture with every palette."""
     for picture in pictures():
-        for target in map(Palette.parse, PALETTES):
-            yield from compare_references(picture, target)
-            for label, recolorer, extraction, strength in settings():
-                own, recolorer.extraction = recolorer.extraction, extraction
-                row = list(compare(picture, target, models=[recolorer], lightness=strength))[1]
-                recolorer.extraction = own
-                yield Row(label, row.image, row.figures, row.seconds)
+        for text in PALETTES:
+            yield picture, Palette.parse(text)
+
+
+def tar_pairs(tar: str, palettes: str, count: int) -> Iterator[tuple[Picture, Palette]]:
+    """A seeded choice of pictures of a tar, each with four palettes of four colours."""
+    generator = np.random.default_rng(7)
+    with open(palettes, encoding="utf-8") as stream:
+        colors = [entry["colors"] for entry in json.load(stream)["palettes"]]
+    with tarfile.open(tar) as archive:
+        members = [member for member in archive.getmembers() if member.isfile()]
+        for member in generator.choice(np.array(members, dtype=object), count, replace=False):
+            data = archive.extractfile(member)
+            assert data is not None
+            picture = read_image(io.BytesIO(data.read()), name=member.name)
+            for chosen in generator.choice(len(colors), 4, replace=False):
+                four = sorted(generator.choice(len(colors[chosen]), 4, replace=False))
+                yield picture, Palette.from_hex([colors[chosen][i] for i in four])
+
+
+def rows(pairs: Iterator[tuple[Picture, Palette]]) -> Iterator[Row]:
+    """One row for each method, picture and palette; images are dropped, figures kept."""
+    for picture, target in pairs:
+        for row in compare_references(picture, target):
+            yield replace(row, image=NO_IMAGE)
+        for label, recolorer, extraction, strength in settings():
+            own, recolorer.extraction = recolorer.extraction, extraction
+            row = list(compare(picture, target, models=[recolorer], lightness=strength))[1]
+            recolorer.extraction = own
+            yield replace(row, method=label, image=NO_IMAGE)
 
 
 def print_table(table: dict[str, dict[str, float]], cell: Callable[[str, str], str]) -> None:
@@ -71,8 +101,14 @@ def main() -> None:
     """Measures, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--intervals", action="store_true", help="bootstrap 95 %% intervals of the medians")
+    parser.add_argument("--tar", help="a tar of pictures")
+    parser.add_argument("--palettes", help="a JSON file of palettes, with --tar")
+    parser.add_argument("--count", type=int, default=40, help="how many pictures of the tar")
     options = parser.parse_args()
-    measured = list(rows())
+    if (options.tar is None) != (options.palettes is None):
+        parser.error("--tar and --palettes go together")
+    pairs = sample_pairs() if options.tar is None else tar_pairs(options.tar, options.palettes, options.count)
+    measured = list(rows(pairs))
     table = summarize(measured)
 
     def cell(method: str, name: str) -> str:
