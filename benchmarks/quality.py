@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 
 from kpalette.evaluation import Row, compare, compare_references, summarize
-from kpalette.extract import METHODS
-from kpalette.images import SAMPLES, Picture, as_picture, read_image, sample_image
+from kpalette.extract import METHODS, extract_palette
+from kpalette.image_files import read_image
+from kpalette.images import SAMPLES, Picture, as_picture, sample_image
 from kpalette.metrics import bootstrap_interval
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
@@ -84,9 +85,8 @@ def rows(pairs: Iterator[tuple[Picture, Palette]]) -> Iterator[Row]:
         for row in compare_references(picture, target):
             yield replace(row, image=NO_IMAGE)
         for label, recolorer, extraction, strength in settings():
-            own, recolorer.extraction = recolorer.extraction, extraction
-            row = list(compare(picture, target, models=[recolorer], lightness=strength))[1]
-            recolorer.extraction = own
+            source = extract_palette(picture, size=len(target), method=extraction)
+            row = list(compare(picture, target, models=[recolorer], source=source, lightness=strength))[1]
             yield replace(row, method=label, image=NO_IMAGE)
 
 

@@ -21,8 +21,8 @@ _HOME = {
     "Palette": "palette", "PaletteError": "errors", "Picture": "images", "Recolored": "recolorer",
     "Recolorer": "recolorer", "delta_e": "difference", "extract_palette": "extract", "get_recolorer": "recoloring",
     "hue_shift": "gamut", "lab_to_rgb": "color", "list_recolorers": "recoloring", "measure": "metrics",
-    "palette_distance": "metrics", "read_image": "images", "recolor": "recoloring", "rgb_to_lab": "color",
-    "ssim": "metrics", "write_image": "images",
+    "palette_distance": "metrics", "read_image": "image_files", "recolor": "recoloring", "rgb_to_lab": "color",
+    "ssim": "metrics", "write_image": "image_files",
 }  # fmt: skip
 
 __all__ = sorted(_HOME)
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from kpalette.errors import PaletteError as PaletteError
     from kpalette.extract import extract_palette as extract_palette
     from kpalette.gamut import hue_shift as hue_shift
+    from kpalette.image_files import read_image as read_image
+    from kpalette.image_files import write_image as write_image
     from kpalette.images import Picture as Picture
-    from kpalette.images import read_image as read_image
-    from kpalette.images import write_image as write_image
     from kpalette.metrics import measure as measure
     from kpalette.metrics import palette_distance as palette_distance
     from kpalette.metrics import ssim as ssim

@@ -1,6 +1,17 @@
 """`python -m kpalette`, and the console command `kpalette`."""
 
-from kpalette.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Runs the command line; Ctrl-C while it is still being imported ends it like Ctrl-C at any other time."""
+    try:
+        from kpalette.cli.app import main as run
+    except KeyboardInterrupt:
+        print("kpalette: stopped", file=sys.stderr)
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -15,11 +15,9 @@ from kpalette.errors import ArgumentError
 from kpalette.types import Array
 
 _TENSORFLOW_NAMES = {
-    "abs": "abs", "all": "reduce_all", "any": "reduce_any", "arctan2": "math.atan2", "cos": "cos",
-    "concatenate": "concat", "exp": "exp", "floor": "floor", "logical_and": "logical_and", "logical_or": "logical_or",
-    "max": "reduce_max", "maximum": "maximum", "mean": "reduce_mean", "min": "reduce_min", "minimum": "minimum",
-    "ones_like": "ones_like", "power": "pow", "reshape": "reshape", "sin": "sin", "sqrt": "sqrt", "stack": "stack",
-    "sum": "reduce_sum", "where": "where", "zeros_like": "zeros_like",
+    "abs": "abs", "arctan2": "math.atan2", "clip": "clip_by_value", "cos": "cos", "exp": "exp", "floor": "floor",
+    "logical_and": "logical_and", "maximum": "maximum", "minimum": "minimum", "ones_like": "ones_like", "sin": "sin",
+    "sqrt": "sqrt", "stack": "stack", "sum": "reduce_sum", "where": "where", "zeros_like": "zeros_like",
 }  # fmt: skip
 
 _loaded: dict[str, Any] = {}
@@ -37,13 +35,13 @@ def namespace(*arrays: Array) -> Any:
     Raises:
         ArgumentError: if an array belongs to a library that kpalette does not know.
     """
-    owners = {type(a).__module__.split(".")[0] for a in arrays} - {"builtins", "numpy"}
-    if not owners:
-        return np
-    owner = owners.pop()
-    if owner not in _loaded:
-        _loaded[owner] = _load(owner)
-    return _loaded[owner]
+    for array in arrays:
+        owner = type(array).__module__.split(".")[0]
+        if owner not in ("builtins", "numpy"):
+            if owner not in _loaded:
+                _loaded[owner] = _load(owner)
+            return _loaded[owner]
+    return np
 
 
 def _load(owner: str) -> Any:
@@ -67,8 +65,6 @@ def _tensorflow() -> SimpleNamespace:
         for part in path.split("."):
             target = getattr(target, part)
         functions[name] = target
-    functions["clip"] = tf.clip_by_value
-    functions["cbrt"] = lambda x: tf.pow(x, 1.0 / 3.0)
     return SimpleNamespace(**functions)
 
 

@@ -1,10 +1,10 @@
 """`baseline`: palette-based photo recolouring by Chang et al. 2015.
 
 [C] is H. Chang, O. Fried, Y. Liu, S. DiVerdi, A. Finkelstein, "Palette-based Photo Recoloring", ACM Transactions on
-Graphics 34(4), 2015. Where this differs from it, so that no jump tears smooth areas: C is brought into gamut at the
-pixel's lightness, the case "C' out of gamut" is entered gradually, and a colour x0 outside the gamut returns by chroma
-reduction instead of towards C' (a chord along a concave face of the gamut has no stable end). Blend weights are clamped
-and renormalised, and chroma is reduced at the end, since a blend of in-gamut colours need not be in gamut.
+Graphics 34(4), 2015. Where this differs from it, so that no jump tears smooth areas: C and C' are brought into gamut
+at the pixel's lightness, the case "C' out of gamut" is entered gradually, and a colour x0 outside the gamut returns by
+chroma reduction instead of towards C' (a chord along a concave face of the gamut has no stable end). Blend weights are
+clamped and renormalised, and chroma is reduced at the end, since a blend of in-gamut colours need not be in gamut.
 """
 
 import numpy as np
@@ -114,9 +114,9 @@ def blend_weights(lab: FloatArray, source: Palette, *, reach: float) -> FloatArr
 class SwatchTransfer:
     """Moves ab as one swatch moves, scaled by the room that the gamut leaves ([C] section 3.4, figure 5).
 
-    What depends on lightness alone is tabulated at once: C in gamut, and the room |Cb - C|. Where C' itself is out of
-    gamut the paper takes the whole step, which is room 0; here the room shrinks to 0 over some units of excess chroma,
-    so that nothing jumps.
+    What depends on lightness alone is tabulated at once: C' - C, both in gamut, and the room |Cb - C|. Where C' itself
+    is out of gamut the paper takes the whole step, which is room 0; here the room shrinks to 0 over some units of
+    excess chroma, so that nothing jumps.
 
     Args:
         source_ab: C, the source swatch (2,).
@@ -127,18 +127,18 @@ class SwatchTransfer:
         """See the class."""
         self._still = bool(np.linalg.norm(target_ab - source_ab) < 1e-6)
         start, end = _reduced_at(_L_TABLE, source_ab), _reduced_at(_L_TABLE, target_ab)
-        border = _border(_L_TABLE, np.broadcast_to(target_ab, start.shape), target_ab - start)
+        border = _border(_L_TABLE, end, end - start)
         excess = np.linalg.norm(target_ab - end, axis=-1)
         self._room = np.linalg.norm(border - start, axis=-1) * np.maximum(0.0, 1.0 - excess / _TAPER)
-        self._start, self._target = start, target_ab
+        self._move = end - start
 
     def __call__(self, lab: FloatArray) -> FloatArray:
         """CIELAB (n, 3), in gamut, at the new lightness, to ab (n, 2) of the same dtype."""
         x, L = lab[:, 1:], np.ascontiguousarray(lab[:, 0])
         if self._still:
             return x
-        columns = [np.interp(L, _L_TABLE, column).astype(L.dtype) for column in (*self._start.T, self._room)]
-        move = self._target.astype(L.dtype) - np.column_stack(columns[:2])
+        columns = [np.interp(L, _L_TABLE, column).astype(L.dtype) for column in (*self._move.T, self._room)]
+        move = np.column_stack(columns[:2])
         size = np.linalg.norm(move, axis=-1)
         way = _border(L, x + move, move) - x
         length = np.linalg.norm(way, axis=-1)

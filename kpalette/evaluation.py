@@ -25,12 +25,18 @@ class Row:
         image: uint8 sRGB (H, W, 3), what it made.
         figures: `metrics.FIGURES`, and `clipped` where the method reports it.
         seconds: wall time of extraction, bake and apply.
+        lightness: the strength it worked with; None for reference rows.
     """
 
     method: str
     image: ImageArray
     figures: dict[str, float]
     seconds: float
+    lightness: float | None = None
+
+
+def _figures(picture: Picture, image: ImageArray, target: Palette) -> dict[str, float]:
+    return measure(picture.rgb, image, target, alpha=picture.alpha)
 
 
 def compare(
@@ -55,14 +61,14 @@ def compare(
     Yields:
         Rows, as they are done.
     """
-    yield Row("source", picture.rgb, measure(picture.rgb, picture.rgb, target), 0.0)
+    yield Row("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
     for model in list_recolorers() if models is None else models:
         start = time.perf_counter()
         plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness)
         done = plan.apply(picture)
         seconds = time.perf_counter() - start
-        figures = {**measure(picture.rgb, done.image, target), "clipped": done.clipped}
-        yield Row(plan.recolorer.name, done.image, figures, seconds)
+        figures = {**_figures(picture, done.image, target), "clipped": done.clipped}
+        yield Row(plan.recolorer.name, done.image, figures, seconds, plan.lightness)
 
 
 def compare_references(picture: Picture, target: Palette) -> Iterator[Row]:
@@ -72,7 +78,8 @@ def compare_references(picture: Picture, target: Palette) -> Iterator[Row]:
     for name, make in REFERENCES.items():
         start = time.perf_counter()
         image = make(picture.rgb, source, matched)
-        yield Row(name, image, measure(picture.rgb, image, target), time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        yield Row(name, image, _figures(picture, image, target), seconds)
 
 
 def summarize(rows: Iterable[Row], *, statistic: Callable[..., float] = np.median) -> dict[str, dict[str, float]]:

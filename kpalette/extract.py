@@ -5,6 +5,7 @@ deterministic. [C] is H. Chang, O. Fried, Y. Liu, S. DiVerdi, A. Finkelstein, "P
 ACM Transactions on Graphics 34(4), 2015.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from kpalette.palette import Palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
 
 MAX_SAMPLES = 262_144
-"""Larger pictures are sampled on a regular grid of at most this many pixels."""
+"""Of larger pictures every n-th pixel counts, at most this many."""
 
 _SEED_REACH = 80.0  # [C] section 3.2: how far in Lab a chosen seed weakens its neighbours
 _CHANG_BITS, _KMEANS_BITS = 4, 5
@@ -47,7 +48,7 @@ def extract_palette(
         seed: for the restarts of "kmeans"; "chang" has no randomness.
 
     Returns:
-        A palette whose weights are the shares of pixels.
+        A palette whose weights are the shares of pixels; "chang" leaves out those that fall to its black centre.
 
     Raises:
         ArgumentError: if `size`, `method` or the array is out of contract.
@@ -57,6 +58,8 @@ def extract_palette(
         raise ArgumentError(f"`size` must be a whole number from {MIN_COLORS} to {MAX_COLORS}. Received: {size!r}")
     if method not in METHODS:
         raise ArgumentError(f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}")
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ArgumentError(f"`seed` must be a whole number, not negative. Received: {seed!r}")
     picture = image if isinstance(image, Picture) else as_picture(image)
     colors, weights = _sample(picture)
     few = _few_colors(colors, weights, size)
@@ -88,16 +91,17 @@ def color_bins(picture: Picture) -> Bins:
 
 
 def _sample(picture: Picture) -> tuple[ImageArray, Floats]:
-    sides, steps = picture.rgb.shape[:2], [1, 1]
-    while np.prod(counts := [-(-side // step) for side, step in zip(sides, steps, strict=True)]) > MAX_SAMPLES:
-        steps[int(np.argmax(counts))] += 1
-    grid = tuple(slice((step - 1) // 2, None, step) for step in steps)
-    colors = picture.rgb[grid].reshape(-1, 3)
+    pixels = picture.rgb.reshape(-1, 3)
+    step = -(-len(pixels) // MAX_SAMPLES)
+    # A step without a common divisor with the width meets every column, and halftones and dithers evenly.
+    while step > 1 and (step % 2 == 0 or math.gcd(step, picture.rgb.shape[1]) > 1):
+        step += 1
+    colors = pixels[step // 2 :: step]
     if picture.alpha is None:
         return colors, np.ones(len(colors))
-    weights = picture.alpha[grid].reshape(-1) / 255.0
+    weights = picture.alpha.reshape(-1)[step // 2 :: step] / 255.0
     if weights.max() == 0:
-        # The grid may step over the few pixels that show.
+        # The sample may step over the few pixels that show.
         colors, weights = picture.rgb.reshape(-1, 3), picture.alpha.reshape(-1) / 255.0
     if weights.max() == 0:
         raise ImageError("the picture is wholly transparent: it has no colours to take a palette from")

@@ -2,8 +2,8 @@
 
 `soft` moves every colour by the blend of its swatches' shifts; a blend falls short of each of them, and gamut takes its
 share. Here the shifts are corrected against the picture's own colours until the mean of each cluster is where its
-target is, as far as gamut and a bound allow. Lightness moves by a smooth curve of slope 1 around each swatch, which
-keeps local contrast where the piecewise-linear curve stretches it.
+target is, as far as gamut and a bound allow. Lightness moves along a smooth curve through the same knots, of slope 1
+around each, which keeps local contrast where the piecewise-linear curve stretches it.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from kpalette.extract import color_bins
 from kpalette.gamut import reduce_chroma
 from kpalette.images import Picture
-from kpalette.lightness import shift_lightness
+from kpalette.lightness import smooth_lightness
 from kpalette.lut import Lattice, Mapping
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
@@ -31,7 +31,7 @@ class FittedRecolorer(LatticeRecolorer):
 
     Args:
         tau: reach of a swatch in Lab units.
-        width: reach of a swatch's lightness shift in units of L.
+        width: reach of a knot of the lightness curve in units of L.
     """
 
     name = "fitted"
@@ -46,14 +46,15 @@ class FittedRecolorer(LatticeRecolorer):
 
     def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
         """The mapping before any fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
-        return self._shifted(source, (target.lab - source.lab) * np.array([lightness, 1.0, 1.0]))
+        return self._shifted(source, target, (target.lab - source.lab)[:, 1:], lightness)
 
     def lattice(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Lattice:
         """The mapping fitted to a picture and baked into an RGB lattice, chroma reduced into sRGB."""
-        return Lattice.bake(self._shifted(source, self.fit(picture, source, target, lightness=lightness)))
+        shifts = self.fit(picture, source, target, lightness=lightness)
+        return Lattice.bake(self._shifted(source, target, shifts, lightness))
 
     def fit(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Floats:
-        """Solves for the shifts that take the picture's clusters to their targets.
+        """Solves for the shifts that move the mean of each of the picture's clusters as its swatch is to move.
 
         Args:
             picture: the picture whose colours count.
@@ -62,35 +63,29 @@ class FittedRecolorer(LatticeRecolorer):
             lightness: strength, 0..1.
 
         Returns:
-            Shifts of each swatch in Lab (k, 3).
+            Shifts of each swatch in ab (k, 2).
         """
-        first: Floats = (target.lab - source.lab) * np.array([lightness, 1.0, 1.0])
-        if not first.any():
-            return first
+        first: Floats = (target.lab - source.lab)[:, 1:]
         lab, shares = _clusters(picture, source)
+        asked = (shares.T @ lab)[:, 1:] + first
         present = (shares.max(axis=0) > 0)[:, np.newaxis]
-        correction = np.zeros((len(source), 2))
+        correction = np.zeros_like(first)
         for _ in range(_ITERATIONS):
-            mean = shares.T @ reduce_chroma(self._shifted(source, _added(first, correction))(lab))
-            wanted = reduce_chroma(np.column_stack([mean[:, 0], target.lab[:, 1:]]))
-            correction = correction + _GAIN * present * (wanted - mean)[:, 1:]
+            mean = shares.T @ reduce_chroma(self._shifted(source, target, first + correction, lightness)(lab))
+            wanted = reduce_chroma(np.column_stack([mean[:, 0], asked]))[:, 1:]
+            correction = correction + _GAIN * present * (wanted - mean[:, 1:])
             length = np.maximum(np.linalg.norm(correction, axis=-1, keepdims=True), 1e-9)
             correction = correction * np.minimum(1.0, _MAX_CORRECTION / length)
-        return _added(first, correction)
+        return first + correction
 
-    def _shifted(self, source: Palette, shifts: Floats) -> Mapping:
+    def _shifted(self, source: Palette, target: Palette, shifts: Floats, lightness: float) -> Mapping:
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
-            result[:, 0] = shift_lightness(lab[:, 0], source.lab[:, 0], shifts[:, 0], width=self.width)
-            weights = soft_weights(lab, source, tau=self.tau)
-            result[:, 1:] = lab[:, 1:] + weights @ shifts[:, 1:].astype(lab.dtype)
+            result[:, 0] = smooth_lightness(lab[:, 0], source, target, strength=lightness, width=self.width)
+            result[:, 1:] = lab[:, 1:] + soft_weights(lab, source, tau=self.tau) @ shifts.astype(lab.dtype)
             return result
 
         return apply
-
-
-def _added(shifts: Floats, correction: Floats) -> Floats:
-    return np.column_stack([shifts[:, 0], shifts[:, 1:] + correction])
 
 
 def _clusters(picture: Picture, source: Palette) -> tuple[Floats, Floats]:

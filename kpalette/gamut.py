@@ -1,4 +1,4 @@
-"""The sRGB gamut in CIELAB: what lies inside, where a ray at constant lightness leaves it, and how colours get back in.
+"""The sRGB gamut in CIELAB: what lies inside, where a way at constant lightness crosses it, and how colours get in.
 
 Contract as in `color`: pure, channels last, any array library, float32 or wider. At constant L each linear channel is a
 short polynomial of the position along a ray, so that one search serves chroma reduction and Chang's gamut rays alike.
@@ -22,12 +22,20 @@ _SCAN = 7
 _LINEAR_LOW = -GAMUT_TOLERANCE / 12.92
 _LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
 
+# Under pale yellow (L 94 to 98, hues 100 to 105 degrees) red runs up to 0.0105 over 1 and comes back: a radius there
+# leaves the gamut and enters it again, up to 62 units of chroma further out. What lies in that gap counts as reachable,
+# or neighbours would part by as much; showing it clips red by 3 of 255 levels at the most.
+_GAP_SLACK = 0.0105 * 2.4 / 1.055
+
 
 class _Slice:
     """The gamut at given lightnesses: what depends on L alone is computed once for all steps of a search."""
 
-    def __init__(self, xp: Any, L: Array) -> None:
+    def __init__(self, xp: Any, L: Array, *, bridge_gap: bool = False) -> None:
         self.xp = xp
+        self.high: Array = _LINEAR_HIGH
+        if bridge_gap:
+            self.high = _LINEAR_HIGH + _GAP_SLACK * xp.clip((L - 92.0) / 2.0, 0.0, 1.0) * xp.clip(99.5 - L, 0.0, 1.0)
         self.fy = (L + 16.0) / 116.0
         y = lab_curve_inverse(xp, self.fy)
         self.base = [row[1] * y for row in XYZ_TO_RGB]
@@ -38,7 +46,7 @@ class _Slice:
         z = WHITE[2] * lab_curve_inverse(xp, fz)
         r, g, b = (base + row[0] * x + row[2] * z for base, row in zip(self.base, XYZ_TO_RGB, strict=True))
         low = xp.minimum(xp.minimum(r, g), b) >= _LINEAR_LOW
-        return xp.logical_and(low, xp.maximum(xp.maximum(r, g), b) <= _LINEAR_HIGH)
+        return xp.logical_and(low, xp.maximum(xp.maximum(r, g), b) <= self.high)
 
 
 def in_gamut(lab: Array) -> Array:
@@ -50,41 +58,12 @@ def in_gamut(lab: Array) -> Array:
     Returns:
         Booleans (...): every gamma-encoded channel lies in 0..1, give or take `GAMUT_TOLERANCE`.
     """
-    lab = as_float(lab)
-    section = _Slice(namespace(lab), lab[..., 0])
+    return _contains(as_float(lab), bridge_gap=False)
+
+
+def _contains(lab: Array, *, bridge_gap: bool) -> Array:
+    section = _Slice(namespace(lab), lab[..., 0], bridge_gap=bridge_gap)
     return section.contains(section.fy + lab[..., 1] / 500.0, section.fy - lab[..., 2] / 200.0)
-
-
-def gamut_exit(
-    L: Array,
-    origin: tuple[Array, Array],
-    direction: tuple[Array, Array],
-    longest: Array,
-    *,
-    steps: int = BISECTION_STEPS,
-) -> Array:
-    """How far rays at constant lightness stay in gamut.
-
-    Args:
-        L: lightness (...), 0..100.
-        origin: a and b (...) of a point in gamut, or numbers.
-        direction: a and b (...) of the ray.
-        longest: multiples of `direction` (...) at which the search ends; the colour there lies outside.
-        steps: halvings of 0..longest.
-
-    Returns:
-        Multiples (...) of `direction`: the largest found in gamut, at least 0 and below `longest`.
-    """
-    xp = namespace(L)
-    section = _Slice(xp, L)
-    fx, fz = section.fy + origin[0] / 500.0, section.fy - origin[1] / 200.0
-    dx, dz = direction[0] / 500.0, direction[1] / -200.0
-    low, width = xp.zeros_like(L), longest
-    for _ in range(steps):
-        width = width * 0.5
-        middle = low + width
-        low = xp.where(section.contains(fx + middle * dx, fz + middle * dz), middle, low)
-    return low
 
 
 def gamut_crossing(L: Array, origin: Array, way: Array, *, steps: int = BISECTION_STEPS) -> Array:
@@ -127,12 +106,13 @@ def reduce_chroma(lab: Array, *, steps: int = BISECTION_STEPS) -> Array:
         steps: halvings of the search; training can do with 8.
 
     Returns:
-        lab (..., 3), all in gamut; colours that already were come back unchanged.
+        lab (..., 3), all in gamut but for the gap under pale yellow, where red may exceed 1 by 0.0105; colours that
+        already were in gamut come back unchanged.
     """
     lab = as_float(lab)
     xp = namespace(lab)
     lab = xp.stack([xp.clip(lab[..., 0], 0.0, L_MAX), lab[..., 1], lab[..., 2]], axis=-1)
-    inside = in_gamut(lab)
+    inside = _contains(lab, bridge_gap=True)
     if xp is not np:
         return xp.where(inside[..., None], lab, _reduced(xp, lab, steps))
     # Eagerly, only the few colours outside are worth the search.
@@ -142,8 +122,14 @@ def reduce_chroma(lab: Array, *, steps: int = BISECTION_STEPS) -> Array:
 
 def _reduced(xp: Any, lab: Array, steps: int) -> Array:
     L, a, b = lab[..., 0], lab[..., 1], lab[..., 2]
-    scale = gamut_exit(L, (0.0, 0.0), (a, b), xp.ones_like(L), steps=steps)
-    return xp.stack([L, a * scale, b * scale], axis=-1)
+    section = _Slice(xp, L, bridge_gap=True)
+    dx, dz = a / 500.0, b / -200.0
+    low, width = xp.zeros_like(L), 1.0
+    for _ in range(steps):
+        width = width / 2
+        middle = low + width
+        low = xp.where(section.contains(section.fy + middle * dx, section.fy + middle * dz), middle, low)
+    return xp.stack([L, a * low, b * low], axis=-1)
 
 
 def hue_shift(rgb: Array, shift: Array, *, steps: int = BISECTION_STEPS) -> Array:

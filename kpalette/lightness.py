@@ -1,4 +1,4 @@
-"""Monotone lightness transfer: the one curve by which every recolourer moves L.
+"""Monotone lightness transfer: the curves through source and target swatches by which recolourers move L.
 
 [C] is Chang et al., "Palette-based Photo Recoloring", ACM Transactions on Graphics 34(4), 2015.
 """
@@ -85,22 +85,26 @@ def transfer_lightness(L: FloatArray, source: Palette, target: Palette, *, stren
     return moved
 
 
-def shift_lightness(L: FloatArray, centres: FloatArray, shifts: FloatArray, *, width: float) -> FloatArray:
-    """Moves lightness by a smooth blend of shifts: near a centre the slope is 1, so that local contrast is kept.
+def smooth_lightness(L: FloatArray, source: Palette, target: Palette, *, strength: float, width: float) -> FloatArray:
+    """Moves lightness by a smooth blend of the knots' shifts: the slope near a knot is 1, and keeps local contrast.
 
     Args:
         L: lightness, any shape, 0..100.
-        centres: lightness of the swatches (k,).
-        shifts: how far each is to move (k,); all 0 is the identity.
-        width: reach of a centre in units of L.
+        source: the picture's palette, k swatches.
+        target: k swatches, matched to `source`.
+        strength: 0 keeps L, 1 is the full transfer: L + strength * (curve(L) - L).
+        width: reach of a knot in units of L.
 
     Returns:
         New lightness in 0..100, same shape and dtype, a non-decreasing function of L.
     """
+    if strength == 0.0:
+        return L
+    knots, targets = lightness_knots(source, target)
     table = np.linspace(0.0, L_MAX, 1001)
-    exponent = -((table[:, None] - centres) ** 2) / (2 * width**2)
+    exponent = -((table[:, np.newaxis] - knots) ** 2) / (2 * width**2)
     weights = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-    moved = table + weights @ shifts / weights.sum(axis=1)
+    moved = table + weights @ (targets - knots) / weights.sum(axis=1)
     curve = np.maximum.accumulate(np.clip(moved, 0.0, L_MAX))
-    result: FloatArray = np.interp(L, table, curve).astype(L.dtype)
-    return result
+    moved_L: FloatArray = np.interp(L, table, table + strength * (curve - table)).astype(L.dtype)
+    return moved_L

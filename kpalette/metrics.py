@@ -15,7 +15,7 @@ from kpalette.color import rgb_to_lab
 from kpalette.difference import delta_e_76, delta_e_2000
 from kpalette.errors import ArgumentError
 from kpalette.extract import extract_palette
-from kpalette.images import image_to_rgb
+from kpalette.images import Picture, as_picture, image_to_rgb
 from kpalette.palette import Palette, assign
 from kpalette.types import MIN_COLORS, FloatArray, ImageArray
 
@@ -48,6 +48,10 @@ def _check_pair(a: ImageArray, b: ImageArray) -> None:
         raise ArgumentError(f"the images must be of one size: the first is {sizes[0]}, the second {sizes[1]}")
 
 
+def _rgb(image: ImageArray | Picture) -> ImageArray:
+    return image.rgb if isinstance(image, Picture) else image
+
+
 def _structural_similarity(a: NDArray[Any], b: NDArray[Any], **options: Any) -> tuple[float, FloatArray]:
     from skimage.metrics import structural_similarity  # 0.2 s: only where SSIM is asked for
 
@@ -64,12 +68,12 @@ def _grey(image: ImageArray) -> ImageArray:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def ssim(a: ImageArray, b: ImageArray) -> float:
+def ssim(a: ImageArray | Picture, b: ImageArray | Picture) -> float:
     """Structural similarity of 8-bit grey (BT.601, rounded), scikit-image's defaults; as published in the field.
 
     Args:
-        a: uint8 sRGB (H, W, 3).
-        b: uint8 sRGB (H, W, 3).
+        a: a `Picture`, or uint8 sRGB (H, W, 3).
+        b: a `Picture`, or uint8 sRGB (H, W, 3).
 
     Returns:
         -1..1; 1 for images of equal grey. It sees lightness only: report a palette distance beside it.
@@ -77,6 +81,7 @@ def ssim(a: ImageArray, b: ImageArray) -> float:
     Raises:
         ArgumentError: if sizes differ or an array is no uint8 image.
     """
+    a, b = _rgb(a), _rgb(b)
     _check_pair(a, b)
     return _structural_similarity(_grey(a), _grey(b))[0]
 
@@ -105,7 +110,7 @@ def _lab(image: ImageArray) -> FloatArray:
     return lab
 
 
-def _paired(image: ImageArray, target: Palette) -> tuple[Palette, NDArray[np.float64], NDArray[np.float64]]:
+def _paired(image: ImageArray | Picture, target: Palette) -> tuple[Palette, NDArray[np.float64], NDArray[np.float64]]:
     """Re-extracted palette, and its swatches (k, 3) next to the target swatches (k, 3) they are compared with."""
     found = extract_palette(image, size=max(len(target), MIN_COLORS), method="kmeans")
     distance = delta_e_2000(found.lab[:, None], target.lab[None])
@@ -115,22 +120,22 @@ def _paired(image: ImageArray, target: Palette) -> tuple[Palette, NDArray[np.flo
     return found, found.lab[partner], target.lab
 
 
-def palette_distance(image: ImageArray, target: Palette) -> float:
+def palette_distance(image: ImageArray | Picture, target: Palette | str) -> float:
     """How far an image's own colours are from a palette (`palette_de`).
 
     Args:
-        image: uint8 sRGB (H, W, 3).
-        target: k swatches.
+        image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); pixels count by their alpha.
+        target: k swatches, or a string for `Palette.parse`.
 
     Returns:
         The image's k colours by `kmeans`, assigned to the target by the Hungarian method under CIEDE2000: mean
         CIEDE2000 of the pairs.
     """
-    _, colors, swatches = _paired(image, target)
+    _, colors, swatches = _paired(image, Palette.parse(target) if isinstance(target, str) else target)
     return float(np.mean(delta_e_2000(colors, swatches)))
 
 
-def _palette_figures(image: ImageArray, target: Palette) -> dict[str, float]:
+def _palette_figures(image: Picture, target: Palette) -> dict[str, float]:
     found, colors, swatches = _paired(image, target)
     level = np.column_stack([swatches[:, 0], colors[:, 1:]])
     between = delta_e_2000(found.lab[:, None], target.lab[None])
@@ -191,13 +196,16 @@ def ab_error(output: FloatArray, truth: FloatArray, *, mask: ArrayLike | None = 
     return float(chosen.mean()) if chosen.size else float("nan")
 
 
-def measure(source: ImageArray, output: ImageArray, target: Palette) -> dict[str, float]:
+def measure(
+    source: ImageArray, output: ImageArray, target: Palette, *, alpha: ImageArray | None = None
+) -> dict[str, float]:
     """All of `FIGURES` for one recolouring.
 
     Args:
         source: uint8 sRGB (H, W, 3).
         output: uint8 sRGB (H, W, 3), the source recoloured.
         target: the palette that was asked for.
+        alpha: uint8 (H, W) where pixels are transparent: those do not count, nor do their neighbourhoods see them.
 
     Returns:
         Figures by name, in the order of `FIGURES`.
@@ -206,13 +214,19 @@ def measure(source: ImageArray, output: ImageArray, target: Palette) -> dict[str
         ArgumentError: if sizes differ or an array is no uint8 image.
     """
     _check_pair(source, output)
+    shown = np.ones(source.shape[:2], dtype=np.bool_) if alpha is None else alpha > 0
+    if not shown.all():
+        # Hidden pixels become one grey in both, so that no window and no pair of neighbours tells their colours.
+        source, output = (np.where(shown[..., np.newaxis], x, np.uint8(128)) for x in (source, output))
     before, after = _lab(source), _lab(output)
+    local = _structural_similarity(_grey(source), _grey(output))
+    picture = as_picture(output) if alpha is None else as_picture(np.dstack([output, alpha]))
     figures = {
-        "ssim": ssim(source, output),
-        **_palette_figures(output, target),
-        "richness": _effective_colors(after) / _effective_colors(before),
+        "ssim": local[0] if shown.all() else float(local[1][: len(shown), : shown.shape[1]][shown].mean()),
+        **_palette_figures(picture, target),
+        "richness": _effective_colors(after[shown]) / _effective_colors(before[shown]),
         "false_edges": _false_edges(before, after),
-        "lightness_drift": float(np.mean(np.abs(after[..., 0] - before[..., 0]))),
+        "lightness_drift": float(np.mean(np.abs(after[..., 0] - before[..., 0])[shown])),
     }
     return {name: figures[name] for name in FIGURES}
 

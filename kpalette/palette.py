@@ -48,20 +48,20 @@ class Palette:
     @classmethod
     def from_rgb(cls, rgb: ArrayLike, weights: ArrayLike | None = None) -> "Palette":
         """Builds a palette from gamma-encoded sRGB (k, 3) in 0..1 (floats) or 0..255 (integers)."""
-        array = np.asarray(rgb)
+        array = _numbers(rgb, "rgb")
         if array.dtype.kind in "iu":
             array = array / 255.0
         if array.ndim != 2 or array.shape[-1] != 3 or not np.all((array >= 0) & (array <= 1)):
             raise ArgumentError(
                 "`rgb` must be of shape (k, 3), floats in 0..1 or integers in 0..255. "
-                f"Received: shape {array.shape}, {np.asarray(rgb).dtype}"
+                f"Received: shape {array.shape}, values {array.min(initial=0):g} to {array.max(initial=0):g}"
             )
         return cls(rgb_to_lab(np.asarray(array, dtype=np.float64)), weights)
 
     @classmethod
     def from_hex(cls, colors: Iterable[str]) -> "Palette":
         """Builds a palette of 2 to 8 colours from strings, each in any form that `parse` knows."""
-        return cls.parse(", ".join(colors))
+        return cls.parse(", ".join(map(str, colors)))
 
     @classmethod
     def parse(cls, text: str) -> "Palette":
@@ -77,6 +77,8 @@ class Palette:
         Raises:
             PaletteError: names the first colour that cannot be read, or the wrong number of them.
         """
+        if not isinstance(text, str):
+            raise ArgumentError(f"`text` must be a string of colours. Received: {text!r}")
         tokens, position = [], 0
         while position < len(text) and text[position:].strip():
             found = _TOKEN.match(text, position)
@@ -170,7 +172,7 @@ class Palette:
         return np.array_equal(self._lab, other._lab) and np.array_equal(self._weights, other._weights)
 
     def __hash__(self) -> int:
-        """Hash of the exact values, so that palettes can key caches."""
+        """Hash of the exact values."""
         return hash((self._lab.tobytes(), self._weights.tobytes()))
 
     def __repr__(self) -> str:
@@ -227,11 +229,18 @@ def _channel(part: str, text: str) -> float:
     return value
 
 
-def _checked_lab(lab: ArrayLike) -> NDArray[np.float64]:
+def _numbers(values: ArrayLike, name: str) -> NDArray[Any]:
     try:
-        array = np.array(lab, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ArgumentError(f"`lab` must be numbers of shape (k, 3). Received: {lab!r}") from None
+        array = np.asarray(values)
+    except ValueError:
+        array = np.asarray(None)
+    if array.dtype.kind not in "iuf":
+        raise ArgumentError(f"`{name}` must be an array of numbers. Received: {values!r}")
+    return array
+
+
+def _checked_lab(lab: ArrayLike) -> NDArray[np.float64]:
+    array = _numbers(lab, "lab").astype(np.float64)
     if array.ndim != 2 or array.shape[1] != 3:
         raise ArgumentError(f"`lab` must be of shape (k, 3). Received: shape {array.shape}")
     if not 1 <= len(array) <= MAX_COLORS:
@@ -242,7 +251,7 @@ def _checked_lab(lab: ArrayLike) -> NDArray[np.float64]:
 
 
 def _checked_weights(weights: ArrayLike | None, size: int) -> NDArray[np.float64]:
-    array = np.ones(size) if weights is None else np.array(weights, dtype=np.float64)
+    array = np.ones(size) if weights is None else _numbers(weights, "weights").astype(np.float64)
     if array.shape != (size,) or not np.isfinite(array).all() or array.min() < 0 or array.sum() <= 0:
         raise ArgumentError(f"`weights` must be {size} numbers, none negative, not all 0. Received: {weights!r}")
     shares: NDArray[np.float64] = array / array.sum()

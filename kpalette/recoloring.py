@@ -12,6 +12,7 @@ from kpalette.baseline import BaselineRecolorer
 from kpalette.errors import ArgumentError
 from kpalette.extract import extract_palette
 from kpalette.fitted import FittedRecolorer
+from kpalette.image_files import picture_from_pil
 from kpalette.images import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
 from kpalette.palette import Palette
@@ -133,6 +134,8 @@ def make_plan(
         The plan, its source palette extracted where none was given, its target in the order of the source.
     """
     recolorer = get_recolorer(model) if isinstance(model, str) else model
+    if not callable(getattr(recolorer, "apply", None)):
+        raise ArgumentError(f"`model` must be a name of list_recolorers() or a recolourer. Received: {model!r}")
     target = _palette(target, "target")
     if len(target) < MIN_COLORS:
         raise ArgumentError(f"`target` must have at least {MIN_COLORS} colours. Received: {len(target)}")
@@ -155,7 +158,7 @@ def _as_picture(image: Any) -> Picture:
     if isinstance(image, Picture):
         return image
     if isinstance(image, Image.Image):
-        return as_picture(np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")))
+        return picture_from_pil(image)
     array = np.asarray(image)
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         raise ArgumentError(f"`image` must be uint8, or floats in 0..1. Received: {array.dtype}")

@@ -50,10 +50,10 @@ def nearest(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
 
 
 def nearest_ab(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
-    """Gives each pixel the ab of the target swatch nearest to it in ab; L kept, chroma reduced into sRGB."""
+    """Gives each pixel the ab of its source swatch's target; L kept, chroma reduced into sRGB."""
 
     def mapping(lab: FloatArray) -> FloatArray:
-        chosen = target.lab[_nearest(lab[:, 1:], target.lab[:, 1:])]
+        chosen = target.lab[_nearest(lab, source.lab)]
         return np.column_stack([lab[:, 0], chosen[:, 1:]])
 
     return _through_lab(image, mapping)

@@ -1,5 +1,6 @@
 """Labelled side-by-side sheets: pictures in a grid, each with its name and figures, the palette on top."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from kpalette.types import ImageArray
 
 _BACKGROUND, _INK, _QUIET = (250, 250, 248), (24, 24, 24), (104, 104, 100)
 _MARGIN, _GAP, _SWATCH = 24, 20, 40
+_TITLE = 36  # characters
 _CAPTION = 330  # pixels that a line of figures takes
 
 
@@ -42,6 +44,7 @@ def make_sheet(
     """
     if not images or len(images) != len(labels):
         raise ArgumentError(f"a sheet needs one label for each image. Received: {len(images)} and {len(labels)}")
+    title = _plain(title)
     tiles = [resize(image, longest=tile) for image in images]
     columns = max(1, min(columns or (2 if len(tiles) == 4 else 3), len(tiles)))
     width, height = max(t.shape[1] for t in tiles), max(t.shape[0] for t in tiles)
@@ -63,10 +66,16 @@ def make_sheet(
     return np.array(sheet)
 
 
+def _plain(text: str) -> str:
+    """What the built-in font can draw: ASCII, cut to a length that fits beside the swatches."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode()
+    return ascii_text if len(ascii_text) <= _TITLE else ascii_text[: _TITLE - 3] + "..."
+
+
 def _draw_header(draw: ImageDraw.ImageDraw, title: str, palette: Palette, width: int) -> None:
     draw.text((_MARGIN, _MARGIN + 8), title, _INK, ImageFont.load_default(22))
     step = 84
-    left = width - _MARGIN - step * len(palette)
+    left = width - _MARGIN - step * len(palette) + 9  # the gap behind the last one
     for i, code in enumerate(palette.hex):
         x = left + i * step
         draw.rectangle((x, _MARGIN, x + step - 9, _MARGIN + _SWATCH), fill=code, outline=_QUIET)

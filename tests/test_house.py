@@ -21,7 +21,7 @@ PACKAGE = ROOT / "kpalette"
 FLOORS = {
     0: ["errors", "types"],
     1: ["arrays", "color", "gamut", "difference"],
-    2: ["palette", "images"],
+    2: ["palette", "images", "image_files"],
     3: ["extract", "lightness", "lut", "recolorer", "metrics"],
     4: ["soft", "fitted", "baseline", "reference"],
     8: ["recoloring"],

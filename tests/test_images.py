@@ -1,4 +1,5 @@
 import io
+import os
 import struct
 import zlib
 
@@ -6,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kpalette import images
+from kpalette import image_files, images
 from kpalette.errors import ArgumentError, ImageError, OutputError
-from kpalette.images import Picture, read_image, write_image
+from kpalette.image_files import read_image, write_image
+from kpalette.images import Picture
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def test_round_trip(tmp_path, photo, name, worst):
     assert difference.max() <= worst
     assert difference.mean() < 3  # WebP halves the resolution of chroma
     assert picture.alpha is None
-    assert picture.format == images.SUFFIXES[(tmp_path / name).suffix.lower()]
+    assert picture.format == image_files.SUFFIXES[(tmp_path / name).suffix.lower()]
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.webp"])
@@ -101,8 +103,98 @@ def test_palette_transparency_becomes_alpha(tmp_path):
     assert (read_image(tmp_path / "a.png").alpha == 0).all()
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+def test_of_an_animation_the_first_frame_is_read_and_a_note_logged(tmp_path, photo, caplog, name):
+    frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
+    frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
+    np.testing.assert_array_equal(read_image(tmp_path / name).rgb, photo)
+    assert f"{name} is animated: only its first frame is read" in caplog.text
+
+
+def test_colours_under_another_profile_are_converted(tmp_path, photo, caplog):
+    from PIL import ImageCms
+
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    picture = read_image(saved(tmp_path / "lab.png", photo, icc_profile=lab))
+    np.testing.assert_array_equal(picture.rgb, photo)
+    assert "icc_profile" not in picture.metadata
+    assert "lab.png has a colour profile that cannot be used, and is taken for sRGB" in caplog.text
+
+    # sRGB with its red and blue primaries exchanged: the conversion must exchange them back.
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", data[128:132])[0]
+    tags = {bytes(data[i : i + 4]): i for i in range(132, 132 + 12 * count, 12)}
+    red, blue = tags[b"rXYZ"], tags[b"bXYZ"]
+    data[red : red + 4], data[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    description = data.find("sRGB".encode("utf-16-be"))
+    data[description : description + 2] = "x".encode("utf-16-be")
+    path = saved(tmp_path / "swapped.png", photo, icc_profile=bytes(data))
+    picture = read_image(path)
+    assert np.abs(picture.rgb.astype(int) - photo[..., ::-1]).max() <= 3
+    write_image(tmp_path / "out.png", picture)
+    written = ImageCms.ImageCmsProfile(io.BytesIO(Image.open(tmp_path / "out.png").info["icc_profile"]))
+    assert "sRGB" in ImageCms.getProfileDescription(written)
+
+
+def test_damaged_exif_is_dropped_with_a_note(tmp_path, photo, caplog):
+    path = saved(tmp_path / "a.png", photo, exif=b"Exif\0\0no TIFF header here")
+    picture = read_image(path)
+    np.testing.assert_array_equal(picture.rgb, photo)
+    assert "exif" not in picture.metadata
+    assert "a.png has damaged EXIF data, which is dropped" in caplog.text
+
+
+def test_pil_images_keep_their_depth(photo):
+    deep = Image.fromarray((photo[..., 0].astype(np.uint16) << 8) | 77)
+    np.testing.assert_array_equal(image_files.picture_from_pil(deep).rgb[..., 2], photo[..., 0])
+    for mode in ("I", "F"):
+        with pytest.raises(ArgumentError, match=f"PIL images of mode '{mode}' have no known range: convert to 'RGB'"):
+            image_files.picture_from_pil(Image.new(mode, (4, 4)))
+    half = Image.open(io.BytesIO(image_files.encode_image(photo, image_format="JPEG")[:3000]))
+    with pytest.raises(ImageError, match="cannot decode the PIL image: image file is truncated"):
+        image_files.picture_from_pil(half)
+
+
+def test_links_are_written_through_and_permissions_kept(tmp_path, photo):
+    real, link, dangling = tmp_path / "real.png", tmp_path / "link.png", tmp_path / "dangling.png"
+    write_image(real, photo)
+    real.chmod(0o600)
+    link.symlink_to(real)
+    dangling.symlink_to(tmp_path / "nowhere.png")
+    write_image(link, 255 - photo, overwrite=True)
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o600
+    np.testing.assert_array_equal(read_image(real).rgb, 255 - photo)
+    for path in (link, dangling):
+        with pytest.raises(OutputError, match="exists already"):
+            write_image(path, photo)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(OutputError, match="pipe.png: it is no regular file"):
+        write_image(tmp_path / "pipe.png", photo, overwrite=True)
+
+
+def test_a_file_that_appears_meanwhile_is_kept(tmp_path, photo, monkeypatch):
+    path = tmp_path / "a.png"
+    encode = image_files.encode_image
+
+    def slow(*arguments, **options):
+        path.write_bytes(b"precious")
+        return encode(*arguments, **options)
+
+    monkeypatch.setattr("kpalette.image_files.encode_image", slow)
+    with pytest.raises(OutputError, match="a.png exists already"):
+        write_image(path, photo)
+    assert path.read_bytes() == b"precious"
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_jpeg_takes_alpha_that_hides_nothing(tmp_path, photo):
+    write_image(tmp_path / "a.jpg", np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)]))
+    assert read_image(tmp_path / "a.jpg").alpha is None
+
+
 def test_streams_are_read(photo):
-    data = images.encode_image(photo, image_format="PNG")
+    data = image_files.encode_image(photo, image_format="PNG")
     np.testing.assert_array_equal(read_image(io.BytesIO(data)).rgb, photo)
     with pytest.raises(ImageError, match=r"the stream is empty \(0 bytes\)"):
         read_image(io.BytesIO(b""))
@@ -122,10 +214,10 @@ def test_files_that_are_no_pictures(tmp_path, photo):
         "bomb.png": (claimed_png(60_000, 60_000), "bomb.png has 60000x60000 pixels, over the limit of 100,000,000"),
         "short.png": (claimed_png(30, 30), "cannot read .*short.png, the file is damaged"),
         "half.jpg": (
-            images.encode_image(photo, image_format="JPEG")[:3000],
+            image_files.encode_image(photo, image_format="JPEG")[:3000],
             "half.jpg, the file is damaged: .*truncated",
         ),
-        "half.webp": (images.encode_image(photo, image_format="WEBP")[:900], "half.webp"),
+        "half.webp": (image_files.encode_image(photo, image_format="WEBP")[:900], "half.webp"),
     }
     for name, (data, message) in cases.items():
         (tmp_path / name).write_bytes(data)
@@ -136,8 +228,14 @@ def test_files_that_are_no_pictures(tmp_path, photo):
         read_image(tmp_path / "none.png")
     with pytest.raises(ImageError, match=r"is a folder, not a picture file"):
         read_image(tmp_path)
-    with pytest.raises(ImageError, match=r"cannot read a"):
-        read_image("a\0b.png")
+    for name in ("a\0b.png", "n" * 300 + ".png"):
+        with pytest.raises(ImageError, match=f"cannot read {name[:1]}"):
+            read_image(name)
+    with pytest.raises(ImageError, match="the file name is empty"):
+        read_image("")
+    for value in (None, 5):
+        with pytest.raises(ArgumentError, match="`path` must be a path or a binary stream. Received: "):
+            read_image(value)
 
 
 def test_formats_off_the_list_are_refused(tmp_path, photo):
@@ -149,8 +247,8 @@ def test_formats_off_the_list_are_refused(tmp_path, photo):
 def test_damaged_files_never_escape_as_another_error(tmp_path, photo):
     """Cut and flip real files of each format at many places: a picture, or one clear line."""
     generator = np.random.default_rng(0)
-    for image_format in images.FORMATS:
-        whole = images.encode_image(photo[:48, :48], image_format=image_format)
+    for image_format in image_files.FORMATS:
+        whole = image_files.encode_image(photo[:48, :48], image_format=image_format)
         for _ in range(150):
             data = bytearray(whole[: generator.integers(1, len(whole) + 1)])
             for position in generator.integers(0, len(data), generator.integers(0, 4)):
@@ -173,9 +271,10 @@ def test_the_pixel_limit_can_be_set(tmp_path, photo, monkeypatch):
         read_image(path)
     monkeypatch.setenv("KPALETTE_MAX_PIXELS", "16384")
     assert read_image(path).rgb.shape == photo.shape
-    monkeypatch.setenv("KPALETTE_MAX_PIXELS", "lots")
-    with pytest.raises(ArgumentError, match="KPALETTE_MAX_PIXELS must be a positive whole number. Received: 'lots'"):
-        read_image(path)
+    for value in ("lots", "0", "-5", "²", "9" * 5000):
+        monkeypatch.setenv("KPALETTE_MAX_PIXELS", value)
+        with pytest.raises(ArgumentError, match="KPALETTE_MAX_PIXELS must be a positive whole number. Received: "):
+            read_image(path)
 
 
 def test_pillows_own_limit_is_left_as_it_was(tmp_path, photo):

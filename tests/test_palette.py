@@ -92,11 +92,13 @@ def test_equality_and_hash_see_values():
     ("lab", "weights", "message"),
     [
         ([[1, 2]], None, r"`lab` must be of shape \(k, 3\). Received: shape \(1, 2\)"),
-        ("red", None, r"`lab` must be numbers of shape \(k, 3\). Received: 'red'"),
+        ("red", None, "`lab` must be an array of numbers. Received: 'red'"),
         ([[np.nan, 0, 0]], None, "`lab` must be finite, with L in 0..100"),
         ([[120, 0, 0]], None, "`lab` must be finite, with L in 0..100"),
         ([[50, 0, 0]], [-1], "`weights` must be 1 numbers, none negative, not all 0"),
         ([[50, 0, 0]] * 2, [1], "`weights` must be 2 numbers"),
+        ([[50, 0, 0]], "x", "`weights` must be an array of numbers. Received: 'x'"),
+        ([[50, 0, 0], [1]], None, "`lab` must be an array of numbers"),
     ],
 )
 def test_bad_arrays(lab, weights, message):

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from kpalette import __version__
-from kpalette.images import FORMATS, SAMPLES, as_picture, check_output, max_pixels, sample_image, write_image
+from kpalette.image_files import FORMATS, check_output, max_pixels, write_image
+from kpalette.images import SAMPLES, as_picture, sample_image
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers
 
@@ -26,18 +27,18 @@ _PACKAGES = (
 @click.option("--force", is_flag=True, help="Replace the sheet if it exists.")
 def demo(palette: str, sample: str, output: str, force: bool) -> None:
     """Recolour a sample picture with every recolourer, print their figures, and write a labelled sheet."""
-    from kpalette.cli.tables import caption, print_figures
+    from kpalette.cli.tables import label, print_figures
     from kpalette.evaluation import compare
     from kpalette.sheet import make_sheet
 
     target = Palette.parse(palette)
     check_output(Path(output), overwrite=force)
     rows = list(compare(as_picture(sample_image(sample)), target))
-    titles = {name: f"{name}  (lightness {get_recolorer(name).default_lightness:g})" for name in list_recolorers()}
-    labels = [(titles.get(row.method, row.method), caption(row.figures)) for row in rows]
-    sheet = make_sheet([row.image for row in rows], labels, palette=target, title=f"kpalette: {sample}")
+    sheet = make_sheet(
+        [row.image for row in rows], [label(row) for row in rows], palette=target, title=f"kpalette: {sample}"
+    )
     write_image(Path(output), sheet, overwrite=force)
-    print_figures((row.method, {**row.figures, "seconds": row.seconds}) for row in rows)
+    print_figures(rows)
     click.echo(f"sheet: {Path(output).resolve()}", err=True)
 
 

@@ -1,8 +1,10 @@
 """The `kpalette` command: its group, and how errors become one line and an exit code."""
 
+import contextlib
 import logging
 import os
 import sys
+import warnings
 
 import click
 
@@ -27,11 +29,10 @@ for command in (recolor, compare, palette, ssim, demo, info):
 
 def main() -> None:
     """Runs the command line; exits 0, 1 (one line that says what went wrong), 2 (wrong usage) or 130 (Ctrl-C)."""
-    notes = logging.StreamHandler()
-    notes.setFormatter(logging.Formatter("kpalette: note: %(message)s"))
-    logging.getLogger("kpalette").addHandler(notes)
+    _set_up_streams()
     try:
         cli.main(prog_name="kpalette", standalone_mode=False)
+        sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -45,5 +46,25 @@ def main() -> None:
         sys.exit(1)
     except BrokenPipeError:
         # The reader went away (`kpalette ... | head`); the interpreter must not complain when it flushes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         sys.exit(1)
+    except OSError as error:
+        _discard_stdout()
+        click.echo(f"kpalette: error: {error.filename or 'standard output'}: {error.strerror or error}", err=True)
+        sys.exit(1)
+
+
+def _set_up_streams() -> None:
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller (`>&-`)
+            setattr(sys, name, open(os.devnull, mode))
+    notes = logging.StreamHandler()
+    notes.setFormatter(logging.Formatter("kpalette: note: %(message)s"))
+    logging.getLogger("kpalette").handlers[:] = [notes]
+    # Pillow warns of damaged metadata with a line of its own source; what matters is logged by kpalette.
+    warnings.filterwarnings("ignore", module="PIL")
+
+
+def _discard_stdout() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,7 @@ import numpy as np
 
 from kpalette.cli.options import (
     COLORS,
+    check_one_stdin,
     edit_options,
     method_option,
     read_source,
@@ -16,7 +17,8 @@ from kpalette.cli.options import (
     target_options,
 )
 from kpalette.extract import extract_palette
-from kpalette.images import as_picture, check_output, resize, write_image
+from kpalette.image_files import check_output, write_image
+from kpalette.images import as_picture, resize
 from kpalette.palette import Palette
 
 
@@ -65,6 +67,8 @@ def ssim(image_a: str, image_b: str, map_file: str | None, force: bool) -> None:
     """
     from kpalette import metrics
 
+    if image_a == image_b == "-":
+        raise click.UsageError("standard input (`-`) can be only one of the two pictures")
     first, second = read_source(image_a).rgb, read_source(image_b).rgb
     score = metrics.ssim(first, second)
     if map_file is not None:
@@ -90,10 +94,11 @@ def compare(
 
     The first row, `source`, does nothing: the figures of the others mean something only beside it.
     """
-    from kpalette.cli.tables import caption, print_figures
+    from kpalette.cli.tables import label, print_figures
     from kpalette.evaluation import compare as rows_of
     from kpalette.sheet import make_sheet
 
+    check_one_stdin(like, image)
     target = resolve_target(palette, like, colors)
     sheet_path = _sheet_path(image, output, as_json)
     if sheet_path is not None:
@@ -102,14 +107,16 @@ def compare(
     small = as_picture(resize(np.asarray(picture), longest=longest))
     rows = list(rows_of(small, target, source=source, match=match, lightness=lightness))
     if sheet_path is not None:
-        labels = [(row.method, caption(row.figures)) for row in rows]
-        sheet = make_sheet([row.image for row in rows], labels, palette=target, title=Path(image).name)
+        sheet = make_sheet(
+            [row.image for row in rows], [label(row) for row in rows], palette=target, title=Path(image).name
+        )
         write_image(sheet_path, sheet, overwrite=force)
         click.echo(f"sheet: {sheet_path}", err=True)
     if as_json:
-        click.echo(json.dumps([{"method": r.method, "seconds": r.seconds, **r.figures} for r in rows], indent=2))
+        keys = ("method", "lightness", "seconds")
+        click.echo(json.dumps([{**{key: getattr(r, key) for key in keys}, **r.figures} for r in rows], indent=2))
     else:
-        print_figures((row.method, {**row.figures, "seconds": row.seconds}) for row in rows)
+        print_figures(rows)
 
 
 def _sheet_path(image: str, output: str | None, as_json: bool) -> Path | None:

@@ -9,7 +9,8 @@ import click
 
 from kpalette.errors import PaletteError
 from kpalette.extract import METHODS, extract_palette
-from kpalette.images import Picture, read_image
+from kpalette.image_files import read_image
+from kpalette.images import Picture
 from kpalette.palette import MATCHES, Palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
 
@@ -68,6 +69,12 @@ def resolve_target(palette: str | None, like: str | None, colors: int | None) ->
     if len(found) < MIN_COLORS:
         raise PaletteError(f"{like} has a single colour, {found.hex[0]}: a palette needs at least {MIN_COLORS}")
     return found
+
+
+def check_one_stdin(like: str | None, *inputs: str) -> None:
+    """A usage error where --like and INPUT would both read standard input."""
+    if like == "-" and "-" in inputs:
+        raise click.UsageError("standard input (`-`) can be INPUT or --like, not both")
 
 
 def read_source(name: str) -> Picture:

@@ -1,5 +1,6 @@
 """`recolor`: one picture, many, whole folders, or standard input to standard output."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,14 +8,15 @@ from pathlib import Path
 
 import click
 
-from kpalette.cli.options import edit_options, read_source, resolve_target, target_options
-from kpalette.errors import KPaletteError, OutputError
-from kpalette.images import SUFFIXES, check_output, encode_image, write_image
+from kpalette.cli.options import check_one_stdin, edit_options, read_source, resolve_target, target_options
+from kpalette.errors import ImageError, KPaletteError, OutputError
+from kpalette.image_files import SUFFIXES, check_output, encode_image, write_image
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.recoloring import recolor as recolor_image
 
 _MARK = ".recolored"
+_MARKS = (_MARK, ".compare")  # what kpalette itself writes beside pictures
 
 
 @click.command()
@@ -29,7 +31,7 @@ _MARK = ".recolored"
     help="Who recolours.",
 )
 @edit_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the palette extraction.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the palette extraction.")
 @click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
 @click.option("--force", is_flag=True, help="Replace files that exist.")
 def recolor(
@@ -47,19 +49,29 @@ def recolor(
     kpalette recolor photos/ --like painting.png -o recoloured/
     cat photo.png | kpalette recolor - -p "264653 2a9d8f e9c46a e76f51" > out.png
     """  # noqa: D301 - click needs the backspace itself
+    if "" in inputs or output == "":
+        raise click.UsageError("an empty name: is a variable unset?")
+    check_one_stdin(like, *inputs)
     target = resolve_target(palette, like, colors)
     own = None if source is None else Palette.parse(source)
 
-    def work(name: str, destination: str) -> None:
-        if destination != "-":
+    def work(name: str, destination: str) -> str:
+        if os.path.isdir(name):
+            raise ImageError(f"{name} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+        given = Path(destination).suffix.lower() in SUFFIXES or output is not None
+        if given and destination != "-":
             check_output(Path(destination), overwrite=force)
         picture = read_source(name)
+        if not given and destination != "-":
+            # A name without a suffix that can be written: what the file turned out to be decides.
+            destination += next(suffix for suffix, form in SUFFIXES.items() if form == picture.format)
         done = recolor_image(picture, target, model=model, source=own, match=match, lightness=lightness, seed=seed)
         if destination == "-":
             _write_stdout(encode_image(done, image_format=done.format))
         else:
             _make_parent(Path(destination))
             write_image(Path(destination), done, overwrite=force)
+        return destination
 
     _run(_jobs(inputs, output), work)
 
@@ -73,8 +85,10 @@ def _write_stdout(data: bytes) -> None:
 
 def _jobs(inputs: tuple[str, ...], output: str | None) -> list[tuple[str, str]]:
     """Pairs of input and destination; a usage error where destinations would clash."""
-    names = [name for given in inputs for name in _pictures_of(given)]
-    many = len(inputs) > 1 or (inputs[0] != "-" and Path(inputs[0]).is_dir())
+    names = list(dict.fromkeys(name for given in inputs for name in _pictures_of(given)))
+    many = len(inputs) > 1 or (inputs[0] != "-" and os.path.isdir(inputs[0]))
+    if names == ["-"] and output is not None and (Path(output).is_dir() or output.endswith("/")):
+        raise click.UsageError(f"standard input has no name of its own: give -o a file name in {output}")
     if many and "-" in inputs:
         raise click.UsageError("standard input (`-`) stands alone: no other INPUT beside it")
     if many and output == "-":
@@ -84,30 +98,30 @@ def _jobs(inputs: tuple[str, ...], output: str | None) -> list[tuple[str, str]]:
     jobs = [(name, _destination(name, output, many)) for name in names]
     seen: dict[str, str] = {}
     for name, destination in jobs:
-        if destination in seen:
+        if destination and destination in seen:
             raise click.UsageError(f"{seen[destination]} and {name} would both be written to {destination}")
         seen[destination] = name
     return jobs
 
 
 def _pictures_of(given: str) -> list[str]:
-    folder = Path(given)
-    if given == "-" or not folder.is_dir():
+    if not os.path.isdir(given):  # which, unlike Path.is_dir, takes names of any length
         return [given]
     found = sorted(
         str(path)
-        for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.stem.endswith(_MARK) and path.is_file()
+        for path in Path(given).iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.stem.endswith(_MARKS) and path.is_file()
     )
-    if not found:
-        raise KPaletteError(f"{given} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-    return found
+    # An empty folder fails when its turn comes, so that the others go on.
+    return found or [given]
 
 
 def _destination(name: str, output: str | None, many: bool) -> str:
     if name == "-":
         return output or "-"
     path = Path(name)
+    if os.path.isdir(name):
+        return ""  # an empty folder, which will say so
     marked = f"{path.stem}{_MARK}{path.suffix}"
     if output is None:
         return str(path.with_name(marked))
@@ -116,10 +130,9 @@ def _destination(name: str, output: str | None, many: bool) -> str:
     return output
 
 
-def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], None]) -> None:
+def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], str]) -> None:
     if len(jobs) == 1:
-        name, destination = jobs[0]
-        work(name, destination)
+        destination = work(*jobs[0])
         if destination != "-":
             click.echo(f"wrote {destination}", err=True)
         return
@@ -127,9 +140,8 @@ def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], None]) -> None:
     with _progress(len(jobs)) as advance:
         for name, destination in jobs:
             try:
-                work(name, destination)
-                advance(destination)
-            except KPaletteError as error:
+                advance(work(name, destination))
+            except (KPaletteError, OSError) as error:
                 failures.append(str(error) if name in str(error) else f"{name}: {error}")
                 advance(f"{name}: failed")
     if failures:

@@ -5,27 +5,33 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from kpalette.evaluation import Row
+
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 _DIGITS = {"ssim": 3, "palette_de": 1, "palette_de_ab": 1, "richness": 2, "false_edges": 3, "seconds": 2}
 
 
-def print_figures(rows: Iterable[tuple[str, dict[str, float]]]) -> None:
-    """Prints a line for each (method, figures and seconds)."""
+def print_figures(rows: Iterable[Row]) -> None:
+    """Prints a line for each row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("method", no_wrap=True)
-    for name in (*COLUMNS, "seconds"):
+    for name in ("lightness", *COLUMNS, "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for method, figures in rows:
-        table.add_row(method, *(f"{figures[name]:.{_DIGITS[name]}f}" for name in (*COLUMNS, "seconds")))
+    for row in rows:
+        figures = {**row.figures, "seconds": row.seconds}
+        strength = "" if row.lightness is None else f"{row.lightness:g}"
+        table.add_row(row.method, strength, *(f"{figures[name]:.{_DIGITS[name]}f}" for name in _DIGITS))
     console = Console()
     if not console.is_terminal:
         console.width = 100
     console.print(table)
 
 
-def caption(figures: dict[str, float]) -> str:
-    """The figures of a tile in one short line."""
-    return (
+def label(row: Row) -> tuple[str, str]:
+    """The name of a tile, and its figures in one short line."""
+    figures = row.figures
+    name = row.method if row.lightness is None else f"{row.method}  (lightness {row.lightness:g})"
+    return name, (
         f"ssim {figures['ssim']:.3f}   palette dE {figures['palette_de']:.1f}   "
         f"(ab {figures['palette_de_ab']:.1f})   richness {figures['richness']:.2f}"
     )

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -75,6 +76,19 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path, photo):
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert done.stdout.strip() in ("0", "1")
+
+
+@pytest.mark.parametrize("redirect", ["> /dev/full", ">&-"])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_standard_output_that_cannot_be_written(tmp_path, photo, redirect):
+    kpalette.write_image(tmp_path / "a.png", photo)
+    for command in ("palette a.png", "recolor a.png -p 'red blue' -o -"):
+        script = f"{sys.executable} -m kpalette {command} {redirect}"
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert "Traceback" not in done.stderr
+        if "full" in redirect:
+            assert done.returncode == 1
+            assert done.stderr == "kpalette: error: standard output: No space left on device\n"
 
 
 def test_ctrl_c_says_so_and_exits_130(kp, monkeypatch):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kpalette import extract_palette, palette_distance, read_image, ssim, write_image
-from kpalette.images import encode_image
+from kpalette.image_files import encode_image
 from kpalette.palette import Palette
 from kpalette.recoloring import list_recolorers
 
@@ -57,6 +57,16 @@ def test_ssim_prints_fifteen_digits_and_writes_its_map(kp, small):
     assert kp("ssim", "a.png", "a.png").text == "1.000000000000000\n"
 
 
+def test_standard_input_is_read_once(kp, small):
+    data = encode_image(small, image_format="PNG")
+    assert kp("ssim", "-", "a.png", stdin=data).text == "1.000000000000000\n"
+    assert "can be only one of the two" in kp("ssim", "-", "-", stdin=data).err
+    for command in ("compare", "recolor"):
+        result = kp(command, "-", "--like", "-", stdin=data)
+        assert result.code == 2
+        assert "can be INPUT or --like, not both" in result.err
+
+
 def test_ssim_of_different_sizes(kp, small):
     write_image("b.png", small[:32])
     result = kp("ssim", "a.png", "b.png")
@@ -69,7 +79,7 @@ def test_compare_prints_a_table_and_writes_a_sheet(kp, small):
     assert result.code == 0
     lines = result.text.splitlines()
     assert lines[0].split() == [
-        "method", "ssim", "palette_de", "palette_de_ab", "richness", "false_edges", "seconds",
+        "method", "lightness", "ssim", "palette_de", "palette_de_ab", "richness", "false_edges", "seconds",
     ]  # fmt: skip
     assert [line.split()[0] for line in lines[1:]] == ["source", *list_recolorers()]
     assert lines[1].split()[1] == "1.000"
@@ -82,6 +92,7 @@ def test_compare_as_json_writes_no_sheet_unasked(kp, small):
     assert [row["method"] for row in rows] == ["source", *list_recolorers()]
     assert rows[0]["palette_de"] == pytest.approx(palette_distance(small, Palette.parse(COLORS)))
     assert os.listdir(".") == ["a.png"]
+    assert [row["lightness"] for row in rows] == [None, 0.0, 0.0, 1.0]
     assert kp("compare", "a.png", "-p", COLORS, "--json", "-o", "s.jpg").code == 0
     assert sorted(os.listdir(".")) == ["a.png", "s.jpg"]
 

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from kpalette import extract_palette, read_image, recolor, write_image
-from kpalette.images import encode_image, sample_image
+from kpalette.image_files import encode_image
+from kpalette.images import sample_image
 
 COLORS = "orange,saddlebrown,purple,green"
 
@@ -72,6 +73,29 @@ def test_folders_leave_earlier_results_and_other_files_alone(kp, small):
     assert result.code == 1
     assert "1 of 2 pictures failed:\n  in/x.png: in/x.recolored.png exists already" in result.err
     assert sorted(os.listdir("in")) == ["notes.txt", "x.png", "x.recolored.png", "y.JPG", "y.recolored.JPG"]
+
+
+def test_an_empty_folder_and_a_repeated_picture_do_not_stop_the_others(kp, small):
+    os.mkdir("empty")
+    result = kp("recolor", "empty", "a.png", "a.png", "n" * 300 + ".png", "-p", COLORS, "-o", "out")
+    assert result.code == 1
+    assert "2 of 3 pictures failed:\n  empty holds no pictures" in result.err
+    assert "File name too long" in result.err
+    assert os.listdir("out") == ["a.recolored.png"]
+
+
+def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
+    os.rename("a.png", "scan")
+    assert kp("recolor", "scan", "-p", COLORS).err == "wrote scan.recolored.png\n"
+    with open("photo.tif", "wb") as stream:
+        stream.write(b"II*\0 no picture")
+    assert "photo.tif is not a readable picture: only JPEG, PNG, WEBP" in kp("recolor", "photo.tif", "-p", COLORS).err
+
+
+def test_sheets_of_compare_are_no_input(kp, small):
+    assert kp("compare", "a.png", "-p", COLORS).code == 0
+    assert kp("recolor", ".", "-p", COLORS).code == 0
+    assert sorted(os.listdir(".")) == ["a.compare.png", "a.png", "a.recolored.png"]
 
 
 def test_an_existing_result_is_kept_unless_forced(kp, small):
@@ -155,7 +179,11 @@ def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
         (["a.png", "-p", COLORS, "--like", "a.png"], "one of them"),
         (["a.png", "-p", COLORS, "-k", "3"], "-k goes with --like"),
         (["a.png", "-", "-p", COLORS], "standard input (`-`) stands alone"),
-        (["a.png", "a.png", "-p", COLORS], "a.png and a.png would both be written to a.recolored.png"),
+        (["a.png", "./a.png", "-p", COLORS, "-o", "x"], "a.png and ./a.png would both be written to x/a.recolored.png"),
+        (["", "-p", COLORS], "an empty name: is a variable unset?"),
+        (["a.png", "-p", COLORS, "-o", ""], "an empty name: is a variable unset?"),
+        (["-", "-p", COLORS, "-o", "x/"], "standard input has no name of its own: give -o a file name in x/"),
+        (["a.png", "-p", COLORS, "--seed", "-1"], "-1 is not in the range x>=0"),
         (["a.png", "b.png", "-p", COLORS, "-o", "-"], "several INPUTs need a folder"),
         (["a.png", "b.png", "-p", COLORS, "-o", "c.png"], "several INPUTs go to a folder, and c.png is a file name"),
         (["a.png", "-p", COLORS, "--lightness", "2"], "2.0 is not in the range 0<=x<=1"),
