@@ -22,7 +22,7 @@ _MERGE_DISTANCE = 2.0  # dE76 below which two source swatches count as one
 _RIDGE = 1e-6
 _TAPER = 10.0  # excess chroma over which a swatch counts as wholly out of gamut
 _LONGEST_RAY = 256.0  # longer than any way through the gamut at one lightness
-_STEPS = 10
+_STEPS = 12
 _L_TABLE = np.linspace(0.0, 100.0, 1001)
 
 
@@ -150,7 +150,7 @@ class SwatchTransfer:
 def _border(L: FloatArray, x0: FloatArray, move: FloatArray) -> FloatArray:
     """The point xb (n, 2): where the way on from x0 leaves the gamut, or x0 outside it with its chroma reduced."""
     lab = np.column_stack([L, x0])
-    inside = in_gamut(lab)
+    inside = in_gamut(lab, bridge_gap=True)
     border = np.empty_like(x0)
     border[~inside] = reduce_chroma(lab[~inside], steps=_STEPS)[:, 1:]
     size = np.maximum(np.linalg.norm(move[inside], axis=-1, keepdims=True), L.dtype.type(1e-3))

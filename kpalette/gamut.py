@@ -22,10 +22,11 @@ _SCAN = 7
 _LINEAR_LOW = -GAMUT_TOLERANCE / 12.92
 _LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
 
-# Under pale yellow (L 94 to 98, hues 100 to 105 degrees) red runs up to 0.0105 over 1 and comes back: a radius there
+# Under pale yellow (L 93 to 98.4, hues 100 to 106 degrees) red runs up to 0.0133 over 1 and comes back: a radius there
 # leaves the gamut and enters it again, up to 62 units of chroma further out. What lies in that gap counts as reachable,
-# or neighbours would part by as much; showing it clips red by 3 of 255 levels at the most.
-_GAP_SLACK = 0.0105 * 2.4 / 1.055
+# so that colours inside never part from their neighbours; showing it clips red by 4 of 255 levels at the most. Colours
+# outside may still part where such a radius just misses the far side: no projection along radii can avoid that.
+_GAP_SLACK = 0.0133 * 2.4 / 1.055
 
 
 class _Slice:
@@ -49,25 +50,23 @@ class _Slice:
         return xp.logical_and(low, xp.maximum(xp.maximum(r, g), b) <= self.high)
 
 
-def in_gamut(lab: Array) -> Array:
+def in_gamut(lab: Array, *, bridge_gap: bool = False) -> Array:
     """Tells which colours sRGB can show.
 
     Args:
         lab: CIELAB (..., 3).
+        bridge_gap: whether the gap under pale yellow counts as inside, as it does for `reduce_chroma`.
 
     Returns:
         Booleans (...): every gamma-encoded channel lies in 0..1, give or take `GAMUT_TOLERANCE`.
     """
-    return _contains(as_float(lab), bridge_gap=False)
-
-
-def _contains(lab: Array, *, bridge_gap: bool) -> Array:
+    lab = as_float(lab)
     section = _Slice(namespace(lab), lab[..., 0], bridge_gap=bridge_gap)
     return section.contains(section.fy + lab[..., 1] / 500.0, section.fy - lab[..., 2] / 200.0)
 
 
 def gamut_crossing(L: Array, origin: Array, way: Array, *, steps: int = BISECTION_STEPS) -> Array:
-    """Where segments at constant lightness first cross the border, from inside or from outside; NumPy only.
+    """Where segments at constant lightness first cross the border (its gap bridged), from either side; NumPy only.
 
     Slices of the gamut are not convex: a plain halving would find any of several crossings, and jump between them.
 
@@ -80,7 +79,7 @@ def gamut_crossing(L: Array, origin: Array, way: Array, *, steps: int = BISECTIO
     Returns:
         Multiples (n,) of `way`, 0..1, of the crossing.
     """
-    section = _Slice(np, L)
+    section = _Slice(np, L, bridge_gap=True)
     fx, fz = section.fy + origin[:, 0] / 500.0, section.fy - origin[:, 1] / 200.0
     dx, dz = way[:, 0] / 500.0, way[:, 1] / -200.0
     side = section.contains(fx, fz)
@@ -106,13 +105,13 @@ def reduce_chroma(lab: Array, *, steps: int = BISECTION_STEPS) -> Array:
         steps: halvings of the search; training can do with 8.
 
     Returns:
-        lab (..., 3), all in gamut but for the gap under pale yellow, where red may exceed 1 by 0.0105; colours that
+        lab (..., 3), all in gamut but for the gap under pale yellow, where red may exceed 1 by 0.0133; colours that
         already were in gamut come back unchanged.
     """
     lab = as_float(lab)
     xp = namespace(lab)
     lab = xp.stack([xp.clip(lab[..., 0], 0.0, L_MAX), lab[..., 1], lab[..., 2]], axis=-1)
-    inside = _contains(lab, bridge_gap=True)
+    inside = in_gamut(lab, bridge_gap=True)
     if xp is not np:
         return xp.where(inside[..., None], lab, _reduced(xp, lab, steps))
     # Eagerly, only the few colours outside are worth the search.

@@ -33,6 +33,12 @@ def test_tensorflow_names_agree_with_numpy():
     np.testing.assert_allclose(xp.stack([tf.constant(x)] * 2, axis=-1), np.stack([x] * 2, -1))
 
 
+def test_the_first_of_several_libraries_decides():
+    tf, jax = load("tensorflow"), load("jax")
+    assert namespace(jax.numpy.zeros(3), tf.zeros(3)) is jax.numpy
+    assert namespace(tf.zeros(3), jax.numpy.zeros(3)) is namespace(tf.zeros(3))
+
+
 def test_unknown_libraries_are_refused_by_name():
     class Foreign:
         __module__ = "torch.somewhere"

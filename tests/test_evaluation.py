@@ -21,6 +21,16 @@ def test_compare_measures_every_recolourer_beside_doing_nothing(photo, four):
         assert row.seconds > 0
 
 
+def test_hidden_pixels_do_not_count(photo, four):
+    alpha = np.full(photo.shape[:2], 255, np.uint8)
+    alpha[:, :60] = 0
+    junk = photo.copy()
+    junk[:, :60] = np.random.default_rng(0).integers(0, 256, junk[:, :60].shape)
+    pair = [list(compare(as_picture(np.dstack([rgb, alpha])), four)) for rgb in (photo, junk)]
+    for one, other in zip(*pair, strict=True):
+        assert {k: one.figures[k] for k in FIGURES} == pytest.approx({k: other.figures[k] for k in FIGURES})
+
+
 def test_compare_passes_its_options_on(photo, four):
     options = {"lightness": 0.3, "match": "nearest", "source": "black gray silver white"}
     row = list(compare(as_picture(photo), four, models=["soft"], **options))[1]

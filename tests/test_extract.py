@@ -103,6 +103,15 @@ def test_large_pictures_are_sampled_within_the_limit_in_any_shape(shape, monkeyp
     assert MAX_SAMPLES / 3 < seen[0] <= MAX_SAMPLES
 
 
+@pytest.mark.parametrize("period", [1, 2, 3])
+def test_sampling_does_not_alias_with_patterns(period):
+    y, x = np.mgrid[:2048, :2048] // period
+    image = np.where((x + y)[..., None] % 2, np.uint8(255), np.uint8(0)).repeat(3, axis=2)
+    found = extract_palette(image, size=2)
+    assert found.hex == ("#000000", "#ffffff")
+    np.testing.assert_allclose(found.weights, 0.5, atol=0.02)
+
+
 def test_pictures_and_arrays_give_the_same(photo):
     assert extract_palette(Picture(photo)) == extract_palette(photo)
 
@@ -113,6 +122,8 @@ def test_pictures_and_arrays_give_the_same(photo):
         ({"size": 1}, "`size` must be a whole number from 2 to 8. Received: 1"),
         ({"size": 9}, "`size` must be a whole number from 2 to 8. Received: 9"),
         ({"size": 4.5}, "`size` must be a whole number from 2 to 8. Received: 4.5"),
+        ({"seed": -1}, "`seed` must be a whole number, not negative. Received: -1"),
+        ({"seed": "x"}, "`seed` must be a whole number, not negative. Received: 'x'"),
         ({"method": "median"}, "`method` must be one of chang, kmeans. Received: 'median'"),
     ],
 )

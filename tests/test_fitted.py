@@ -6,7 +6,7 @@ from kpalette.extract import extract_palette
 from kpalette.fitted import FittedRecolorer
 from kpalette.gamut import reduce_chroma
 from kpalette.images import as_picture, image_to_rgb, resize, sample_image
-from kpalette.lightness import shift_lightness
+from kpalette.lightness import smooth_lightness
 from kpalette.palette import Palette
 from kpalette.soft import SoftRecolorer
 
@@ -32,23 +32,26 @@ def test_clusters_land_where_soft_falls_short(name, four):
     assert distance["fitted"] < 0.85 * distance["soft"]
 
 
-def test_corrections_are_bounded_and_leave_lightness_alone(photo, four):
-    picture = as_picture(photo)
+def test_corrections_are_bounded(photo, four):
     source = extract_palette(photo, method="kmeans")
     target = source.matched(four)
-    for lightness in (0.0, 0.7):
-        correction = FittedRecolorer().fit(picture, source, target, lightness=lightness) - (
-            target.lab - source.lab
-        ) * np.array([lightness, 1, 1])
-        assert np.abs(correction[:, 0]).max() < 1e-9
-        assert 0.5 < np.linalg.norm(correction, axis=-1).max() <= 15 + 1e-9
+    shifts = FittedRecolorer().fit(as_picture(photo), source, target, lightness=0.7)
+    correction = np.linalg.norm(shifts - (target.lab - source.lab)[:, 1:], axis=-1)
+    assert 0.5 < correction.max() <= 15 + 1e-9
+
+
+def test_no_change_asked_for_needs_no_correction(photo):
+    """Whatever the source palette is, its clusters' means or not."""
+    for source in (extract_palette(photo, method="kmeans"), Palette.parse("navy teal gold pink")):
+        shifts = FittedRecolorer().fit(as_picture(photo), source, source, lightness=1.0)
+        assert np.abs(shifts).max() < 1e-6
 
 
 def test_a_swatch_that_no_colour_is_near_is_left_as_asked(photo):
     source = Palette(np.vstack([extract_palette(photo, size=3, method="kmeans").lab, [60, 95, 70]]))
     target = Palette.parse("navy teal gold pink")
     shifts = FittedRecolorer().fit(as_picture(photo), source, target, lightness=0.0)
-    np.testing.assert_allclose(shifts[3, 1:], (target.lab - source.lab)[3, 1:])
+    np.testing.assert_allclose(shifts[3], (target.lab - source.lab)[3, 1:])
 
 
 def test_transparent_pixels_do_not_count(photo):
@@ -62,14 +65,29 @@ def test_transparent_pixels_do_not_count(photo):
     np.testing.assert_allclose(*fits)
 
 
-def test_smooth_lightness_keeps_slope_1_around_swatches():
+def greys(*levels: float) -> Palette:
+    return Palette([[L, 0, 0] for L in levels])
+
+
+def test_smooth_lightness_keeps_its_ends_and_slope_1_around_swatches():
     L = np.linspace(0, 100, 1001)
-    np.testing.assert_allclose(shift_lightness(L, np.array([20.0, 80]), np.zeros(2), width=16), L)
-    moved = shift_lightness(L, np.array([20.0, 80]), np.array([10.0, -10]), width=16)
-    assert (np.diff(moved) >= 0).all()
-    assert (moved[200], moved[800]) == (pytest.approx(30, abs=0.1), pytest.approx(70, abs=0.1))
-    assert (moved[220] - moved[180]) / 4 == pytest.approx(1, abs=0.05)
-    steep = shift_lightness(L, np.array([45.0, 55]), np.array([40.0, -40]), width=8)
-    assert (np.diff(steep) >= 0).all()
-    assert steep.min() >= 0
-    assert steep.max() <= 100
+    source, target = greys(30, 70), greys(40, 60)
+    assert smooth_lightness(L, source, target, strength=0.0, width=8) is L
+    np.testing.assert_allclose(smooth_lightness(L, source, source, strength=1.0, width=16), L, atol=1e-9)
+    moved = smooth_lightness(L, source, target, strength=1.0, width=8)
+    assert (moved[0], moved[-1]) == (pytest.approx(0, abs=0.1), pytest.approx(100, abs=0.1))
+    assert (moved[300], moved[700]) == (pytest.approx(40, abs=0.2), pytest.approx(60, abs=0.2))
+    assert (moved[310] - moved[290]) / 2 == pytest.approx(1, abs=0.2)
+    half = smooth_lightness(L, source, target, strength=0.5, width=8)
+    np.testing.assert_allclose(half, (L + moved) / 2)
+
+
+def test_smooth_lightness_never_falls():
+    generator = np.random.default_rng(0)
+    L = np.linspace(0, 100, 501)
+    for _ in range(50):
+        source, target = (greys(*generator.uniform(0, 100, 4)) for _ in range(2))
+        moved = smooth_lightness(L, source, target, strength=1.0, width=generator.uniform(4, 30))
+        assert (np.diff(moved) >= -1e-9).all()
+        assert moved.min() >= 0
+        assert moved.max() <= 100

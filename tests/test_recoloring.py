@@ -138,6 +138,8 @@ def test_images_out_of_contract(image, message):
         ({"source": "red green blue"}, "the source palette has 3 colours and the target 2"),
         ({"match": "hue"}, "`match` must be one of lightness, order, nearest. Received: 'hue'"),
         ({"lightness": 2}, "`lightness` must be a number in 0..1. Received: 2"),
+        ({"model": None}, "`model` must be a name of list_recolorers\\(\\) or a recolourer. Received: None"),
+        ({"seed": -1}, "`seed` must be a whole number, not negative. Received: -1"),
         ({"model": "magic"}, "`model` must be one of soft, fitted, baseline. Received: 'magic'"),
     ],
 )
