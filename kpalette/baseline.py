@@ -31,7 +31,7 @@ class BaselineRecolorer(LatticeRecolorer):
 
     Args:
         reach: radius of the radial basis functions in mean distances between source swatches. The paper has 1; 0.5
-            comes nearer to the palette at the same structure with the fewest false edges (README has the figures).
+            came nearer to the palette at the same structure on paintings held apart from the report.
     """
 
     name = "baseline"

@@ -1,7 +1,7 @@
 """Reference rows for tables of figures: what bounds them, and what games each one. Not for pictures one wants to keep.
 
 `source` does nothing (best ssim), `reachable` moves every source cluster onto its target's ab as far as gamut allows,
-`nearest` posterises (best palette distance), `nearest-ab` posterises ab and keeps L.
+`nearest` posterises (best palette distance), `nearest-ab` gives each source cluster its target's ab and keeps L.
 """
 
 from collections.abc import Callable
