@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError
+from kpalette.palette import parse_color
 from kpalette.types import FloatArray, ImageArray
 
 SAMPLES = ("astronaut", "chelsea", "coffee")
@@ -25,7 +26,7 @@ class Picture:
         rgb: uint8 sRGB (H, W, 3), turned upright.
         alpha: uint8 (H, W), 0 transparent, or None.
         format: Pillow's name of the file format, "PNG" for instance.
-        metadata: what Pillow needs to write exif, icc_profile and dpi again.
+        metadata: what is written beside the pixels: exif, xmp and icc_profile (bytes), dpi (a pair).
     """
 
     rgb: ImageArray
@@ -64,6 +65,16 @@ def rgb_to_image(rgb: FloatArray) -> ImageArray:
     """Float rgb (..., 3) to uint8 (..., 3): clipped to 0..1 and rounded to the nearest."""
     image: ImageArray = np.rint(np.clip(rgb, 0.0, 1.0) * 255).astype(np.uint8)
     return image
+
+
+def flatten(picture: Picture, background: str) -> Picture:
+    """Puts a picture on a colour, in any form that `Palette.parse` knows; blends gamma-encoded, as browsers do."""
+    color = np.array(parse_color(background)) * 255
+    if picture.alpha is None:
+        return picture
+    alpha = picture.alpha[..., np.newaxis].astype(np.float32) / np.float32(255)
+    blended = picture.rgb * alpha + color.astype(np.float32) * (1 - alpha)
+    return replace(picture, rgb=np.rint(blended).astype(np.uint8), alpha=None)
 
 
 def resize(image: ImageArray, *, longest: int) -> ImageArray:

@@ -12,7 +12,7 @@ from kpalette.baseline import BaselineRecolorer
 from kpalette.errors import ArgumentError
 from kpalette.extract import extract_palette
 from kpalette.fitted import FittedRecolorer
-from kpalette.image_files import picture_from_pil
+from kpalette.image_codec import picture_from_pil
 from kpalette.images import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
 from kpalette.palette import Palette

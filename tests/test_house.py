@@ -20,8 +20,8 @@ PACKAGE = ROOT / "kpalette"
 # Rooms from the ground up: a module imports from lower floors, or from rooms named before it on its own.
 FLOORS = {
     0: ["errors", "types"],
-    1: ["arrays", "color", "gamut", "difference"],
-    2: ["palette", "images", "image_files"],
+    1: ["files", "arrays", "color", "gamut", "difference"],
+    2: ["palette", "images", "image_metadata", "image_codec", "image_files"],
     3: ["extract", "lightness", "lut", "recolorer", "metrics"],
     4: ["soft", "fitted", "baseline", "reference"],
     8: ["recoloring"],

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from kpalette import __version__
-from kpalette.image_files import FORMATS, check_output, max_pixels, write_image
+from kpalette.image_codec import FORMATS
+from kpalette.image_files import check_output, max_pixels, write_image
 from kpalette.images import SAMPLES, as_picture, sample_image
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers

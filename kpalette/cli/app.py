@@ -5,10 +5,11 @@ import logging
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 
 import click
 
-from kpalette import __version__
+from kpalette import __version__, image_codec
 from kpalette.cli.about import demo, info
 from kpalette.cli.inspect import compare, palette, ssim
 from kpalette.cli.recolor import recolor
@@ -63,6 +64,26 @@ def _set_up_streams() -> None:
     logging.getLogger("kpalette").handlers[:] = [notes]
     # Pillow warns of damaged metadata with a line of its own source; what matters is logged by kpalette.
     warnings.filterwarnings("ignore", module="PIL")
+    logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
+    image_codec.decoder_guard = _silent_stderr
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Keeps what C libraries (libtiff) print of damaged files from standing beside the one line of ours."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # closed by the caller
+        yield
+        return
+    sink = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(sink)
 
 
 def _discard_stdout() -> None:

@@ -10,7 +10,8 @@ import click
 
 from kpalette.cli.options import check_one_stdin, edit_options, read_source, resolve_target, target_options
 from kpalette.errors import ImageError, KPaletteError, OutputError
-from kpalette.image_files import SUFFIXES, check_output, encode_image, write_image
+from kpalette.image_codec import encode_image
+from kpalette.image_files import SUFFIXES, check_output, write_image
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.recoloring import recolor as recolor_image

@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from kpalette import extract_palette, read_image, recolor, write_image
-from kpalette.image_files import encode_image
+from kpalette.image_codec import encode_image
 from kpalette.images import sample_image
+from tests.damage import damaged, good_files
 
 COLORS = "orange,saddlebrown,purple,green"
 
@@ -56,7 +57,7 @@ def test_many_pictures_go_on_past_a_failure_and_list_it_at_the_end(kp, small):
         "[3/4] none.png: failed",
         "[4/4] out/c.recolored.jpg",
         "kpalette: error: 2 of 4 pictures failed:",
-        "  broken.png is not a readable picture: only JPEG, PNG, WEBP can be read",
+        "  broken.png is not a readable picture: only AVIF, BMP, GIF, JPEG, PNG, TIFF, WEBP can be read",
         "  none.png does not exist",
     ]
     assert sorted(os.listdir("out")) == ["a.recolored.png", "c.recolored.jpg"]
@@ -89,7 +90,7 @@ def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
     assert kp("recolor", "scan", "-p", COLORS).err == "wrote scan.recolored.png\n"
     with open("photo.tif", "wb") as stream:
         stream.write(b"II*\0 no picture")
-    assert "photo.tif is not a readable picture: only JPEG, PNG, WEBP" in kp("recolor", "photo.tif", "-p", COLORS).err
+    assert "photo.tif is a TIFF that is damaged, or not of 8 or 16 bits a channel" in kp("recolor", "photo.tif", "-p", COLORS).err
 
 
 def test_sheets_of_compare_are_no_input(kp, small):
@@ -125,7 +126,7 @@ def test_alpha_and_metadata_go_along(kp, small):
     assert round(Image.open("t.recolored.png").info["dpi"][0]) == 300
     result = kp("recolor", "t.png", "-p", COLORS, "-o", "t.jpg")
     assert result.code == 1
-    assert "JPEG cannot hold the picture's transparency: write .png or .webp instead" in result.err
+    assert "JPEG cannot hold the picture's transparency: write .png or .webp, or give a colour" in result.err
     assert not os.path.exists("t.jpg")
 
 
@@ -142,7 +143,7 @@ def test_a_dot_is_a_picture_too(kp):
         (["a.png", "-p", "red"], "a palette has 2 to 8 colours, 1 given: 'red'"),
         (["a.png", "-p", ",".join(["red"] * 9)], "a palette has 2 to 8 colours, 9 given"),
         (["none.png", "-p", COLORS], "none.png does not exist"),
-        (["empty", "-p", COLORS], "empty holds no pictures (.jpeg, .jpg, .png, .webp)"),
+        (["empty", "-p", COLORS], "empty holds no pictures (.avif, .bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff, .webp)"),
         (["zero.png", "-p", COLORS], "zero.png is empty (0 bytes)"),
         (["half.jpg", "-p", COLORS], "cannot read half.jpg, the file is damaged: "),
         (["clear.png", "-p", COLORS], "the picture is wholly transparent"),
@@ -206,3 +207,22 @@ def test_terminals_are_neither_read_nor_flooded(kp, small):
     assert result.code == 2
     assert "standard output is a terminal" in result.err
     assert result.out == b""
+
+
+def test_a_folder_of_damaged_files_leaves_only_whole_results(kp, photo):
+    os.mkdir("in")
+    for name, good in good_files(photo).items():
+        for number, (_, data) in enumerate(damaged(name, good, flips=8)):
+            if number % 11 == 0:
+                with open(f"in/{number}-{name}", "wb") as stream:
+                    stream.write(data)
+    result = kp("recolor", "in", "-p", "orange teal", "-o", "out")
+    assert result.code == 1
+    assert "Traceback" not in result.err
+    written = os.listdir("out")
+    assert len(written) > 5
+    for name in written:
+        assert read_image(f"out/{name}").rgb.size
+    failures = result.err.split("pictures failed:\n")[1].splitlines()
+    assert len(failures) + len(written) == len(os.listdir("in"))
+    assert all(line.startswith("  ") for line in failures)

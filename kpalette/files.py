@@ -1,0 +1,113 @@
+"""Files of any kind: read whole with errors by kind, written whole or not at all."""
+
+import contextlib
+import os
+import stat
+import threading
+from pathlib import Path
+
+from kpalette.errors import KPaletteError, OutputError
+
+PART_PREFIX = ".kpalette-"
+PART_SUFFIX = ".part"
+"""What a file is called until it is whole: the prefix, numbers, the suffix. A killed process may leave one behind."""
+
+
+def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what: str) -> bytes:
+    """Reads a whole file.
+
+    Args:
+        path: where it lies.
+        error: the class of what is raised.
+        what: what the file should be, "a picture file" for instance, for the message.
+
+    Returns:
+        Its bytes, at least one.
+
+    Raises:
+        KPaletteError: of class `error`, if the file is missing, empty, a folder, or cannot be read.
+    """
+    try:
+        if not str(path):
+            raise error("the file name is empty")
+        if Path(path).is_dir():
+            raise error(f"{path} is a folder, not {what}")
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise error(f"{path} does not exist") from None
+    except (OSError, ValueError) as failure:
+        raise error(f"cannot read {path}: {reason(failure)}") from None
+    if not data:
+        raise error(f"{path} is empty (0 bytes)")
+    return data
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what an exception says, without paths and numbers where the system gives a plain text."""
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(text).splitlines()[0]
+
+
+def check_free(path: Path, *, overwrite: bool) -> None:
+    """OutputError where a file cannot go to `path` by its name alone: worth asking before any work is done."""
+    try:
+        if path.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder")
+        if path.exists() and not path.is_file():
+            raise OutputError(f"cannot write {path}: it is no regular file")
+        exists = path.is_file() or path.is_symlink()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from None
+    if exists and not overwrite:
+        raise _exists(path)
+
+
+def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
+    """Writes a file whole or not at all: into a neighbouring file first, which is then renamed.
+
+    Args:
+        path: where to; a link is written through.
+        data: its bytes.
+        overwrite: whether a file that exists may be replaced, its permissions kept.
+
+    Raises:
+        OutputError: if the file exists and may not be replaced, or writing fails.
+    """
+    target = Path(path)
+    check_free(target, overwrite=overwrite)
+    try:
+        _write_atomically(Path(os.path.realpath(target)), data, overwrite=overwrite)
+    except FileExistsError:
+        raise _exists(target) from None
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {reason(error)}") from None
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path} exists already: use --force (overwrite=True) to replace it")
+
+
+def _place_new(temporary: Path, path: Path) -> None:
+    """Gives the file its name; FileExistsError where another program was faster to take it."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        temporary.replace(path)
+
+
+def _write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
+    # A name of its own length limit, so that a long but legal name does not fail here.
+    temporary = path.with_name(f"{PART_PREFIX}{os.getpid()}-{threading.get_ident()}{PART_SUFFIX}")
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(data)
+        if overwrite:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(path.stat().st_mode))
+            temporary.replace(path)
+        else:
+            _place_new(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
