@@ -193,12 +193,14 @@ def encode_image(
         picture = flatten(picture, background)
     picture = _fit_alpha(picture, image_format)
     options = {**_SAVE_OPTIONS[image_format], **({} if strip else _metadata_options(picture, image_format))}
+    if image_format == "TIFF" and "exif" in options:
+        options["compression"] = None  # Pillow's way through libtiff fails on EXIF's inner folders
     if picture.alpha is not None and image_format == "AVIF":
         options["advanced"] = {"alpha:lossless": "1"}
     buffer = io.BytesIO()
     try:
         Image.fromarray(np.asarray(picture)).save(buffer, image_format, **options)
-    except (OSError, ValueError) as error:
+    except DECODER_ERRORS as error:
         raise OutputError(f"cannot encode the picture as {image_format}: {reason(error)}") from None
     return buffer.getvalue()
 

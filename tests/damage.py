@@ -41,7 +41,9 @@ def good_files(photo: np.ndarray) -> dict[str, bytes]:
     files = {}
     for name, (image, options) in made.items():
         buffer = io.BytesIO()
-        image.save(buffer, {"jpg": "JPEG", "tif": "TIFF"}.get(name.split(".")[1], name.split(".")[1].upper()), **options)
+        image.save(
+            buffer, {"jpg": "JPEG", "tif": "TIFF"}.get(name.split(".")[1], name.split(".")[1].upper()), **options
+        )
         files[name] = buffer.getvalue()
     return files
 

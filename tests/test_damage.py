@@ -15,21 +15,26 @@ def test_the_good_files_are_good_and_of_every_format(photo):
     assert {picture.rgb.shape for picture in pictures.values()} == {(32, 48, 3), (48, 32, 3)}
 
 
+def read(name: str, data: bytes) -> str:
+    """What is said of a file, "" where it is a picture after all; any other error escapes."""
+    try:
+        picture = read_image(io.BytesIO(data), name=name)
+    except ImageError as error:
+        return str(error)
+    assert picture.alpha is None or picture.alpha.shape == picture.rgb.shape[:2]
+    return ""
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_no_damaged_file_escapes_as_another_error_or_hangs(photo, caplog):
+def test_no_damaged_file_escapes_as_another_error_or_hangs(photo):
     """Some 3,000 files: each gives a picture or one clear line, soon."""
     count = 0
     for name, good in good_files(photo).items():
         for what, data in damaged(name, good, flips=40):
             count += 1
             start = time.monotonic()
-            try:
-                picture = read_image(io.BytesIO(data), name=name)
-                assert picture.rgb.shape[:2] == (picture.alpha if picture.alpha is not None else picture.rgb).shape[:2]
-            except ImageError as error:
-                assert str(error).startswith((f"{name} ", f"cannot read {name}")), what
-                assert "\n" not in str(error), what
-            except Exception as error:
-                pytest.fail(f"{name}, {what}: {error!r}")
+            said = read(name, data)
+            assert not said or said.startswith((f"{name} ", f"cannot read {name}")), what
+            assert "\n" not in said, what
             assert time.monotonic() - start < 10, f"{name}, {what}"
     assert count > 2500

@@ -3,12 +3,14 @@ import os
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from kpalette import image_codec, image_files, images
-from kpalette.errors import ArgumentError, ImageError, OutputError
+from kpalette.color import rgb_to_lab
+from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError
 from kpalette.image_files import read_image, write_image
 from kpalette.images import Picture
 
@@ -24,23 +26,59 @@ def saved(path, array, **options):
     return path
 
 
-@pytest.mark.parametrize(("name", "worst"), [("a.png", 0), ("a.webp", 60), ("a.jpg", 60), ("a.JPEG", 60)])
+@pytest.mark.parametrize(
+    ("name", "worst"),
+    [
+        ("a.png", 0),
+        ("a.webp", 60),
+        ("a.jpg", 60),
+        ("a.JPEG", 60),
+        ("a.tif", 0),
+        ("a.TIFF", 0),
+        ("a.bmp", 0),
+        ("a.avif", 60),
+        ("a.gif", 120),
+    ],
+)
 def test_round_trip(tmp_path, photo, name, worst):
     write_image(tmp_path / name, photo)
     picture = read_image(tmp_path / name)
     difference = np.abs(picture.rgb.astype(int) - photo)
     assert difference.max() <= worst
-    assert difference.mean() < 3  # WebP halves the resolution of chroma
+    assert difference.mean() < (
+        8 if name == "a.gif" else 3
+    )  # WebP halves the resolution of chroma, GIF has 256 colours
     assert picture.alpha is None
     assert picture.format == image_files.SUFFIXES[(tmp_path / name).suffix.lower()]
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.webp"])
+@pytest.mark.parametrize("name", ["a.png", "a.webp", "a.tif", "a.avif"])
 def test_alpha_survives_to_the_bit(tmp_path, rgba, name):
     write_image(tmp_path / name, rgba)
     picture = read_image(tmp_path / name)
     np.testing.assert_array_equal(picture.alpha, rgba[..., 3])
     assert np.asarray(picture).shape == rgba.shape
+
+
+def test_gif_holds_alpha_that_is_all_or_nothing(tmp_path, rgba):
+    with pytest.raises(OutputError, match="GIF cannot hold the picture's half-transparent pixels: write .png"):
+        write_image(tmp_path / "a.gif", rgba)
+    rgba[..., 3] = np.where(rgba[..., 3] > 127, 255, 0)
+    write_image(tmp_path / "a.gif", rgba)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.gif").alpha, rgba[..., 3])
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.bmp", "a.gif", "a.png"])
+def test_a_background_takes_the_place_of_transparency(tmp_path, rgba, name):
+    write_image(tmp_path / name, rgba, background="rgb(10, 200, 30)")
+    picture = read_image(tmp_path / name)
+    assert picture.alpha is None
+    share = rgba[..., 3:] / 255
+    expected = rgba[..., :3] * share + np.array([10, 200, 30]) * (1 - share)
+    assert np.abs(picture.rgb - expected).mean() < (9 if name == "a.gif" else 4 if name == "a.jpg" else 0.51)
+    with pytest.raises(PaletteError, match="unknown colour 'whit': did you mean 'white'"):
+        write_image(tmp_path / "b.png", rgba, background="whit")
+    assert not (tmp_path / "b.png").exists()
 
 
 def test_png_keeps_colours_under_transparent_pixels(tmp_path, rgba):
@@ -79,21 +117,57 @@ def test_resolution_and_profile_are_carried_over(tmp_path, photo):
     assert info["icc_profile"] == profile
 
 
-@pytest.mark.parametrize("mode", ["L", "LA", "P", "1", "CMYK", "RGBA", "I;16"])
-def test_other_modes_become_rgb(tmp_path, photo, mode):
+MODES = [
+    *((mode, "png") for mode in ("L", "LA", "P", "1", "RGBA", "I;16")),
+    *((mode, "tif") for mode in ("L", "LA", "P", "1", "RGBA", "I;16", "CMYK", "LAB")),
+    ("CMYK", "jpg"), ("L", "jpg"), ("L", "webp"), ("L", "avif"), ("P", "gif"), ("L", "bmp"), ("1", "bmp"), ("P", "bmp"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mode", "suffix"), MODES)
+def test_other_modes_become_rgb(tmp_path, photo, mode, suffix):
     if mode == "I;16":
         image = Image.fromarray((photo[..., 0].astype(np.uint16) << 8) | 77)
+    elif mode == "LAB":
+        lab = rgb_to_lab(images.image_to_rgb(photo))
+        image = Image.fromarray(np.rint(lab * [2.55, 1, 1]).astype(np.int16).astype(np.uint8), "LAB")
     else:
         image = Image.fromarray(photo).convert("RGBA" if mode == "LA" else "RGB").convert(mode)
-    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
-    image.save(path)
+    path = tmp_path / f"a.{suffix}"
+    image.save(path, **({"quality": 95} if suffix == "jpg" else {}))
     picture = read_image(path)
     assert picture.rgb.shape == photo.shape
     assert picture.rgb.dtype == np.uint8
     assert (picture.alpha is not None) == (mode in ("LA", "RGBA"))
-    if mode in ("L", "I;16"):
+    if mode == "CMYK":
+        assert np.abs(picture.rgb.astype(int) - photo).mean() < 3
+    if mode == "LAB":  # by D50 and 8 bits
+        assert np.abs(picture.rgb.astype(int) - photo).mean() < 8
+    if mode in ("L", "I;16") and suffix in ("png", "tif", "bmp"):
         expected = np.asarray(image) if mode == "L" else photo[..., 0]
         np.testing.assert_array_equal(picture.rgb[..., 1], expected)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bits_a_channel_become_eight(tmp_path, photo, suffix, channels):
+    deep = np.dstack([photo, 255 - photo[..., 0]])[..., :channels].astype(np.uint16) * 257
+    order = [2, 1, 0, 3][:channels]
+    (tmp_path / f"a.{suffix}").write_bytes(cv2.imencode(f".{suffix}", deep[..., order])[1].tobytes())
+    picture = read_image(tmp_path / f"a.{suffix}")
+    np.testing.assert_array_equal(np.asarray(picture), (deep // 257).astype(np.uint8))
+
+
+def test_a_tiff_of_floats_is_refused_in_one_line(tmp_path, photo):
+    (tmp_path / "a.tif").write_bytes(cv2.imencode(".tif", photo.astype(np.float32))[1].tobytes())
+    with pytest.raises(ImageError, match="a.tif is a TIFF that is damaged, or not of 8 or 16 bits a channel: save it"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_of_several_pages_the_first_is_read_and_a_note_logged(tmp_path, photo, caplog):
+    Image.fromarray(photo).save(tmp_path / "a.tif", save_all=True, append_images=[Image.fromarray(255 - photo)])
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").rgb, photo)
+    assert "a.tif has several pages: only its first page is read" in caplog.text
 
 
 def test_palette_transparency_becomes_alpha(tmp_path):
@@ -210,7 +284,10 @@ def claimed_png(width: int, height: int) -> bytes:
 def test_files_that_are_no_pictures(tmp_path, photo):
     cases = {
         "empty.png": (b"", r"empty.png is empty \(0 bytes\)"),
-        "text.png": (b"hello", "text.png is not a readable picture: only AVIF, BMP, GIF, JPEG, PNG, TIFF, WEBP can be read"),
+        "text.png": (
+            b"hello",
+            "text.png is not a readable picture: only AVIF, BMP, GIF, JPEG, PNG, TIFF, WEBP can be read",
+        ),
         "bomb.png": (claimed_png(60_000, 60_000), "bomb.png has 60000x60000 pixels, over the limit of 100,000,000"),
         "short.png": (claimed_png(30, 30), "cannot read .*short.png, the file is damaged"),
         "half.jpg": (
@@ -295,7 +372,10 @@ def test_where_nothing_can_be_written(tmp_path, photo, rgba):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(OutputError, match="cannot write .*folder.png: it is a folder"):
         write_image(tmp_path / "folder.png", photo, overwrite=True)
-    with pytest.raises(OutputError, match="cannot tell the format of .*a.xyz: use one of .avif, .bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff, .webp"):
+    with pytest.raises(
+        OutputError,
+        match="cannot tell the format of .*a.xyz: use one of .avif, .bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff, .webp",
+    ):
         write_image(tmp_path / "a.xyz", photo)
     with pytest.raises(OutputError, match="JPEG cannot hold the picture's transparency: write .png or .webp"):
         write_image(tmp_path / "a.jpg", rgba)

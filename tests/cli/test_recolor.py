@@ -90,7 +90,10 @@ def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
     assert kp("recolor", "scan", "-p", COLORS).err == "wrote scan.recolored.png\n"
     with open("photo.tif", "wb") as stream:
         stream.write(b"II*\0 no picture")
-    assert "photo.tif is a TIFF that is damaged, or not of 8 or 16 bits a channel" in kp("recolor", "photo.tif", "-p", COLORS).err
+    assert (
+        "photo.tif is a TIFF that is damaged, or not of 8 or 16 bits a channel"
+        in kp("recolor", "photo.tif", "-p", COLORS).err
+    )
 
 
 def test_sheets_of_compare_are_no_input(kp, small):
