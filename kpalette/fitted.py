@@ -13,7 +13,7 @@ from kpalette.extract import color_bins
 from kpalette.gamut import reduce_chroma
 from kpalette.images import Picture
 from kpalette.lightness import smooth_lightness
-from kpalette.lut import Lattice, Mapping
+from kpalette.lut import Mapping
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.soft import DEFAULT_TAU, soft_weights
@@ -48,10 +48,9 @@ class FittedRecolorer(LatticeRecolorer):
         """The mapping before any fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
         return self._shifted(source, target, (target.lab - source.lab)[:, 1:], lightness)
 
-    def lattice(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Lattice:
-        """The mapping fitted to a picture and baked into an RGB lattice, chroma reduced into sRGB."""
-        shifts = self.fit(picture, source, target, lightness=lightness)
-        return Lattice.bake(self._shifted(source, target, shifts, lightness))
+    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+        """The mapping fitted to a picture: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        return self._shifted(source, target, self.fit(picture, source, target, lightness=lightness), lightness)
 
     def fit(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Floats:
         """Solves for the shifts that move the mean of each of the picture's clusters as its swatch is to move.

@@ -19,8 +19,20 @@ LATTICE_SIZE = 65
 Mapping = Callable[[FloatArray], FloatArray]
 """A colour mapping: lab (n, 3) to lab (n, 3), whose results may lie outside sRGB."""
 
+THREADS_VARIABLE = "KPALETTE_THREADS"
+
 _CHUNK = 1 << 18
 _BAKE_CHUNK = 1 << 15
+
+
+def thread_count() -> int:
+    """Threads that one call may use: KPALETTE_THREADS where it is a positive whole number, else one a core."""
+    text = os.environ.get(THREADS_VARIABLE, "")
+    if text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) > 0:
+        return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @lru_cache(maxsize=4)
@@ -71,7 +83,7 @@ class Lattice:
             rgb[part] = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0)
 
         # Parts that fit the cache, on all cores: NumPy lets go of the interpreter lock.
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(thread_count()) as pool:
             list(pool.map(bake_part, range(0, len(nodes), _BAKE_CHUNK)))
         shape = (size, size, size)
         return cls(rgb.reshape(*shape, 3), outside.reshape(shape))

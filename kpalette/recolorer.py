@@ -5,10 +5,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from kpalette.images import Picture
-from kpalette.lut import Lattice, Mapping
+import numpy as np
+
+from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.gamut import in_gamut, reduce_chroma
+from kpalette.images import Picture, image_to_rgb, rgb_to_image
+from kpalette.lut import LATTICE_SIZE, Lattice, Mapping
 from kpalette.palette import Palette
-from kpalette.types import ImageArray
+from kpalette.types import BoolArray, FloatArray, ImageArray
+
+_FEW_PIXELS = 1 << 16
+"""Up to so many pixels, mapping each is faster than baking the 65^3 nodes of a lattice."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +68,37 @@ class LatticeRecolorer(ABC):
     def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
         """The exact mapping: lab (n, 3) to lab (n, 3), before chroma reduction."""
 
-    def lattice(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Lattice:
-        """The mapping baked for a picture into an RGB lattice, chroma reduced into sRGB."""
-        return Lattice.bake(self.mapping(source, target, lightness=lightness))
+    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+        """The exact mapping, suited to a picture where the recolourer looks at more than its palette."""
+        return self.mapping(source, target, lightness=lightness)
+
+    def lattice(
+        self, picture: Picture, source: Palette, target: Palette, *, lightness: float, size: int = LATTICE_SIZE
+    ) -> Lattice:
+        """The mapping for a picture baked into an RGB lattice of `size` nodes a side, chroma reduced into sRGB."""
+        return Lattice.bake(self.mapping_for(picture, source, target, lightness=lightness), size=size)
 
     def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
+        if picture.rgb.size <= 3 * _FEW_PIXELS:
+            mapping = self.mapping_for(picture, source, target, lightness=lightness)
+            rgb, inside = _exact(mapping, image_to_rgb(picture.rgb))
+            return Recolored(rgb_to_image(rgb), lambda: float(1.0 - inside.mean()))
         lattice = self.lattice(picture, source, target, lightness=lightness)
         return Recolored(lattice.apply(picture.rgb), lambda: lattice.clipped(picture.rgb))
+
+    def apply_float(
+        self, rgb: FloatArray, picture: Picture, source: Palette, target: Palette, *, lightness: float
+    ) -> FloatArray:
+        """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
+        if picture.rgb.size <= 3 * _FEW_PIXELS:
+            mapping = self.mapping_for(picture, source, target, lightness=lightness)
+            return _exact(mapping, rgb.astype(np.float32))[0].astype(rgb.dtype)
+        return self.lattice(picture, source, target, lightness=lightness).apply_float(rgb)
+
+
+def _exact(mapping: Mapping, rgb: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Maps every pixel by itself, without a lattice; also tells which lay inside sRGB before chroma reduction."""
+    raw = mapping(rgb_to_lab(rgb).reshape(-1, 3))
+    result: FloatArray = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0).reshape(rgb.shape)
+    return result, in_gamut(raw)

@@ -177,11 +177,12 @@ def _as_picture(image: Any) -> Picture:
 
 
 def _recolor_float(array: NDArray[Any], picture: Picture, plan: Plan) -> NDArray[Any]:
-    """Floats keep their precision where the recolourer is a lattice: float32 interpolation instead of 8 bits."""
+    """Floats keep their precision where the recolourer is a lattice: float32 instead of 8 bits."""
     result = array.copy()
     if isinstance(plan.recolorer, LatticeRecolorer):
-        lattice = plan.recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness)
-        result[..., :3] = lattice.apply_float(array[..., :3])
+        result[..., :3] = plan.recolorer.apply_float(
+            array[..., :3], picture, plan.source, plan.target, lightness=plan.lightness
+        )
     else:
         result[..., :3] = image_to_rgb(plan.apply(picture).image)
     return result

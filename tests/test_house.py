@@ -25,8 +25,19 @@ FLOORS = {
     3: ["extract", "lightness", "lut", "recolorer", "metrics"],
     4: ["soft", "fitted", "baseline", "reference"],
     8: ["recoloring"],
-    9: ["evaluation", "sheet"],
-    10: ["cli", "cli.tables", "cli.options", "cli.about", "cli.inspect", "cli.recolor", "cli.app", "__main__", ""],
+    9: ["evaluation", "sheet", "manifest", "batch"],
+    10: [
+        "cli",
+        "cli.tables",
+        "cli.options",
+        "cli.jobs",
+        "cli.about",
+        "cli.inspect",
+        "cli.recolor",
+        "cli.app",
+        "__main__",
+        "",
+    ],
 }
 ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]
 BACKENDS = {"keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime"}

@@ -51,6 +51,19 @@ def edit_options(command: Command) -> Command:
     return command
 
 
+def save_options(command: Command) -> Command:
+    """Adds --background, --strip and --force: how results are written."""
+    for decorate in (
+        click.option("--force", is_flag=True, help="Replace files that exist."),
+        click.option("--strip", is_flag=True, help="Leave out EXIF, XMP, colour profile and resolution."),
+        click.option(
+            "--background", metavar="COLOUR", help="Put transparent pictures on this colour (JPEG and BMP need one)."
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
 method_option = click.option(
     "--method", type=click.Choice(METHODS), default="chang", show_default=True, help="How colours are extracted."
 )

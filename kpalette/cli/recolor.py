@@ -8,16 +8,23 @@ from pathlib import Path
 
 import click
 
-from kpalette.cli.options import check_one_stdin, edit_options, read_source, resolve_target, target_options
-from kpalette.errors import ImageError, KPaletteError, OutputError
+from kpalette.batch import Job, Recoloring, default_workers, run_batch
+from kpalette.cli.jobs import plan_jobs
+from kpalette.cli.options import (
+    check_one_stdin,
+    edit_options,
+    read_source,
+    resolve_target,
+    save_options,
+    target_options,
+)
+from kpalette.errors import KPaletteError
 from kpalette.image_codec import encode_image
-from kpalette.image_files import SUFFIXES, check_output, write_image
-from kpalette.palette import Palette
+from kpalette.image_files import check_output, write_image
+from kpalette.manifest import Manifest, remove_parts
+from kpalette.palette import Palette, parse_color
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.recoloring import recolor as recolor_image
-
-_MARK = ".recolored"
-_MARKS = (_MARK, ".compare")  # what kpalette itself writes beside pictures
 
 
 @click.command()
@@ -34,47 +41,56 @@ _MARKS = (_MARK, ".compare")  # what kpalette itself writes beside pictures
 @edit_options
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the palette extraction.")
 @click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
-@click.option("--force", is_flag=True, help="Replace files that exist.")
+@save_options
+@click.option("-r", "--recursive", is_flag=True, help="Sub-folders too; -o DIR gets sub-folders of the same names.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Pictures at a time.  [default: one a core]")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted batch: what is done already is skipped.")
 def recolor(
     inputs: tuple[str, ...], palette: str | None, like: str | None, colors: int | None, model: str,
-    source: str | None, match: str, lightness: float | None, seed: int, output: str | None, force: bool,
+    source: str | None, match: str, lightness: float | None, seed: int, output: str | None, background: str | None,
+    strip: bool, force: bool, recursive: bool, jobs: int | None, resume: bool,
 ) -> None:  # fmt: skip
     """Put each INPUT into the colours of a palette.
 
-    INPUT is a picture, a folder (its pictures, not those of its sub-folders, and none that was recoloured before), or
-    `-` for standard input. A folder or several INPUTs go to a folder, or each beside its source. Transparency, size
-    and metadata are kept. One that cannot be done is reported at the end; the others go on.
+    INPUT is a picture, a folder (its pictures, none that was recoloured before), or `-` for standard input. A folder or
+    several INPUTs go to a folder, or each beside its source. Transparency, size and metadata are kept. One that cannot
+    be done is reported at the end; the others go on.
 
     \b
     kpalette recolor photo.jpg -p "orange saddlebrown purple green"
-    kpalette recolor photos/ --like painting.png -o recoloured/
-    cat photo.png | kpalette recolor - -p "264653 2a9d8f e9c46a e76f51" > out.png
+    kpalette recolor photos/ -r --like painting.png -o recoloured/
+    cat photo.png | kpalette recolor - -p nord > out.png
     """  # noqa: D301 - click needs the backspace itself
-    if "" in inputs or output == "":
-        raise click.UsageError("an empty name: is a variable unset?")
+    planned = plan_jobs(inputs, output, recursive=recursive, force=force)
     check_one_stdin(like, *inputs)
     target = resolve_target(palette, like, colors)
     own = None if source is None else Palette.parse(source)
+    if background is not None:
+        parse_color(background)
+    work = Recoloring(target, model, own, match, lightness, seed, background, strip)
+    if "-" in (planned[0].source, planned[0].destination):
+        _stream(planned[0], work)
+    elif len(planned) == 1 and not resume:
+        click.echo(f"wrote {work(planned[0])}", err=True)
+    else:
+        workers = jobs or default_workers(len(planned))
+        _batch(planned, work, workers, resume=resume, keep_record=resume or output is not None)
 
-    def work(name: str, destination: str) -> str:
-        if os.path.isdir(name):
-            raise ImageError(f"{name} holds no pictures ({', '.join(sorted(SUFFIXES))})")
-        given = Path(destination).suffix.lower() in SUFFIXES or output is not None
-        if given and destination != "-":
-            check_output(Path(destination), overwrite=force)
-        picture = read_source(name)
-        if not given and destination != "-":
-            # A name without a suffix that can be written: what the file turned out to be decides.
-            destination += next(suffix for suffix, form in SUFFIXES.items() if form == picture.format)
-        done = recolor_image(picture, target, model=model, source=own, match=match, lightness=lightness, seed=seed)
-        if destination == "-":
-            _write_stdout(encode_image(done, image_format=done.format))
-        else:
-            _make_parent(Path(destination))
-            write_image(Path(destination), done, overwrite=force)
-        return destination
 
-    _run(_jobs(inputs, output), work)
+def _stream(job: Job, work: Recoloring) -> None:
+    """Standard input or output, or both."""
+    if job.destination != "-":
+        check_output(Path(job.destination), overwrite=job.replace)
+    done = recolor_image(
+        read_source(job.source), work.target, model=work.model, source=work.source, match=work.match,
+        lightness=work.lightness, seed=work.seed,
+    )  # fmt: skip
+    if job.destination == "-":
+        image_format = "PNG" if done.format == "GIF" else done.format
+        _write_stdout(encode_image(done, image_format=image_format, background=work.background, strip=work.strip))
+        return
+    write_image(job.destination, done, overwrite=job.replace, background=work.background, strip=work.strip)
+    click.echo(f"wrote {job.destination}", err=True)
 
 
 def _write_stdout(data: bytes) -> None:
@@ -84,78 +100,27 @@ def _write_stdout(data: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _jobs(inputs: tuple[str, ...], output: str | None) -> list[tuple[str, str]]:
-    """Pairs of input and destination; a usage error where destinations would clash."""
-    names = list(dict.fromkeys(name for given in inputs for name in _pictures_of(given)))
-    many = len(inputs) > 1 or (inputs[0] != "-" and os.path.isdir(inputs[0]))
-    if names == ["-"] and output is not None and (Path(output).is_dir() or output.endswith("/")):
-        raise click.UsageError(f"standard input has no name of its own: give -o a file name in {output}")
-    if many and "-" in inputs:
-        raise click.UsageError("standard input (`-`) stands alone: no other INPUT beside it")
-    if many and output == "-":
-        raise click.UsageError("-o - writes one picture: several INPUTs need a folder")
-    if many and output is not None and (Path(output).is_file() or Path(output).suffix.lower() in SUFFIXES):
-        raise click.UsageError(f"several INPUTs go to a folder, and {output} is a file name")
-    jobs = [(name, _destination(name, output, many)) for name in names]
-    seen: dict[str, str] = {}
-    for name, destination in jobs:
-        if destination and destination in seen:
-            raise click.UsageError(f"{seen[destination]} and {name} would both be written to {destination}")
-        seen[destination] = name
-    return jobs
-
-
-def _pictures_of(given: str) -> list[str]:
-    if not os.path.isdir(given):  # which, unlike Path.is_dir, takes names of any length
-        return [given]
-    found = sorted(
-        str(path)
-        for path in Path(given).iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.stem.endswith(_MARKS) and path.is_file()
-    )
-    # An empty folder fails when its turn comes, so that the others go on.
-    return found or [given]
-
-
-def _destination(name: str, output: str | None, many: bool) -> str:
-    if name == "-":
-        return output or "-"
-    path = Path(name)
-    if os.path.isdir(name):
-        return ""  # an empty folder, which will say so
-    marked = f"{path.stem}{_MARK}{path.suffix}"
-    if output is None:
-        return str(path.with_name(marked))
-    if many or Path(output).is_dir() or output.endswith("/"):
-        return str(Path(output) / marked)
-    return output
-
-
-def _run(jobs: list[tuple[str, str]], work: Callable[[str, str], str]) -> None:
-    if len(jobs) == 1:
-        destination = work(*jobs[0])
-        if destination != "-":
-            click.echo(f"wrote {destination}", err=True)
-        return
+def _batch(planned: list[Job], work: Recoloring, workers: int, *, resume: bool, keep_record: bool) -> None:
+    folders = {os.path.dirname(os.path.abspath(job.destination)) for job in planned if job.destination}
+    record = Manifest(os.path.commonpath(folders), work.settings()) if folders else None
+    if record is not None and resume:
+        record.read()
+        remove_parts(folders)
     failures: list[str] = []
-    with _progress(len(jobs)) as advance:
-        for name, destination in jobs:
-            try:
-                advance(work(name, destination))
-            except (KPaletteError, OSError) as error:
-                failures.append(str(error) if name in str(error) else f"{name}: {error}")
-                advance(f"{name}: failed")
+    skipped = 0
+    with _progress(len(planned)) as advance:
+        for outcome in run_batch(planned, work, workers=workers, record=record):
+            skipped += outcome.skipped
+            if outcome.error is not None:
+                failures.append(outcome.error)
+                advance(f"{outcome.job.source}: failed")
+            else:
+                advance(f"{outcome.destination} (done before)" if outcome.skipped else outcome.destination)
     if failures:
         lines = "".join(f"\n  {line}" for line in failures)
-        raise KPaletteError(f"{len(failures)} of {len(jobs)} pictures failed:{lines}")
-
-
-def _make_parent(destination: Path) -> None:
-    """Makes the folder that a picture goes to, once there is a picture."""
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {destination.parent}: {error.strerror}") from None
+        raise KPaletteError(f"{len(failures)} of {len(planned)} pictures failed:{lines}")
+    if record is not None and not keep_record:
+        record.remove()
 
 
 @contextmanager

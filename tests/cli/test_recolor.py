@@ -8,6 +8,7 @@ from PIL import Image
 from kpalette import extract_palette, read_image, recolor, write_image
 from kpalette.image_codec import encode_image
 from kpalette.images import sample_image
+from kpalette.manifest import MANIFEST_NAME
 from tests.damage import damaged, good_files
 
 COLORS = "orange,saddlebrown,purple,green"
@@ -60,7 +61,7 @@ def test_many_pictures_go_on_past_a_failure_and_list_it_at_the_end(kp, small):
         "  broken.png is not a readable picture: only AVIF, BMP, GIF, JPEG, PNG, TIFF, WEBP can be read",
         "  none.png does not exist",
     ]
-    assert sorted(os.listdir("out")) == ["a.recolored.png", "c.recolored.jpg"]
+    assert sorted(os.listdir("out")) == [MANIFEST_NAME, "a.recolored.png", "c.recolored.jpg"]
 
 
 def test_folders_leave_earlier_results_and_other_files_alone(kp, small):
@@ -69,11 +70,18 @@ def test_folders_leave_earlier_results_and_other_files_alone(kp, small):
         write_image(name, small)
     open("in/notes.txt", "w").close()
     assert kp("recolor", "in", "-p", COLORS, "-o", "new/deep").code == 0
-    assert sorted(os.listdir("new/deep")) == ["x.recolored.png", "y.recolored.JPG"]
+    assert sorted(os.listdir("new/deep")) == [MANIFEST_NAME, "x.recolored.png", "y.recolored.JPG"]
     result = kp("recolor", "in", "-p", COLORS)
     assert result.code == 1
     assert "1 of 2 pictures failed:\n  in/x.png: in/x.recolored.png exists already" in result.err
-    assert sorted(os.listdir("in")) == ["notes.txt", "x.png", "x.recolored.png", "y.JPG", "y.recolored.JPG"]
+    assert sorted(os.listdir("in")) == [
+        MANIFEST_NAME,
+        "notes.txt",
+        "x.png",
+        "x.recolored.png",
+        "y.JPG",
+        "y.recolored.JPG",
+    ]
 
 
 def test_an_empty_folder_and_a_repeated_picture_do_not_stop_the_others(kp, small):
@@ -82,7 +90,7 @@ def test_an_empty_folder_and_a_repeated_picture_do_not_stop_the_others(kp, small
     assert result.code == 1
     assert "2 of 3 pictures failed:\n  empty holds no pictures" in result.err
     assert "File name too long" in result.err
-    assert os.listdir("out") == ["a.recolored.png"]
+    assert sorted(os.listdir("out")) == [MANIFEST_NAME, "a.recolored.png"]
 
 
 def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
@@ -155,7 +163,7 @@ def test_a_dot_is_a_picture_too(kp):
         (["a.png", "-p", COLORS, "-o", "/proc/b.png"], "cannot write /proc/b.png: "),
         (["a.png", "--like", "flat.png"], "flat.png has a single colour, #646464: a palette needs at least 2"),
         (["a.png", "-p", COLORS, "--source", "red green blue pink teal"], "the source palette has 5 colours"),
-        (["a.png", "b.png", "-p", COLORS, "-o", "zero.png/x"], "2 of 2 pictures failed"),
+        (["a.png", "b.png", "-p", COLORS, "-o", "zero.png/x"], "zero.png/x/.kpalette-batch.jsonl: Not a directory"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
@@ -222,7 +230,7 @@ def test_a_folder_of_damaged_files_leaves_only_whole_results(kp, photo):
     result = kp("recolor", "in", "-p", "orange teal", "-o", "out")
     assert result.code == 1
     assert "Traceback" not in result.err
-    written = os.listdir("out")
+    written = [name for name in os.listdir("out") if name != MANIFEST_NAME]
     assert len(written) > 5
     for name in written:
         assert read_image(f"out/{name}").rgb.size

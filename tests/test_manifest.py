@@ -1,0 +1,98 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from kpalette.errors import OutputError
+from kpalette.manifest import DONE, FAILED, MANIFEST_NAME, STARTED, Manifest, remove_parts
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """A source and its result."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("out")
+    for name in ("a.png", "out/a.png"):
+        with open(name, "wb") as stream:
+            stream.write(b"data")
+    return "a.png", "out/a.png"
+
+
+def again(settings=(("seed", 0),)) -> Manifest:
+    record = Manifest("out", dict(settings))
+    record.read()
+    return record
+
+
+def test_what_is_done_counts_for_the_same_settings_source_and_result(made):
+    source, result = made
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    assert again().is_done(source, result)
+    assert not again([("seed", 1)]).is_done(source, result)
+    assert not again().is_done(source, "out/b.png")
+    assert not again().is_done("b.png", result)
+    with open(source, "ab") as stream:
+        stream.write(b"more")
+    assert not again().is_done(source, result)
+    assert again().may_replace(source, result)
+
+
+def test_a_result_that_was_removed_is_not_done(made):
+    source, result = made
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    os.remove(result)
+    assert not again().is_done(source, result)
+
+
+def test_only_what_the_batch_began_may_be_replaced(made):
+    source, result = made
+    record = Manifest("out", {"seed": 0})
+    assert not record.may_replace(source, result)
+    record.add(STARTED, source=source, destination=result)
+    assert again().may_replace(source, result)
+    assert not again().is_done(source, result)
+    record.add(FAILED, source=source, destination=result, error="no")
+    assert not again().may_replace(source, result)
+
+
+def test_the_folder_may_be_moved(made):
+    source, result = made
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    os.rename("out", "moved")
+    record = Manifest("moved", {"seed": 0})
+    record.read()
+    assert record.is_done(source, "moved/a.png")
+
+
+def test_torn_and_foreign_lines_are_passed_over(made):
+    source, result = made
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    path = f"out/{MANIFEST_NAME}"
+    with open(path, "a") as stream:
+        stream.write('7\n[]\n{"run": 3}\n\xff\n{"state": "done", "run"')
+    record = again()
+    assert record.is_done(source, result)
+    record.add(DONE, source="b.png", destination="out/b.png")
+    lines = open(path).read().splitlines()
+    assert json.loads(lines[-1])["destination"] == "b.png"
+    assert json.loads(lines[0])["settings"] == {"seed": 0}
+    assert again().is_done(source, result)
+
+
+def test_a_folder_that_cannot_hold_it(made):
+    with pytest.raises(OutputError, match="cannot write a.png/x/.kpalette-batch.jsonl: Not a directory"):
+        Manifest("a.png/x", {}).add(DONE, source="a.png", destination="a.png/x/a.png")
+    os.mkdir(f"out/{MANIFEST_NAME}")
+    with pytest.raises(OutputError, match="cannot read out/.kpalette-batch.jsonl: Is a directory"):
+        again()
+
+
+def test_parts_of_dead_processes_are_removed_and_those_of_living_ones_are_not(made):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (f".kpalette-{dead.pid}-1.part", f".kpalette-{os.getpid()}-1.part", ".kpalette-x.part", "b.part"):
+        open(f"out/{name}", "w").close()
+    remove_parts(["out", "out", "none"])
+    assert sorted(os.listdir("out")) == [f".kpalette-{os.getpid()}-1.part", ".kpalette-x.part", "a.png", "b.part"]
