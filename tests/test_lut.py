@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kpalette.color import rgb_to_lab
-from kpalette.lut import Lattice, lattice_lab
+from kpalette.lut import Lattice, lattice_lab, thread_count
 
 
 def darker(lab: np.ndarray) -> np.ndarray:
@@ -60,3 +60,41 @@ def test_clipped_counts_pixels_whose_node_was_outside():
     assert lattice.clipped(red) == 1.0
     assert lattice.clipped(grey) == 0.0
     assert lattice.clipped(np.vstack([red, grey])) == 0.5
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (7, 1), (1, 100_003), (100_003, 1)])
+def test_pictures_of_any_shape(shape):
+    lattice = Lattice.bake(darker, size=9)
+    image = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    got = lattice.apply(image)
+    assert got.shape == image.shape
+    np.testing.assert_allclose(got / 255, lattice.apply_float(image / 255), atol=0.51 / 255 + 1e-3)
+
+
+def test_arrays_of_any_layout():
+    lattice = Lattice.bake(darker, size=9)
+    flipped = noise()[::-1, ::-2, ::-1]
+    np.testing.assert_array_equal(lattice.apply(flipped), lattice.apply(np.ascontiguousarray(flipped)))
+
+
+def test_threads_change_no_bit(monkeypatch):
+    image = np.random.default_rng(2).integers(0, 256, (1200, 2000, 3), dtype=np.uint8)
+    results = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("KPALETTE_THREADS", threads)
+        lattice = Lattice.bake(darker)
+        results.append((lattice.table, lattice.apply(image), lattice.apply_float(image[:200] / np.float32(255))))
+    for one, three in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, three)
+
+
+def test_thread_count_obeys_the_environment(monkeypatch):
+    monkeypatch.delenv("KPALETTE_THREADS", raising=False)
+    default = thread_count()
+    assert default >= 1
+    for text, count in (("1", 1), ("3", 3), ("64", 64)):
+        monkeypatch.setenv("KPALETTE_THREADS", text)
+        assert thread_count() == count
+    for text in ("", "0", "-2", "1.5", "two", " 2", "٣", "99999"):
+        monkeypatch.setenv("KPALETTE_THREADS", text)
+        assert thread_count() == default
