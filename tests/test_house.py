@@ -22,7 +22,7 @@ FLOORS = {
     0: ["errors", "types"],
     1: ["files", "arrays", "color", "gamut", "difference"],
     2: ["palette", "images", "image_metadata", "image_codec", "image_files"],
-    3: ["extract", "lightness", "lut", "recolorer", "metrics"],
+    3: ["extract", "lightness", "lut", "lut_files", "recolorer", "metrics"],
     4: ["soft", "fitted", "baseline", "reference"],
     8: ["recoloring"],
     9: ["evaluation", "sheet", "manifest", "batch"],

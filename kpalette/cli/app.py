@@ -12,6 +12,7 @@ import click
 from kpalette import __version__, image_codec
 from kpalette.cli.about import demo, info
 from kpalette.cli.inspect import compare, palette, ssim
+from kpalette.cli.lut import lut
 from kpalette.cli.recolor import recolor
 from kpalette.errors import KPaletteError
 
@@ -24,7 +25,7 @@ def cli() -> None:
     """Put pictures into the colours you choose, with their structure kept."""
 
 
-for command in (recolor, compare, palette, ssim, demo, info):
+for command in (recolor, compare, palette, lut, ssim, demo, info):
     cli.add_command(command)
 
 

@@ -1,0 +1,67 @@
+"""`lut`: a recolouring as a table for other programs."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from kpalette.cli.options import check_one_stdin, edit_options, read_source, resolve_target, target_options
+from kpalette.errors import KPaletteError
+from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
+from kpalette.recolorer import LatticeRecolorer
+from kpalette.recoloring import DEFAULT_MODEL, list_recolorers, make_plan
+
+
+@click.command()
+@click.argument("image")
+@target_options
+@click.option(
+    "-m",
+    "--model",
+    type=click.Choice(list_recolorers()),
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help="Who recolours.",
+)
+@edit_options
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the palette extraction.")
+@click.option(
+    "--size", type=int, help="Nodes a side: .cube 17, 33 or 65, Hald 16, 25, 36, 49 or 64.  [default: 33, Hald 64]"
+)
+@click.option("-o", "--output", metavar="FILE|-", help="A .cube, or a .png for a Hald picture.  [default: STEM.cube]")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+def lut(
+    image: str, palette: str | None, like: str | None, colors: int | None, model: str, source: str | None, match: str,
+    lightness: float | None, seed: int, size: int | None, output: str | None, force: bool,
+) -> None:  # fmt: skip
+    """Write what `recolor` would do to IMAGE as a colour look-up table for video and photo programs.
+
+    \b
+    kpalette lut frame.png -p nord -o look.cube
+    ffmpeg -i film.mp4 -vf lut3d=look.cube recoloured.mp4
+    """  # noqa: D301 - click needs the backspace itself
+    check_one_stdin(like, image)
+    name = output or ("lut.cube" if image == "-" else str(Path(image).with_suffix(".cube")))
+    if name == "-":
+        if sys.stdout.isatty():
+            raise click.UsageError("standard output is a terminal: give -o FILE, or redirect it into a file")
+        size = size or DEFAULT_SIZES[".cube"]
+        if size not in SIZES[".cube"]:
+            raise click.UsageError(f"a .cube table has 17, 33 or 65 nodes a side, not {size}")
+    else:
+        size = check_lut(name, size=size, overwrite=force)
+    picture = read_source(image)
+    target = resolve_target(palette, like, colors)
+    plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness, seed=seed)
+    if not isinstance(plan.recolorer, LatticeRecolorer):
+        raise KPaletteError(
+            f"{model} looks at more than a pixel's colour, which no table can hold: use soft or baseline"
+        )
+    lattice = plan.recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
+    title = f"kpalette {model} {' '.join(plan.target.hex)}"
+    if name == "-":
+        sys.stdout.buffer.write(encode_cube(lattice, title=title))
+        sys.stdout.buffer.flush()
+    else:
+        write_lut(name, lattice, title=title, overwrite=force)
+        click.echo(f"wrote {name}", err=True)

@@ -1,0 +1,56 @@
+import os
+
+import numpy as np
+import pytest
+
+from kpalette import get_recolorer, read_image
+from kpalette.images import as_picture
+from kpalette.lut_files import encode_cube, hald_image
+from kpalette.recoloring import make_plan
+
+COLORS = "orange,saddlebrown,purple,green"
+
+
+def lattice_of(small, size, **options):
+    picture = as_picture(small)
+    plan = make_plan(picture, COLORS, **options)
+    recolorer = get_recolorer(options.get("model", "soft"))
+    return recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
+
+
+def test_a_cube_beside_the_picture(kp, small):
+    result = kp("lut", "a.png", "-p", COLORS)
+    assert (result.code, result.out, result.err) == (0, b"", "wrote a.cube\n")
+    title = "kpalette soft #800080 #8b4513 #008000 #ffa500"
+    assert open("a.cube", "rb").read() == encode_cube(lattice_of(small, 33), title=title)
+
+
+def test_options_reach_the_table(kp, small):
+    options = ["-m", "baseline", "--lightness", "0.4", "--match", "nearest", "--source", "black gray silver white"]
+    result = kp("lut", "a.png", "-p", COLORS, *options, "--size", "17", "-o", "-")
+    expected = lattice_of(small, 17, model="baseline", lightness=0.4, match="nearest", source="black gray silver white")
+    assert result.out.split(b"\n", 1)[1] == encode_cube(expected, title="").split(b"\n", 1)[1]
+
+
+def test_a_hald_picture(kp, small):
+    assert kp("lut", "-", "-p", COLORS, "-o", "h.png", stdin=open("a.png", "rb").read()).err == "wrote h.png\n"
+    np.testing.assert_array_equal(read_image("h.png").rgb, hald_image(lattice_of(small, 64)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["a.png", "-p", COLORS, "-o", "a.lut"], 1, "cannot tell the form of a.lut: use .cube, or .png"),
+        (["a.png", "-p", COLORS, "--size", "5"], 1, "a .cube table has 17, 33, 65 nodes a side, not 5"),
+        (["a.png", "-p", COLORS, "-o", "-", "--size", "5"], 2, "a .cube table has 17, 33 or 65 nodes a side, not 5"),
+        (["a.png", "-p", COLORS, "-o", "a.png"], 1, "a.png exists already"),
+        (["a.png", "-p", COLORS, "-o", "no/a.cube"], 1, "cannot write no/a.cube: No such file or directory"),
+        (["none.png", "-p", COLORS], 1, "none.png does not exist"),
+        (["a.png"], 2, "give the palette by -p"),
+    ],
+)
+def test_what_cannot_be_done_is_said(kp, small, arguments, code, message):
+    result = kp("lut", *arguments)
+    assert (result.code, result.out) == (code, b"")
+    assert message in result.err
+    assert os.listdir(".") == ["a.png"]
