@@ -3,8 +3,11 @@ import pytest
 from PIL import Image
 
 import kpalette
+from kpalette.color import rgb_to_lab
+from kpalette.difference import delta_e
 from kpalette.errors import ArgumentError, ImageError, PaletteError
-from kpalette.images import Picture, as_picture
+from kpalette.extract import extract_palette
+from kpalette.images import Picture, as_picture, image_to_rgb
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers, make_plan, recolor
 
@@ -153,3 +156,44 @@ def test_palette_strings_and_transparent_images():
         recolor(GREY, "oragne blue")
     with pytest.raises(ImageError, match="wholly transparent"):
         recolor(np.zeros((8, 8, 4), np.uint8), "red blue")
+
+
+@pytest.mark.parametrize("model", ["soft", "fitted", "baseline"])
+@pytest.mark.parametrize("method", ["chang", "kmeans"])
+@pytest.mark.parametrize("match", ["lightness", "order", "nearest"])
+def test_colours_already_right_stay(photo, model, method, match):
+    """Within dE00 1 for every pixel, whatever the lightness, with the palette as it is printed."""
+    for size in range(2, 9):
+        own = " ".join(extract_palette(photo, size=size, method=method).hex)
+        result = recolor(photo, own, model=model, match=match, lightness=1.0)
+        assert delta_e(rgb_to_lab(image_to_rgb(photo)), rgb_to_lab(image_to_rgb(result))).max() <= 1.0
+
+
+def test_a_palette_in_any_order_is_still_the_pictures_own_but_an_order_that_was_asked_for_is_not(photo):
+    own = extract_palette(photo, size=4).hex
+    turned = " ".join(own[::-1])
+    np.testing.assert_array_equal(recolor(photo, turned), photo)
+    assert np.abs(recolor(photo, turned, match="order").astype(int) - photo).max() > 50
+
+
+def test_flat_colours_that_are_right_stay():
+    flat = np.array([[[200, 30, 30], [30, 200, 30]], [[30, 30, 200], [200, 30, 30]]], np.uint8)
+    for target in (
+        "rgb(30,30,200) rgb(200,30,30) rgb(30,200,30)",
+        "white rgb(30,30,200) rgb(200,30,30) rgb(30,200,30)",
+    ):
+        np.testing.assert_array_equal(recolor(flat, target), flat)
+
+
+def test_the_other_extraction_is_not_run_for_palettes_far_away(photo, monkeypatch):
+    asked = []
+
+    def extract(*arguments, method, **options):
+        asked.append(method)
+        return extract_palette(*arguments, method=method, **options)
+
+    monkeypatch.setattr("kpalette.recoloring.extract_palette", extract)
+    recolor(photo, "navy teal gold white")
+    assert asked == ["kmeans"]
+    recolor(photo, " ".join(extract_palette(photo, method="chang").hex))
+    assert asked == ["kmeans", "kmeans", "chang"]
