@@ -1,0 +1,70 @@
+"""How far the 65-node lattice is from mapping every pixel by itself: dE00 over the pictures and palettes of quality.py.
+
+    python benchmarks/lattice.py [--size 33]
+
+For each picture the median over six palettes of the mean and of the 99th percentile, and the worst palette of each;
+then the same medians where lattice and exact mapping both give 8 bits, as files do. The row `rounding` is what 8 bits
+alone cost: the exact result, rounded, against itself unrounded.
+"""
+
+import argparse
+
+import numpy as np
+from quality import PALETTES, SAMPLES, pictures
+
+from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.difference import delta_e
+from kpalette.gamut import reduce_chroma
+from kpalette.images import Picture, image_to_rgb, rgb_to_image
+from kpalette.lut import LATTICE_SIZE
+from kpalette.recolorer import LatticeRecolorer
+from kpalette.recoloring import get_recolorer, make_plan
+from kpalette.types import FloatArray
+
+SETTINGS = (("soft", 0.0), ("soft", 1.0), ("fitted", 0.0), ("fitted", 1.0), ("baseline", 0.0), ("baseline", 1.0))
+
+
+def figures(a: FloatArray, b: FloatArray) -> tuple[float, float]:
+    """Mean and 99th percentile of dE00 between two rgb arrays."""
+    difference = delta_e(rgb_to_lab(a), rgb_to_lab(b))
+    return float(difference.mean()), float(np.percentile(difference, 99))
+
+
+def compare(picture: Picture, model: str, strength: float, palette: str, size: int) -> tuple[list[float], list[float]]:
+    """Figures of the lattice, unrounded and by 8 bits, and of rounding alone, against the exact mapping."""
+    plan = make_plan(picture, palette, model=model, lightness=strength)
+    recolorer = get_recolorer(model)
+    assert isinstance(recolorer, LatticeRecolorer)
+    arguments = (picture, plan.source, plan.target)
+    mapping = recolorer.mapping_for(*arguments, lightness=strength)
+    raw = mapping(rgb_to_lab(image_to_rgb(picture.rgb)).reshape(-1, 3))
+    exact = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0).reshape(picture.rgb.shape)
+    rounded = image_to_rgb(rgb_to_image(exact))
+    lattice = recolorer.lattice(*arguments, lightness=strength, size=size)
+    through = figures(lattice.apply_float(image_to_rgb(picture.rgb)), exact)
+    in_bytes = figures(image_to_rgb(lattice.apply(picture.rgb)), rounded)
+    return [*through, *in_bytes], list(figures(rounded, exact))
+
+
+def main() -> None:
+    """Measures, and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", type=int, default=LATTICE_SIZE, help="nodes a side")
+    size = parser.parse_args().size
+    print("| recolourer, lightness | picture | mean | 99th % | worst mean | worst 99th % | 8 bits: mean | 99th % |")
+    print("|---" * 8 + "|")
+    rounding = []
+    for model, strength in SETTINGS:
+        for name, picture in zip(SAMPLES, pictures(), strict=True):
+            measured = [compare(picture, model, strength, palette, size) for palette in PALETTES]
+            rounding += [noise for _, noise in measured]
+            values = np.array([lattice for lattice, _ in measured])
+            middle, worst = np.median(values, axis=0), values.max(axis=0)
+            cells = [*middle[:2], *worst[:2], *middle[2:]]
+            print(f"| {model}, {strength:g} | {name} | " + " | ".join(f"{cell:.2f}" for cell in cells) + " |")
+    cells = [*np.median(rounding, axis=0), *np.max(rounding, axis=0)]
+    print("| rounding | all | " + " | ".join(f"{cell:.2f}" for cell in cells) + " | | |")
+
+
+if __name__ == "__main__":
+    main()
