@@ -19,10 +19,11 @@ __version__ = "0.1.0"
 _HOME = {
     "ArgumentError": "errors", "ImageError": "errors", "KPaletteError": "errors", "OutputError": "errors",
     "Palette": "palette", "PaletteError": "errors", "Picture": "images", "Recolored": "recolorer",
-    "Recolorer": "recolorer", "delta_e": "difference", "extract_palette": "extract", "get_recolorer": "recoloring",
-    "hue_shift": "gamut", "lab_to_rgb": "color", "list_recolorers": "recoloring", "measure": "metrics",
+    "Recolorer": "recolorer", "delta_e": "difference", "extract_palette": "extract", "find_palette": "palette_files",
+    "get_recolorer": "recoloring", "hue_shift": "gamut", "lab_to_rgb": "color", "list_presets": "palette_files",
+    "list_recolorers": "recoloring", "load_palette": "palette_files", "measure": "metrics",
     "palette_distance": "metrics", "read_image": "image_files", "recolor": "recoloring", "rgb_to_lab": "color",
-    "ssim": "metrics", "write_image": "image_files",
+    "save_palette": "palette_files", "ssim": "metrics", "write_image": "image_files",
 }  # fmt: skip
 
 __all__ = sorted(_HOME)
@@ -45,6 +46,10 @@ if TYPE_CHECKING:
     from kpalette.metrics import palette_distance as palette_distance
     from kpalette.metrics import ssim as ssim
     from kpalette.palette import Palette as Palette
+    from kpalette.palette_files import find_palette as find_palette
+    from kpalette.palette_files import list_presets as list_presets
+    from kpalette.palette_files import load_palette as load_palette
+    from kpalette.palette_files import save_palette as save_palette
     from kpalette.recolorer import Recolored as Recolored
     from kpalette.recolorer import Recolorer as Recolorer
     from kpalette.recoloring import get_recolorer as get_recolorer

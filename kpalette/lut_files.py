@@ -87,7 +87,13 @@ def encode_cube(lattice: Lattice, *, title: str) -> bytes:
 
 
 def hald_image(lattice: Lattice) -> ImageArray:
-    """A lattice as a Hald picture: uint8 (n^3, n^3, 3) for n^2 nodes a side; red varies fastest, along the rows.
+    """A lattice as a Hald picture; red varies fastest, along the rows.
+
+    Args:
+        lattice: n^2 nodes a side, a Hald picture of level n.
+
+    Returns:
+        uint8 sRGB (n^3, n^3, 3).
 
     Raises:
         ArgumentError: if the number of nodes is no square.

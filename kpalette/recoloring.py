@@ -18,6 +18,7 @@ from kpalette.image_codec import picture_from_pil
 from kpalette.images import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
 from kpalette.palette import Palette
+from kpalette.palette_files import find_palette
 from kpalette.recolorer import LatticeRecolorer, Recolored, Recolorer
 from kpalette.soft import SoftRecolorer
 from kpalette.types import MIN_COLORS, FloatArray
@@ -78,7 +79,7 @@ def recolor(
     Args:
         image: a `Picture`, a PIL image, or an array: uint8 (H, W), (H, W, 3) or (H, W, 4), or floats in 0..1 of these
             shapes. Alpha is kept to the bit.
-        target: the palette of 2 to 8 colours, or a string for `Palette.parse`.
+        target: the palette of 2 to 8 colours, or a string: colours, a preset or a palette file (`find_palette`).
         model: a name of `list_recolorers()`, or a recolourer.
         source: the picture's own palette; extracted if None, as many swatches as `target` has.
         match: which source swatch becomes which target swatch: "lightness", "order" (an extracted source is ordered
@@ -179,7 +180,7 @@ def _distance(lab: FloatArray, palette: Palette) -> float:
 
 def _palette(value: Palette | str, name: str) -> Palette:
     if isinstance(value, str):
-        return Palette.parse(value)
+        return find_palette(value)
     if not isinstance(value, Palette):
         raise ArgumentError(f"`{name}` must be a Palette or a string of colours. Received: {value!r}")
     return value

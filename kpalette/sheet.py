@@ -66,6 +66,12 @@ def make_sheet(
     return np.array(sheet)
 
 
+def swatch_image(palette: Palette, *, side: int = 96) -> ImageArray:
+    """A palette as a picture: a square of `side` pixels for each swatch, side by side, uint8 sRGB (side, k side, 3)."""
+    colors = np.rint(palette.rgb * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(colors.repeat(side, axis=0), (side, len(palette) * side, 3)))
+
+
 def _plain(text: str) -> str:
     """What the built-in font can draw: ASCII, cut to a length that fits beside the swatches."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode()

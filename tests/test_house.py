@@ -21,24 +21,19 @@ PACKAGE = ROOT / "kpalette"
 FLOORS = {
     0: ["errors", "types"],
     1: ["files", "arrays", "color", "gamut", "difference"],
-    2: ["palette", "images", "image_metadata", "image_codec", "image_files"],
+    2: [
+        "palette", "palette_ase", "palette_formats", "palette_files", "images", "image_metadata", "image_codec",
+        "image_files",
+    ],
     3: ["extract", "lightness", "lut", "lut_files", "recolorer", "metrics"],
     4: ["soft", "fitted", "baseline", "reference"],
     8: ["recoloring"],
     9: ["evaluation", "sheet", "manifest", "batch"],
     10: [
-        "cli",
-        "cli.tables",
-        "cli.options",
-        "cli.jobs",
-        "cli.about",
-        "cli.inspect",
-        "cli.recolor",
-        "cli.app",
-        "__main__",
-        "",
+        "cli", "cli.tables", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes", "cli.recolor",
+        "cli.lut", "cli.app", "__main__", "",
     ],
-}
+}  # fmt: skip
 ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]
 BACKENDS = {"keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime"}
 BACKENDS_FROM_FLOOR = 5

@@ -11,7 +11,7 @@ from kpalette import __version__
 from kpalette.image_codec import FORMATS
 from kpalette.image_files import check_output, max_pixels, write_image
 from kpalette.images import SAMPLES, as_picture, sample_image
-from kpalette.palette import Palette
+from kpalette.palette_files import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers
 
 DEMO_PALETTE = "orange, saddlebrown, purple, green"
@@ -32,7 +32,7 @@ def demo(palette: str, sample: str, output: str, force: bool) -> None:
     from kpalette.evaluation import compare
     from kpalette.sheet import make_sheet
 
-    target = Palette.parse(palette)
+    target = find_palette(palette)
     check_output(Path(output), overwrite=force)
     rows = list(compare(as_picture(sample_image(sample)), target))
     sheet = make_sheet(

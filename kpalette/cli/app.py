@@ -11,8 +11,9 @@ import click
 
 from kpalette import __version__, image_codec
 from kpalette.cli.about import demo, info
-from kpalette.cli.inspect import compare, palette, ssim
+from kpalette.cli.inspect import compare, ssim
 from kpalette.cli.lut import lut
+from kpalette.cli.palettes import palette
 from kpalette.cli.recolor import recolor
 from kpalette.errors import KPaletteError
 

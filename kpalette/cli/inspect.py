@@ -1,58 +1,20 @@
-"""`palette`, `ssim` and `compare`: what can be read off pictures."""
+"""`ssim` and `compare`: what can be read off pictures."""
 
 import json
-import sys
 from pathlib import Path
 
 import click
 import numpy as np
 
 from kpalette.cli.options import (
-    COLORS,
     check_one_stdin,
     edit_options,
-    method_option,
     read_source,
     resolve_target,
     target_options,
 )
-from kpalette.extract import extract_palette
 from kpalette.image_files import check_output, write_image
 from kpalette.images import as_picture, resize
-from kpalette.palette import Palette
-
-
-@click.command()
-@click.argument("image")
-@click.option("-k", "--colors", type=COLORS, default=4, show_default=True, help="How many colours.")
-@method_option
-@click.option(
-    "--format", "form", type=click.Choice(["hex", "json"]), default="hex", show_default=True, help="Form of the output."
-)
-def palette(image: str, colors: int, method: str, form: str) -> None:
-    """Print the colours of IMAGE (`-` is standard input), darkest first.
-
-    `hex` prints a code a line (with swatches and shares on a terminal), `json` codes, Lab values and shares.
-    """
-    found = extract_palette(read_source(image), size=colors, method=method)
-    if form == "json":
-        swatches = [
-            {"hex": code, "lab": lab.round(3).tolist(), "share": round(float(share), 4)}
-            for code, lab, share in zip(found.hex, found.lab, found.weights, strict=True)
-        ]
-        click.echo(json.dumps({"colors": swatches}, indent=2))
-    elif sys.stdout.isatty():
-        _print_swatches(found)
-    else:
-        click.echo("\n".join(found.hex))
-
-
-def _print_swatches(found: Palette) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
-    for code, share in zip(found.hex, found.weights, strict=True):
-        console.print(f"[on {code}]      [/]  {code}  {share:6.1%}")
 
 
 @click.command()

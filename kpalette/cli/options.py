@@ -12,6 +12,7 @@ from kpalette.extract import METHODS, extract_palette
 from kpalette.image_files import read_image
 from kpalette.images import Picture
 from kpalette.palette import MATCHES, Palette
+from kpalette.palette_files import find_palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -22,9 +23,16 @@ COLORS = click.IntRange(MIN_COLORS, MAX_COLORS)
 def target_options(command: Command) -> Command:
     """Adds -p, --like and -k: the palette that is asked for."""
     for decorate in (
-        click.option("-k", "--colors", type=COLORS, help="Colours to take with --like.  [default: 4]"),
+        click.option(
+            "-k", "--colors", type=COLORS, help="How many colours to take.  [default: 4 of --like, all of -p]"
+        ),
         click.option("--like", metavar="IMAGE", help="Take the palette from this picture."),
-        click.option("-p", "--palette", metavar="COLOURS", help='The palette: "F4A300,8B4513", "orange purple", ...'),
+        click.option(
+            "-p",
+            "--palette",
+            metavar="COLOURS|PRESET|FILE",
+            help='The palette: "F4A300,8B4513", "orange purple", nord, moss.gpl, ...',
+        ),
     ):
         command = decorate(command)
     return command
@@ -45,7 +53,7 @@ def edit_options(command: Command) -> Command:
             show_default=True,
             help="Which of the picture's colours becomes which: by lightness, as given, or the nearest.",
         ),
-        click.option("--source", metavar="COLOURS", help="The picture's own palette, instead of extracting it."),
+        click.option("--source", metavar="COLOURS|PRESET|FILE", help="The picture's own palette, not to be extracted."),
     ):
         command = decorate(command)
     return command
@@ -74,9 +82,7 @@ def resolve_target(palette: str | None, like: str | None, colors: int | None) ->
     if (palette is None) == (like is None):
         raise click.UsageError("give the palette by -p COLOURS or by --like IMAGE, one of them")
     if palette is not None:
-        if colors is not None:
-            raise click.UsageError("-k goes with --like: a palette given by -p has the colours it has")
-        return Palette.parse(palette)
+        return find_palette(palette, size=colors)
     assert like is not None
     found = extract_palette(read_source(like), size=colors or DEFAULT_COLORS, method="kmeans")
     if len(found) < MIN_COLORS:

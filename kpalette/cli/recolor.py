@@ -22,7 +22,8 @@ from kpalette.errors import KPaletteError
 from kpalette.image_codec import encode_image
 from kpalette.image_files import check_output, write_image
 from kpalette.manifest import Manifest, remove_parts
-from kpalette.palette import Palette, parse_color
+from kpalette.palette import parse_color
+from kpalette.palette_files import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.recoloring import recolor as recolor_image
 
@@ -64,7 +65,7 @@ def recolor(
     planned = plan_jobs(inputs, output, recursive=recursive, force=force)
     check_one_stdin(like, *inputs)
     target = resolve_target(palette, like, colors)
-    own = None if source is None else Palette.parse(source)
+    own = None if source is None else find_palette(source)
     if background is not None:
         parse_color(background)
     work = Recoloring(target, model, own, match, lightness, seed, background, strip)

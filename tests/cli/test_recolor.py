@@ -151,6 +151,9 @@ def test_a_dot_is_a_picture_too(kp):
     ("arguments", "message"),
     [
         (["a.png", "-p", "oragne, blue"], "unknown colour 'oragne': did you mean 'orange'?"),
+        (["a.png", "-p", COLORS, "-k", "3"], "has 4 colours, 3 asked for"),
+        (["a.png", "-p", "nrod"], "unknown colour or preset 'nrod': did you mean the preset 'nord'?"),
+        (["a.png", "-p", "none.gpl"], "none.gpl does not exist"),
         (["a.png", "-p", "red"], "a palette has 2 to 8 colours, 1 given: 'red'"),
         (["a.png", "-p", ",".join(["red"] * 9)], "a palette has 2 to 8 colours, 9 given"),
         (["none.png", "-p", COLORS], "none.png does not exist"),
@@ -189,7 +192,6 @@ def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
     [
         (["a.png"], "give the palette by -p COLOURS or by --like IMAGE, one of them"),
         (["a.png", "-p", COLORS, "--like", "a.png"], "one of them"),
-        (["a.png", "-p", COLORS, "-k", "3"], "-k goes with --like"),
         (["a.png", "-", "-p", COLORS], "standard input (`-`) stands alone"),
         (["a.png", "./a.png", "-p", COLORS, "-o", "x"], "a.png and ./a.png would both be written to x/a.recolored.png"),
         (["", "-p", COLORS], "an empty name: is a variable unset?"),

@@ -1,0 +1,112 @@
+"""`palette`: colours taken from pictures, files and presets, printed or saved in any form."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from kpalette.cli.options import COLORS, method_option, read_source
+from kpalette.errors import OutputError
+from kpalette.extract import extract_palette
+from kpalette.files import write_file
+from kpalette.image_codec import encode_image
+from kpalette.palette import Palette
+from kpalette.palette_files import PALETTE_SUFFIXES, find_palette, list_presets, preset_about
+from kpalette.palette_formats import FORMS, encode_palette
+from kpalette.sheet import swatch_image
+from kpalette.types import DEFAULT_COLORS
+
+_BINARY = ("ase", "png")
+_SUFFIXES = {**PALETTE_SUFFIXES, ".png": "png"}
+
+
+@click.command()
+@click.argument("image", required=False)
+@click.option("-p", "--palette", "given", metavar="COLOURS|PRESET|FILE", help="Take these colours instead of IMAGE's.")
+@click.option("-k", "--colors", type=COLORS, help="How many colours.  [default: 4; all that -p has]")
+@method_option
+@click.option(
+    "--format", "form", type=click.Choice([*FORMS, "png"]), help="Form of the output.  [default: hex, or FILE's]"
+)
+@click.option("-o", "--output", metavar="FILE", help=f"Write it to a file: {', '.join(_SUFFIXES)}.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
+@click.option("--list", "listing", is_flag=True, help="List the presets, your own among them.")
+def palette(
+    image: str | None, given: str | None, colors: int | None, method: str, form: str | None, output: str | None,
+    force: bool, listing: bool,
+) -> None:  # fmt: skip
+    """Print the colours of IMAGE (`-` is standard input), darkest first, or of a preset or palette file.
+
+    `hex` prints a code a line (with swatches and shares on a terminal), `json` Lab values and shares too; `gpl` is for
+    GIMP, Inkscape and Krita, `ase` for Adobe programs, `txt` for paint.net, `png` a picture of swatches.
+
+    \b
+    kpalette palette painting.jpg -k 6 -o painting.gpl
+    kpalette palette -p nord --format ase > nord.ase
+    """  # noqa: D301 - click needs the backspace itself
+    if listing:
+        if image is not None or given is not None or output is not None:
+            raise click.UsageError("--list stands alone")
+        _print_presets()
+        return
+    if (image is None) == (given is None):
+        raise click.UsageError("give an IMAGE, or -p COLOURS, a preset or a palette file, or --list; one of them")
+    form = _form(form, output)
+    if given is not None:
+        found, name = find_palette(given, size=colors), Path(given).stem
+    else:
+        assert image is not None
+        found = extract_palette(read_source(image), size=colors or DEFAULT_COLORS, method=method)
+        name = "standard input" if image == "-" else Path(image).stem
+    if form == "hex" and output is None and sys.stdout.isatty():
+        _print_swatches(found)
+        return
+    data = _encoded(found, form, name if output is None else Path(output).stem, to_file=output is not None)
+    if output is not None:
+        write_file(output, data, overwrite=force)
+        click.echo(f"wrote {output}", err=True)
+    elif form in _BINARY and sys.stdout.isatty():
+        raise click.UsageError(f"{form} is not for a terminal: give -o FILE, or redirect it into a file")
+    else:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def _form(form: str | None, output: str | None) -> str:
+    if output is None:
+        return form or "hex"
+    suffix = Path(output).suffix.lower()
+    if form is None and suffix not in _SUFFIXES:
+        raise OutputError(f"cannot tell the form of {output}: use one of {', '.join(_SUFFIXES)}, or --format")
+    return form or _SUFFIXES[suffix]
+
+
+def _encoded(found: Palette, form: str, name: str, *, to_file: bool) -> bytes:
+    if form == "hex" and not to_file:
+        return "".join(f"{code}\n" for code in found.hex).encode()
+    if form == "png":
+        return encode_image(swatch_image(found), image_format="PNG")
+    return encode_palette(found, form=form, name=name)
+
+
+def _print_swatches(found: Palette) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for code, share in zip(found.hex, found.weights, strict=True):
+        console.print(f"[on {code}]      [/]  {code}  {share:6.1%}")
+
+
+def _print_presets() -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    presets = list_presets()
+    width = max(map(len, presets))
+    for name, found in presets.items():
+        blocks = "".join(f"[on {code}]   [/]" for code in found.hex)
+        if console.is_terminal:
+            gap = " " * 3 * (8 - len(found))
+            console.print(f"{name:<{width}}  {blocks}{gap}  {preset_about(name)}", markup=True)
+        else:
+            click.echo(f"{name:<{width}}  {' '.join(found.hex)}")
