@@ -10,20 +10,19 @@ clamped and renormalised, and chroma is reduced at the end, since a blend of in-
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.gamut import gamut_crossing, in_gamut, reduce_chroma
+from kpalette.gamut import reduce_chroma, way_out
 from kpalette.lightness import transfer_lightness
 from kpalette.lut import Mapping
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
-from kpalette.types import FloatArray
+from kpalette.types import L_MAX, FloatArray
 
 DEFAULT_REACH = 0.5
 _MERGE_DISTANCE = 2.0  # dE76 below which two source swatches count as one
 _RIDGE = 1e-6
 _TAPER = 10.0  # excess chroma over which a swatch counts as wholly out of gamut
-_LONGEST_RAY = 256.0  # longer than any way through the gamut at one lightness
-_STEPS = 12
-_L_TABLE = np.linspace(0.0, 100.0, 1001)
+_NEGLIGIBLE = 1e-4  # a weight that moves a colour by less than any eye or file can tell
+_L_TABLE = np.linspace(0.0, L_MAX, 1001)
 
 
 class BaselineRecolorer(LatticeRecolorer):
@@ -53,11 +52,14 @@ class BaselineRecolorer(LatticeRecolorer):
             moved = np.array(lab)
             moved[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=lightness)
             moved = reduce_chroma(moved)
-            result = np.array(moved)
-            result[:, 1:] = 0.0
-            for i, transfer in enumerate(transfers):
-                result[:, 1:] += weights[:, i : i + 1] * transfer(moved)
-            return result
+            columns = np.ascontiguousarray(moved.T)
+            result = np.zeros_like(columns)
+            result[0] = columns[0]
+            for weight, transfer in zip(weights.T, transfers, strict=True):
+                near = np.flatnonzero(weight)
+                result[1:, near] += weight[near] * transfer.columns(columns[0, near], columns[1:, near])
+            mapped: FloatArray = result.T
+            return mapped
 
         return apply
 
@@ -102,12 +104,15 @@ def blend_weights(lab: FloatArray, source: Palette, *, reach: float) -> FloatArr
     sigma = reach * between[np.triu_indices(len(source), 1)].mean()
     kernel = np.exp(-(between**2) / (2 * sigma**2))
     lambdas = np.linalg.inv(kernel + _RIDGE * np.eye(len(source))).astype(lab.dtype)
-    centres = source.lab.astype(lab.dtype)
-    squares = np.stack([np.sum((lab - centre) ** 2, axis=-1) for centre in centres], axis=-1)
-    weights = np.maximum(np.exp(squares * lab.dtype.type(-0.5 / sigma**2)) @ lambdas, 0)
-    total = weights.sum(axis=-1, keepdims=True)
-    nearest = np.eye(len(source), dtype=lab.dtype)[np.argmin(squares, axis=-1)]
-    blended: FloatArray = np.where(total > 1e-9, weights / np.maximum(total, 1e-9), nearest)
+    L, a, b = np.ascontiguousarray(lab.T)
+    squares = np.stack([(L - x) ** 2 + (a - y) ** 2 + (b - z) ** 2 for x, y, z in source.lab.astype(lab.dtype)])
+    weights = np.maximum(lambdas @ np.exp(squares * lab.dtype.type(-0.5 / sigma**2)), 0)
+    total = weights.sum(axis=0)
+    lost = np.flatnonzero(total <= 1e-9)  # too far from all
+    weights[np.argmin(squares[:, lost], axis=0), lost] = total[lost] = 1.0
+    weights /= total
+    weights[weights < _NEGLIGIBLE] = 0.0
+    blended: FloatArray = (weights / weights.sum(axis=0)).T
     return blended
 
 
@@ -127,36 +132,44 @@ class SwatchTransfer:
         """See the class."""
         self._still = bool(np.linalg.norm(target_ab - source_ab) < 1e-6)
         start, end = _reduced_at(_L_TABLE, source_ab), _reduced_at(_L_TABLE, target_ab)
-        border = _border(_L_TABLE, end, end - start)
+        move = end - start
+        border = way_out(_L_TABLE, end.T, move.T / np.maximum(np.linalg.norm(move, axis=-1), 1e-3)).T
         excess = np.linalg.norm(target_ab - end, axis=-1)
-        self._room = np.linalg.norm(border - start, axis=-1) * np.maximum(0.0, 1.0 - excess / _TAPER)
-        self._move = end - start
+        room = np.linalg.norm(border - start, axis=-1) * np.maximum(0.0, 1.0 - excess / _TAPER)
+        self._tables = np.column_stack([move, room])
 
     def __call__(self, lab: FloatArray) -> FloatArray:
         """CIELAB (n, 3), in gamut, at the new lightness, to ab (n, 2) of the same dtype."""
-        x, L = lab[:, 1:], np.ascontiguousarray(lab[:, 0])
+        L, x = np.ascontiguousarray(lab[:, 0]), np.ascontiguousarray(lab[:, 1:].T)
+        return x.T if self._still else self.columns(L, x).T
+
+    def columns(self, L: FloatArray, x: FloatArray) -> FloatArray:
+        """The same for L (n,) and ab (2, n) to ab (2, n)."""
         if self._still:
             return x
-        columns = [np.interp(L, _L_TABLE, column).astype(L.dtype) for column in (*self._move.T, self._room)]
-        move = np.column_stack(columns[:2])
-        size = np.linalg.norm(move, axis=-1)
-        way = _border(L, x + move, move) - x
-        length = np.linalg.norm(way, axis=-1)
-        step = np.minimum(size * np.minimum(1.0, length / np.maximum(columns[2], 1e-6)), length)
-        moved: FloatArray = x + way * (step / np.maximum(length, 1e-6))[:, None]
+        *uv, room = _interpolated(L, self._tables)
+        move = np.stack(uv)
+        size = _length(move)
+        way = way_out(L, x + move, move / np.maximum(size, L.dtype.type(1e-3))) - x
+        length = _length(way)
+        step = np.minimum(size * np.minimum(1.0, length / np.maximum(room, 1e-6)), length)
+        moved: FloatArray = x + way * (step / np.maximum(length, 1e-6))
         return moved
 
 
-def _border(L: FloatArray, x0: FloatArray, move: FloatArray) -> FloatArray:
-    """The point xb (n, 2): where the way on from x0 leaves the gamut, or x0 outside it with its chroma reduced."""
-    lab = np.column_stack([L, x0])
-    inside = in_gamut(lab, bridge_gap=True)
-    border = np.empty_like(x0)
-    border[~inside] = reduce_chroma(lab[~inside], steps=_STEPS)[:, 1:]
-    size = np.maximum(np.linalg.norm(move[inside], axis=-1, keepdims=True), L.dtype.type(1e-3))
-    way = move[inside] * (L.dtype.type(_LONGEST_RAY) / size)
-    border[inside] = x0[inside] + gamut_crossing(L[inside], x0[inside], way, steps=_STEPS)[:, None] * way
-    return border
+def _length(ab: FloatArray) -> FloatArray:
+    length: FloatArray = np.sqrt(ab[0] * ab[0] + ab[1] * ab[1])
+    return length
+
+
+def _interpolated(L: FloatArray, table: NDArray[np.float64]) -> FloatArray:
+    """Columns (m, n) of a table over `_L_TABLE`, dtype of L."""
+    position = L * L.dtype.type((len(table) - 1) / L_MAX)
+    index = np.clip(position.astype(np.intp), 0, len(table) - 2)
+    fraction = position - index.astype(L.dtype)
+    columns = np.ascontiguousarray(table.T.astype(L.dtype))
+    steps = np.diff(columns, axis=-1)
+    return np.stack([c.take(index) + fraction * s.take(index) for c, s in zip(columns, steps, strict=True)])
 
 
 def _reduced_at(L: FloatArray, ab: NDArray[np.float64]) -> FloatArray:

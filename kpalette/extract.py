@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import rgb_to_lab
+from kpalette.color import linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError, ImageError
-from kpalette.images import Picture, as_picture, image_to_rgb
+from kpalette.images import Picture, as_picture
 from kpalette.palette import Palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
 
@@ -24,8 +24,11 @@ _SEED_REACH = 80.0  # [C] section 3.2: how far in Lab a chosen seed weakens its 
 _CHANG_BITS, _KMEANS_BITS = 4, 5
 _RESTARTS = 4
 _MAX_ITERATIONS = 300
+_CHUNK = 1 << 15  # colours whose arithmetic fits the cache
+_LINEAR = rgb_to_linear(np.arange(256, dtype=np.float32) / np.float32(255))
 
 Floats = NDArray[np.float64]
+Packed = NDArray[np.int32]  # 0xRRGGBB
 
 
 class Bins(NamedTuple):
@@ -61,14 +64,14 @@ def extract_palette(
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise ArgumentError(f"`seed` must be a whole number, not negative. Received: {seed!r}")
     picture = image if isinstance(image, Picture) else as_picture(image)
-    colors, weights = _sample(picture)
-    few = _few_colors(colors, weights, size)
+    packed, weights = _sample(picture)
+    few = _few_colors(packed, weights, size)
     if few is not None:
         return Palette(few.lab, few.weights).sorted()
     if method == "chang":
-        centres, shares = _chang(_histogram(colors, weights, _CHANG_BITS, size), size)
+        centres, shares = _chang(_histogram(packed, weights, _CHANG_BITS, size), size)
     else:
-        centres, shares = _kmeans(_histogram(colors, weights, _KMEANS_BITS, size), size, seed)
+        centres, shares = _kmeans(_histogram(packed, weights, _KMEANS_BITS, size), size, seed)
     return Palette(centres, shares if shares.sum() > 0 else None).sorted()
 
 
@@ -90,7 +93,7 @@ def color_bins(picture: Picture) -> Bins:
     return _histogram(*_sample(picture), _KMEANS_BITS, 1)
 
 
-def _sample(picture: Picture) -> tuple[ImageArray, Floats]:
+def _sample(picture: Picture) -> tuple[Packed, Floats]:
     pixels = picture.rgb.reshape(-1, 3)
     step = -(-len(pixels) // MAX_SAMPLES)
     # A step without a common divisor with the width meets every column, and halftones and dithers evenly.
@@ -98,48 +101,56 @@ def _sample(picture: Picture) -> tuple[ImageArray, Floats]:
         step += 1
     colors = pixels[step // 2 :: step]
     if picture.alpha is None:
-        return colors, np.ones(len(colors))
+        return _packed(colors), np.ones(len(colors))
     weights = picture.alpha.reshape(-1)[step // 2 :: step] / 255.0
     if weights.max() == 0:
         # The sample may step over the few pixels that show.
         colors, weights = picture.rgb.reshape(-1, 3), picture.alpha.reshape(-1) / 255.0
     if weights.max() == 0:
         raise ImageError("the picture is wholly transparent: it has no colours to take a palette from")
-    return colors[weights > 0], weights[weights > 0]
+    return _packed(colors[weights > 0]), weights[weights > 0]
 
 
-def _few_colors(colors: ImageArray, weights: Floats, size: int) -> Bins | None:
+def _packed(colors: ImageArray) -> Packed:
+    colors = np.ascontiguousarray(colors)
+    r, g, b = (colors[:, i].astype(np.int32) for i in range(3))
+    return (r << 16) | (g << 8) | b
+
+
+def _channels(packed: Packed) -> tuple[Packed, Packed, Packed]:
+    return packed >> 16, (packed >> 8) & 255, packed & 255
+
+
+def _few_colors(packed: Packed, weights: Floats, size: int) -> Bins | None:
     """The exact distinct colours where there are at most `size` of them."""
-    packed = _packed(colors, 8)
-    seen: list[int] = []
-    rest = packed
+    if len(np.unique(packed[:_CHUNK:8])) > size:
+        return None
+    seen, rest = np.empty(0, dtype=np.int32), packed
     while len(rest):
         if len(seen) == size:
             return None
-        seen.append(int(rest[0]))
+        seen = np.append(seen, rest[0])
         rest = rest[rest != rest[0]]
-    first = [int(np.argmax(packed == value)) for value in seen]
     shares = np.array([weights[packed == value].sum() for value in seen], dtype=np.float64)
-    return Bins(rgb_to_lab(image_to_rgb(colors[first]).astype(np.float64)), shares)
-
-
-def _packed(colors: ImageArray, bits: int) -> NDArray[np.int32]:
-    r, g, b = ((colors[:, i] >> (8 - bits)).astype(np.int32) for i in range(3))
-    return (r << (2 * bits)) | (g << bits) | b
+    return Bins(rgb_to_lab(np.stack(_channels(seen), axis=-1) / 255.0), shares)
 
 
 def _totals(keys: NDArray[np.integer[Any]], weights: Floats, size: int) -> Floats:
     return np.bincount(keys, weights, minlength=size).astype(np.float64, copy=False)
 
 
-def _histogram(colors: ImageArray, weights: Floats, bits: int, size: int) -> Bins:
-    keys = _packed(colors, bits)
+def _histogram(packed: Packed, weights: Floats, bits: int, size: int) -> Bins:
+    r, g, b = (channel >> (8 - bits) for channel in _channels(packed))
+    keys = ((r << (2 * bits)) | (g << bits) | b).astype(np.intp)
     count = _totals(keys, weights, 1 << (3 * bits))
     occupied = np.flatnonzero(count)
     if len(occupied) < size and bits < 8:
-        return _histogram(colors, weights, bits + 1, size)
-    lab = rgb_to_lab(image_to_rgb(colors))
-    mean = np.stack([_totals(keys, weights * lab[:, i], len(count))[occupied] for i in range(3)], axis=-1)
+        return _histogram(packed, weights, bits + 1, size)
+    lab = np.empty((3, len(packed)), dtype=np.float32)
+    for start in range(0, len(packed), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        lab[:, part] = linear_to_lab(_LINEAR.take(np.stack(_channels(packed[part]), axis=-1))).T
+    mean = np.stack([_totals(keys, weights * channel, len(count))[occupied] for channel in lab], axis=-1)
     return Bins(mean / count[occupied, None], count[occupied])
 
 
@@ -183,16 +194,17 @@ def _lloyd(bins: Bins, centres: Floats, *, fixed: int) -> tuple[Floats, NDArray[
     """Weighted k-means until assignments are stable; the last `fixed` centres stay, an empty cluster keeps its own."""
     moving = len(centres) - fixed
     centres = centres.copy()
-    weighted = bins.lab * bins.weights[:, None]
+    columns = np.ascontiguousarray(bins.lab.T)
+    weighted = np.column_stack([bins.lab * bins.weights[:, None], bins.weights])
+    clusters = np.arange(moving)[:, None]
     labels = np.full(len(bins.lab), -1, dtype=np.intp)
     for _ in range(_MAX_ITERATIONS):
         previous = labels
         # |x - c|^2 without |x|^2, which is the same for all centres
-        labels = np.argmin(np.sum(centres**2, axis=-1) - 2.0 * (bins.lab @ centres.T), axis=-1)
+        labels = np.argmin(np.sum(centres**2, axis=-1)[:, None] - 2.0 * (centres @ columns), axis=0)
         if np.array_equal(labels, previous):
             break
-        total = _totals(labels, bins.weights, len(centres))
-        for i in range(moving):
-            if total[i] > 0:
-                centres[i] = weighted[labels == i].sum(axis=0) / total[i]
+        total = (labels == clusters).astype(np.float64) @ weighted
+        filled = total[:, 3] > 0
+        centres[:moving][filled] = total[filled, :3] / total[filled, 3:]
     return centres, labels

@@ -4,20 +4,24 @@ Contract as in `color`: pure, channels last, any array library, float32 or wider
 short polynomial of the position along a ray, so that one search serves chroma reduction and Chang's gamut rays alike.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from kpalette.arrays import as_float, namespace
 from kpalette.color import WHITE, XYZ_TO_RGB, lab_curve_inverse, rotate_hue
-from kpalette.types import L_MAX, Array
+from kpalette.types import L_MAX, Array, FloatArray
 
 GAMUT_TOLERANCE = 1e-4
 """How far outside 0..1 a gamma-encoded channel may lie and still count as in gamut: a fortieth of an 8-bit step."""
 
 BISECTION_STEPS = 20
 """Halvings of the search along a ray: 20 leave less than 1e-4 of a chroma unit."""
-_SCAN = 7
+
+_SCAN = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+_HALVINGS = 7
+_LONGEST_RAY = 256.0  # longer than any way through the gamut at one lightness
 
 _LINEAR_LOW = -GAMUT_TOLERANCE / 12.92
 _LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
@@ -42,12 +46,25 @@ class _Slice:
         self.base = [row[1] * y for row in XYZ_TO_RGB]
 
     def contains(self, fx: Array, fz: Array) -> Array:
+        low, high = self._extremes(fx, fz)
+        return self.xp.logical_and(low >= _LINEAR_LOW, high <= self.high)
+
+    def margin(self, fx: Array, fz: Array) -> Array:
+        """Linear light between a colour and the nearest bound, negative outside."""
+        low, high = self._extremes(fx, fz)
+        return self.xp.minimum(low - _LINEAR_LOW, self.high - high)
+
+    def _extremes(self, fx: Array, fz: Array) -> tuple[Array, Array]:
         xp = self.xp
-        x = WHITE[0] * lab_curve_inverse(xp, fx)
-        z = WHITE[2] * lab_curve_inverse(xp, fz)
-        r, g, b = (base + row[0] * x + row[2] * z for base, row in zip(self.base, XYZ_TO_RGB, strict=True))
-        low = xp.minimum(xp.minimum(r, g), b) >= _LINEAR_LOW
-        return xp.logical_and(low, xp.maximum(xp.maximum(r, g), b) <= self.high)
+        x, z = lab_curve_inverse(xp, fx), lab_curve_inverse(xp, fz)
+        channels = []
+        for base, row in zip(self.base, XYZ_TO_RGB, strict=True):
+            channel = x * (row[0] * WHITE[0])
+            channel += base
+            channel += z * (row[2] * WHITE[2])
+            channels.append(channel)
+        r, g, b = channels
+        return xp.minimum(xp.minimum(r, g), b), xp.maximum(xp.maximum(r, g), b)
 
 
 def in_gamut(lab: Array, *, bridge_gap: bool = False) -> Array:
@@ -65,36 +82,51 @@ def in_gamut(lab: Array, *, bridge_gap: bool = False) -> Array:
     return section.contains(section.fy + lab[..., 1] / 500.0, section.fy - lab[..., 2] / 200.0)
 
 
-def gamut_crossing(L: Array, origin: Array, way: Array, *, steps: int = BISECTION_STEPS) -> Array:
-    """Where segments at constant lightness first cross the border (its gap bridged), from either side; NumPy only.
+def way_out(L: FloatArray, origin: FloatArray, direction: FloatArray) -> FloatArray:
+    """Where colours that move at constant lightness leave the gamut (its gap bridged); NumPy only.
 
-    Slices of the gamut are not convex: a plain halving would find any of several crossings, and jump between them.
+    Slices of the gamut are not convex: a plain search would find any of several crossings, and jump between them, so
+    that a scan over growing steps brackets the first.
 
     Args:
         L: lightness (n,), 0..100.
-        origin: ab (n, 2), on either side of the border.
-        way: ab (n, 2) from `origin` to a point on the other side.
-        steps: halvings after a scan over a doubling step has bracketed the first crossing.
+        origin: ab (2, n).
+        direction: ab (2, n), of unit length.
 
     Returns:
-        Multiples (n,) of `way`, 0..1, of the crossing.
+        ab (2, n): the point on the border where the way on from `origin` first crosses it; for an origin outside, the
+        one that it comes back to when its chroma is reduced.
     """
     section = _Slice(np, L, bridge_gap=True)
-    fx, fz = section.fy + origin[:, 0] / 500.0, section.fy - origin[:, 1] / 200.0
-    dx, dz = way[:, 0] / 500.0, way[:, 1] / -200.0
-    side = section.contains(fx, fz)
-    low, high = np.zeros_like(L), np.ones_like(L)
-    for power in range(_SCAN, 0, -1):
-        at = L.dtype.type(0.5**power)
-        same = section.contains(fx + at * dx, fz + at * dz) == side
-        open_ended = high == 1
-        high = np.where(open_ended & ~same, at, high)
-        low = np.where(open_ended & same, at, low)
-    for _ in range(steps):
-        middle = (low + high) * L.dtype.type(0.5)
-        same = section.contains(fx + middle * dx, fz + middle * dz) == side
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
-    return low
+    outside = section.margin(section.fy + origin[0] / 500.0, section.fy - origin[1] / 200.0) < 0
+    # A colour outside is sought from the grey of its lightness.
+    start, way = origin * ~outside, np.where(outside, origin, direction * L.dtype.type(_LONGEST_RAY))
+    fx, fz = section.fy + start[0] / 500.0, section.fy - start[1] / 200.0
+    dx, dz = way[0] / 500.0, way[1] / -200.0
+
+    def margin(at: FloatArray | np.floating[Any]) -> FloatArray:
+        value: FloatArray = section.margin(fx + at * dx, fz + at * dz)
+        return value
+
+    border: FloatArray = start + way * _first_root(margin, L)
+    return border
+
+
+def _first_root(margin: Callable[[FloatArray | np.floating[Any]], FloatArray], like: FloatArray) -> FloatArray:
+    """The first change of sign of `margin` on the way from 0 to 1, for all elements at once."""
+    unbroken = np.ones(like.shape, dtype=np.bool_)
+    low, width = np.zeros_like(like), np.full_like(like, _SCAN[0])
+    for at, following in zip(_SCAN, (*_SCAN[1:], 1.0), strict=True):
+        unbroken &= margin(like.dtype.type(at)) >= 0
+        np.copyto(low, at, where=unbroken)
+        np.copyto(width, following - at, where=unbroken)
+    for _ in range(_HALVINGS):
+        width *= like.dtype.type(0.5)
+        low += width * (margin(low + width) >= 0)
+    # What is left is straight, all but.
+    at_low, at_high = np.maximum(margin(low), 0), np.minimum(margin(low + width), 0)
+    root: FloatArray = low + width * (at_low / np.maximum(at_low - at_high, like.dtype.type(1e-12)))
+    return root
 
 
 def reduce_chroma(lab: Array, *, steps: int = BISECTION_STEPS) -> Array:

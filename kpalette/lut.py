@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -21,8 +21,8 @@ Mapping = Callable[[FloatArray], FloatArray]
 
 THREADS_VARIABLE = "KPALETTE_THREADS"
 
-_CHUNK = 1 << 18
-_BAKE_CHUNK = 1 << 15
+_STRIP = 1 << 20
+_CHUNK = 1 << 15
 
 
 def thread_count() -> int:
@@ -33,6 +33,18 @@ def thread_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _in_parts(work: Callable[[slice], None], count: int, size: int) -> None:
+    """Works through `count` items in parts, on all cores: NumPy and Pillow let go of the interpreter lock."""
+    parts = [slice(start, start + size) for start in range(0, count, size)]
+    threads = min(thread_count(), len(parts))
+    if threads <= 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, parts))
 
 
 @lru_cache(maxsize=4)
@@ -76,49 +88,69 @@ class Lattice:
         nodes = lattice_lab(size)
         rgb, outside = np.empty_like(nodes), np.empty(len(nodes), dtype=np.bool_)
 
-        def bake_part(start: int) -> None:
-            part = slice(start, start + _BAKE_CHUNK)
+        def bake_part(part: slice) -> None:
             raw = mapping(nodes[part])
             outside[part] = ~in_gamut(raw)
             rgb[part] = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0)
 
-        # Parts that fit the cache, on all cores: NumPy lets go of the interpreter lock.
-        with ThreadPoolExecutor(thread_count()) as pool:
-            list(pool.map(bake_part, range(0, len(nodes), _BAKE_CHUNK)))
+        _in_parts(bake_part, len(nodes), _CHUNK)
         shape = (size, size, size)
         return cls(rgb.reshape(*shape, 3), outside.reshape(shape))
 
+    @cached_property
+    def _filter(self) -> ImageFilter.Color3DLUT:
+        return ImageFilter.Color3DLUT(self.size, self.table.reshape(-1))
+
     def apply(self, image: ImageArray) -> ImageArray:
         """Maps an image, uint8 (H, W, 3), by Pillow's trilinear interpolation; an identity table is exact."""
-        table = Image.fromarray(np.ascontiguousarray(image)).filter(
-            ImageFilter.Color3DLUT(self.size, self.table.reshape(-1))
-        )
-        return np.array(table)
+        result: ImageArray = np.empty(image.shape, dtype=np.uint8)
+
+        def apply_rows(part: slice) -> None:
+            rows = Image.fromarray(np.ascontiguousarray(image[part]))
+            result[part] = np.asarray(rows.filter(self._filter))
+
+        # Strips keep Pillow's own copies of the pixels, 4 bytes each, small beside the picture.
+        _in_parts(apply_rows, len(image), max(1, _STRIP // max(1, image.shape[1])))
+        return result
 
     def apply_float(self, rgb: FloatArray) -> FloatArray:
         """Maps float rgb (..., 3) in 0..1 by trilinear interpolation in float32; same shape and dtype."""
         flat = np.asarray(rgb).reshape(-1, 3)
         result = np.empty_like(flat)
-        for start in range(0, len(flat), _CHUNK):
-            part = slice(start, start + _CHUNK)
+
+        def apply_chunk(part: slice) -> None:
             result[part] = self._interpolate(flat[part].astype(np.float32))
+
+        _in_parts(apply_chunk, len(flat), _CHUNK)
         return result.reshape(np.shape(rgb))
 
     def _interpolate(self, rgb: FloatArray) -> FloatArray:
         position = np.clip(rgb, 0.0, 1.0) * np.float32(self.size - 1)
         low = np.minimum(position.astype(np.intp), self.size - 2)
-        fraction = position - low
-        strides = np.array([1, self.size, self.size**2])
-        nodes, base = self.table.reshape(-1, 3), low @ strides
-        total = np.zeros_like(rgb)
-        for corner in range(8):
-            bits = np.array([corner & 1, corner >> 1 & 1, corner >> 2])
-            share = np.prod(np.where(bits, fraction, 1 - fraction), axis=-1, keepdims=True)
-            total += share * nodes[base + bits @ strides]
-        return total
+        r, g, b = ((position - low).astype(np.float32)[:, i : i + 1] for i in range(3))
+        nodes, base = self.table.reshape(-1, 3), low @ np.array([1, self.size, self.size**2])
+
+        def along_red(offset: int) -> FloatArray:
+            first: FloatArray = nodes.take(base + offset, axis=0)
+            second: FloatArray = nodes.take(base + (offset + 1), axis=0)
+            return first + r * (second - first)
+
+        def along_green(offset: int) -> FloatArray:
+            first, second = along_red(offset), along_red(offset + self.size)
+            return first + g * (second - first)
+
+        first, second = along_green(0), along_green(self.size**2)
+        return first + b * (second - first)
 
     def clipped(self, image: ImageArray) -> float:
         """Share of an image's pixels, uint8 (H, W, 3), whose nearest node lay outside sRGB before chroma reduction."""
-        nearest = (image.astype(np.int32) * (self.size - 1) + 127) // 255
-        index = nearest @ np.array([1, self.size, self.size**2], dtype=np.int32)
-        return float(self.outside.reshape(-1)[index].mean())
+        steps = (np.arange(256) * (self.size - 1) + 127) // 255
+        outside, counts = self.outside.reshape(-1), []
+
+        def count_rows(part: slice) -> None:
+            r, g, b = (image[part, :, i] for i in range(3))
+            nearest = steps.take(r) + (steps * self.size).take(g) + (steps * self.size**2).take(b)
+            counts.append(np.count_nonzero(outside.take(nearest)))
+
+        _in_parts(count_rows, len(image), max(1, _CHUNK // max(1, image.shape[1])))
+        return float(sum(counts) / (image.size // 3))

@@ -31,11 +31,11 @@ MAX_BYTES = 1_000_000
 """How large a palette file may be."""
 
 _LABEL = re.compile(r"[A-Za-z][\w -]*:")
+_HASH_COLOR = re.compile(r"#(?:[0-9a-fA-F]+(?:\s*,.*)?|[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?\b.*)")
 _HEX_LINE = re.compile(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) < 20 else float(digits))
-_MAX_AB = 1000.0
-_MAX_DISAGREEMENT = 2.0
+_MAX_AB, _MAX_DISAGREEMENT = 1000.0, 2.0
 
 
 def encode_palette(palette: Palette, *, form: str, name: str) -> bytes:
@@ -173,8 +173,8 @@ def _hex_colors(lines: list[str], name: str) -> Iterator[tuple[float, float, flo
 def _txt_colors(lines: list[str], name: str) -> Iterator[tuple[float, float, float]]:
     for number, line in enumerate(lines, start=1):
         row = line.split(";")[0].strip().rstrip(",")
-        # '#' and wrong digits alone are a slip of the hand: to take them for a comment would lose a colour in silence.
-        if not row or (row.startswith("#") and not re.fullmatch(r"#[0-9a-fA-F]+", row)):
+        # '#' before wrong digits, or before a colour and more, is a slip: as a comment it would be lost in silence.
+        if not row or (row.startswith("#") and not _HASH_COLOR.fullmatch(row)):
             continue
         try:
             yield parse_color(row[2:] if re.fullmatch(r"[0-9a-fA-F]{8}", row) else row)
@@ -189,11 +189,10 @@ class _Json:
         self.name = name
         try:
             self.text = data.decode("utf-8-sig")
-            start = self._skip(0)
-            self.root, end = _DECODER.raw_decode(self.text, start)
+            self.start = self._skip(0)
+            self.root, end = _DECODER.raw_decode(self.text, self.start)
             if self._skip(end) < len(self.text):
                 raise self.error(self._skip(end), "more text after the end of the JSON value")
-            self.start = start
         except UnicodeDecodeError as error:
             raise _error(name, data[: error.start].count(b"\n") + 1, "not UTF-8 text") from None
         except json.JSONDecodeError as error:
@@ -229,13 +228,13 @@ def _decode_json(data: bytes, name: str) -> tuple[NDArray[np.float64], NDArray[n
     file = _Json(data, name)
     place, value = file.start, file.root
     if isinstance(value, dict):
-        place, value = file.members(place).get("colors", (place, None))
+        members = file.members(place)
+        lists = [member for member in members.values() if isinstance(member[1], list)]
+        place, value = members.get("colors") or (lists[0] if len(lists) == 1 else (place, None))
     if not isinstance(value, list):
         raise file.error(place, 'expected a list of colours, or {"colors": [...]}')
-    places, rows = [], []
-    for at, item in file.items(place):
-        places.append(at)
-        rows.append(_json_color(file, at, item))
+    items = list(file.items(place))
+    places, rows = [at for at, _ in items], [_json_color(file, at, item) for at, item in items]
     rgb = np.array([row[0] for row in rows], dtype=np.float64).reshape(-1, 3)
     own = np.array([row[1] for row in rows], dtype=np.float64).reshape(-1, 3)
     lab, has_hex, has_lab = rgb_to_lab(rgb), ~np.isnan(rgb[:, 0]), ~np.isnan(own[:, 0])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpalette.color import lab_to_lch, lab_to_rgb, rgb_to_lab
-from kpalette.gamut import gamut_crossing, hue_shift, in_gamut, reduce_chroma
+from kpalette.gamut import hue_shift, in_gamut, reduce_chroma, way_out
 from tests.conftest import load
 
 LAB = st.tuples(st.floats(0, 100), st.floats(-160, 160), st.floats(-160, 160))
@@ -67,14 +67,25 @@ def test_reduction_does_not_jump_under_pale_yellow():
     assert lab_to_rgb(reduced).max() < 1.0135
 
 
-def test_crossing_is_the_first_one_from_either_side():
-    L, zero = np.full(2, 50.0), np.zeros((2, 2))
-    ways = np.array([[200.0, 0.0], [0.0, -200.0]])
-    out = gamut_crossing(L, zero, ways)[:, None] * ways
-    back = (1 - gamut_crossing(L, ways, -ways))[:, None] * ways
-    np.testing.assert_allclose(out, back, atol=1e-3)
-    assert in_gamut(np.column_stack([L, out * 0.999])).all()
-    assert not in_gamut(np.column_stack([L, out * 1.001])).any()
+def test_the_way_out_ends_at_the_border():
+    generator = np.random.default_rng(4)
+    lab = rgb_to_lab(generator.random((500, 3)))
+    angle = generator.uniform(0, 2 * np.pi, 500)
+    direction = np.stack([np.cos(angle), np.sin(angle)])
+    out = way_out(lab[:, 0], lab[:, 1:].T, direction)
+    along = np.sum((out - lab[:, 1:].T) * direction, axis=0)
+    assert (along > -1e-3).all()
+    np.testing.assert_allclose(out, lab[:, 1:].T + along * direction, atol=1e-9)
+    low = lab[:, 0] < 92  # where no gap is bridged
+    assert in_gamut(np.column_stack([lab[:, 0], (out - 0.05 * direction).T]))[low].mean() > 0.99
+    assert not in_gamut(np.column_stack([lab[:, 0], (out + 0.05 * direction).T]))[low].any()
+
+
+def test_the_way_out_from_outside_is_back_along_the_radius():
+    lab = wild()
+    lab = lab[~in_gamut(lab)]
+    out = way_out(lab[:, 0], lab[:, 1:].T, np.ones((2, len(lab))) / np.sqrt(2))
+    np.testing.assert_allclose(out.T, reduce_chroma(lab)[:, 1:], atol=0.1)
 
 
 def test_hue_shift_keeps_lightness_in_gamut(run, cube):

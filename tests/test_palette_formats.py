@@ -73,12 +73,14 @@ def test_what_is_written_is_what_other_programs_expect():
     [
         ("gpl", GIMP, ["#000000", "#ff8007", "#102040"]),
         ("gpl", b"\xef\xbb\xbf" + ASEPRITE, ["#ff004d", "#00e436"]),
+        ("gpl", GIMP.replace(b"\r\n", b"\r"), ["#000000", "#ff8007", "#102040"]),
         ("gpl", ASEPRITE.decode().encode("utf-16"), ["#ff004d", "#00e436"]),
         ("hex", LOSPEC, ["#1a1c2c", "#5d275d", "#f4f4f4"]),
         ("txt", PAINT_NET, ["#1a1c2c", "#f4f4f4"]),
         ("txt", PEOPLE, ["#f4a300", "#008080", "#010203", "#aabbcc", "#00ff00"]),
         ("json", b'["#f4a300", "teal", [1, 2, 3]]', ["#f4a300", "#008080", "#010203"]),
         ("json", b' {"colors": ["#f4a300"], "more": {"colors": 3}} ', ["#f4a300"]),
+        ("json", b'{"moss": ["#f4a300", "teal"], "author": "me"}', ["#f4a300", "#008080"]),
         ("json", b'[{"lab": [100, 0, 0]}, {"hex": "red"}]', ["#ffffff", "#ff0000"]),
     ],
 )  # fmt: skip
@@ -139,11 +141,13 @@ JSON_HEAD = '{\n"name": "x",\n"colors": [\n"red",\n'
         ("hex", "ff0000\nred\0\n", "line 2: expected a colour like f4a300, found 'red\\x00'"),
         ("txt", "FF112233\n#note\nFF11223\n", "line 3: expected a colour or AARRGGBB, found 'FF11223'"),
         ("txt", "red\n#12345\n", "line 2: expected a colour or AARRGGBB, found '#12345'"),
+        ("txt", "red\n#f4a300 amber\n", "line 2: expected a colour or AARRGGBB, found '#f4a300 amber'"),
+        ("txt", "#f00, #0f0\nred", "line 1: expected a colour or AARRGGBB, found '#f00, #0f0'"),
         ("txt", "; nothing\n", "no colours in it"),
         ("json", "{\n\"colors\": [\n'red'", "line 3: no valid JSON: Expecting value, column 1"),
         ("json", "[]\n[]", "line 2: more text after the end of the JSON value"),
         ("json", "\n3", 'line 2: expected a list of colours, or {"colors": [...]}'),
-        ("json", '{"colours": []}', 'line 1: expected a list of colours, or {"colors": [...]}'),
+        ("json", '{"a": ["red"], "b": ["teal"]}', 'line 1: expected a list of colours, or {"colors": [...]}'),
         ("json", '\n["\udcff"]', "line 2: not UTF-8 text"),
         ("json", "[" * 100_000, "no palette, its values are nested too deep"),
     ],
@@ -171,6 +175,11 @@ WANTED = 'expected a colour like "#f4a300" or [244, 163, 0], found'
         ('{"lab": [101, 0, 0]}', "line 5: `lab` must be three numbers, L in 0..100, found '[101, 0, 0]'"),
         ('{"hex": "red",\n"share": -1}', "line 6: `share` must be a number that is not negative, found '-1'"),
         ('{"hex": "red", "share": 1}', "line 4: no `share` here, and other colours have one: give all or none"),
+        (
+            '{"hex": "red", "share": 1e13}',
+            "line 5: `share` must be a number that is not negative, found '10000000000000.0'",
+        ),
+        (f"[1{'0' * 5000}, 2, 3]", f"line 5: {WANTED} '[Infinity, 2, 3]'"),
         ('{"name": 3}', "line 5: expected a colour with `hex` or `lab`, found '{\"name\": 3}'"),
         ('{"hex": "#f00", "lab": [50, 0, 0]}', "line 5: `hex` and `lab` are different colours: remove one of them"),
     ],
@@ -179,6 +188,17 @@ def test_a_broken_colour_in_json_is_told_with_its_line(tail, message):
     with pytest.raises(PaletteError) as error:
         decode_colors(f"{JSON_HEAD}{tail}]}}".encode(), form="json", name="moss.json")
     assert str(error.value) == f"moss.json, {message}"
+
+
+@pytest.mark.parametrize(("away", "fits"), [(1.9, True), (2.1, False)])
+def test_hex_and_lab_may_be_2_apart(away, fits):
+    grey = rgb_to_lab(np.full(3, 128 / 255))
+    data = json.dumps([{"hex": "#808080", "lab": [float(grey[0]) + away, 0, 0]}]).encode()
+    if fits:
+        assert decode_colors(data, form="json", name="x")[0][0, 0] == pytest.approx(grey[0] + away)
+    else:
+        with pytest.raises(PaletteError, match="are different colours"):
+            decode_colors(data, form="json", name="x")
 
 
 def test_shares_that_are_all_zero_are_refused():
@@ -197,6 +217,7 @@ def test_shares_that_are_all_zero_are_refused():
         (ase(ase_color(b"RGB ", 1, 1.5, 0)), "byte 12: values of RGB out of range: 1 1.5 0"),
         (ase(ase_color(b"RGB ", 1, float("nan"), 0)), "byte 12: values of RGB out of range: 1 nan 0"),
         (ase(ase_color(b"LAB ", 50, 1, 0)), "byte 12: values of LAB out of range: 50 1 0"),
+        (ase(ase_color(b"LAB ", 1, 1e6, 0)), "byte 12: values of LAB out of range: 1 1e+06 0"),
         (ase(b"\0\1\0\0\0\0"), "byte 12: expected a colour in RGB, CMYK, LAB or Gray, found ''"),
     ],
 )
