@@ -2,25 +2,24 @@
 
 import contextlib
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context, parent_process
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kpalette.errors import ImageError, KPaletteError, OutputError
-from kpalette.files import reason
-from kpalette.image_files import SUFFIXES, check_output, read_image, suffix_of, write_image
-from kpalette.lut import THREADS_VARIABLE, thread_count
+from kpalette.files import reason, write_file
+from kpalette.image_codec import encode_image
+from kpalette.image_files import SUFFIXES, check_output, format_of, read_image, suffix_of
+from kpalette.lut import thread_count
 from kpalette.manifest import DONE, FAILED, STARTED, Manifest
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL
 from kpalette.recoloring import recolor as recolor_image
+from kpalette.workers import worker_pool
 
 _QUEUED = 2
 """Pictures begun or waiting for each worker: no more, so that memory stays bounded however long the list is."""
@@ -37,11 +36,13 @@ class Job:
         source: the file to read.
         destination: the file to write; a name without a suffix that can be written gets the one of the picture.
         replace: whether a file there may be replaced.
+        begun: whether an earlier batch ended while at it: a file there is right if it is what would be written.
     """
 
     source: str
     destination: str
     replace: bool = False
+    begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ class Recoloring:
     def __call__(self, job: Job) -> str:
         """Does one job, and says where its result is; a `KPaletteError` if it cannot."""
         if os.path.isdir(job.source):
-            raise ImageError(f"{job.source} holds no pictures ({', '.join(sorted(SUFFIXES))})")
+            raise ImageError(_no_pictures(job.source))
         destination = job.destination
         named = Path(destination).suffix.lower() in SUFFIXES
-        if named:
+        if named and not job.begun:
             check_output(Path(destination), overwrite=job.replace)
         picture = read_image(Path(job.source))
         if not named:
@@ -96,9 +97,26 @@ class Recoloring:
             picture, self.target, model=self.model, source=self.source, match=self.match, lightness=self.lightness,
             seed=self.seed,
         )  # fmt: skip
+        image_format = format_of(destination)
+        data = encode_image(done, image_format=image_format, background=self.background, strip=self.strip)
         make_parent(Path(destination))
-        write_image(destination, done, overwrite=job.replace, background=self.background, strip=self.strip)
+        if not (job.begun and _holds(destination, data)):
+            write_file(destination, data, overwrite=job.replace)
         return destination
+
+
+def _no_pictures(folder: str) -> str:
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        return f"cannot read {folder}: {reason(error)}"
+    return f"{folder} holds no pictures ({', '.join(sorted(SUFFIXES))})"
+
+
+def _holds(path: str, data: bytes) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(path).stat().st_size == len(data) and Path(path).read_bytes() == data
+    return False
 
 
 def make_parent(destination: Path) -> None:
@@ -115,7 +133,12 @@ def default_workers(count: int) -> int:
 
 
 def run_batch(
-    jobs: Iterable[Job], work: Callable[[Job], str], *, workers: int = 1, record: Manifest | None = None
+    jobs: Iterable[Job],
+    work: Callable[[Job], str],
+    *,
+    workers: int = 1,
+    record: Manifest | None = None,
+    set_up: Callable[[], None] | None = None,
 ) -> Iterator[Outcome]:
     """Does jobs in several processes.
 
@@ -124,6 +147,7 @@ def run_batch(
         work: does one, returns its destination; picklable, and raises `KPaletteError` where it cannot.
         workers: processes; 1 works in this one.
         record: written before and after each job; what it knows to be done is skipped.
+        set_up: called in each worker process, picklable.
 
     Yields:
         What became of each, in the order of `jobs`.
@@ -131,7 +155,7 @@ def run_batch(
     Raises:
         KPaletteError: if a worker dies, or `record` cannot be written.
     """
-    with _pool(workers) as submit:
+    with worker_pool(workers, preload=__name__, set_up=set_up) as submit:
         running: deque[tuple[Job, Future[str] | None]] = deque()
         for job in jobs:
             if len(running) >= _QUEUED * workers:
@@ -145,9 +169,9 @@ def run_batch(
 def _begun(job: Job, record: Manifest | None) -> Job:
     if record is None or not job.destination:
         return job
-    job = Job(job.source, job.destination, job.replace or record.may_replace(job.source, job.destination))
-    if job.replace or not os.path.lexists(job.destination):
-        record.add(STARTED, source=job.source, destination=job.destination)
+    own = record.may_replace(job.source, job.destination)
+    job = replace(job, replace=job.replace or own, begun=record.was_begun(job.source, job.destination))
+    record.add(STARTED, source=job.source, destination=job.destination)
     return job
 
 
@@ -168,50 +192,5 @@ def _finish(job: Job, future: Future[str] | None, record: Manifest | None) -> Ou
             record.add(FAILED, source=job.source, destination=job.destination, error=text)
         return Outcome(job, job.destination, error=text)
     if record is not None:
-        record.add(DONE, source=job.source, destination=destination)
+        record.add(DONE, source=job.source, destination=job.destination, result=destination)
     return Outcome(job, destination)
-
-
-@contextlib.contextmanager
-def _pool(workers: int) -> Iterator[Callable[..., Future[str]]]:
-    """A way to start calls; when left early, calls under way are finished, those waiting are dropped."""
-    if workers <= 1:
-        yield _now
-        return
-    before = os.environ.get(THREADS_VARIABLE), os.environ.get("OPENBLAS_NUM_THREADS")
-    share = str(max(1, thread_count() // workers))
-    os.environ[THREADS_VARIABLE], os.environ["OPENBLAS_NUM_THREADS"] = share, share
-    # Not fork: NumPy's and OpenCV's threads do not survive it.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker)
-    try:
-        yield pool.submit
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        for name, value in zip((THREADS_VARIABLE, "OPENBLAS_NUM_THREADS"), before, strict=True):
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _now(work: Callable[[Job], str], job: Job) -> Future[str]:
-    future: Future[str] = Future()
-    try:
-        future.set_result(work(job))
-    except Exception as error:
-        future.set_exception(error)
-    return future
-
-
-def _start_worker() -> None:
-    # Ctrl-C reaches every process of the terminal; the parent decides, so that no result is left half written.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next job for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -2,15 +2,17 @@
 
 import contextlib
 import os
+import platform
 import stat
 import threading
+import zlib
 from pathlib import Path
 
 from kpalette.errors import KPaletteError, OutputError
 
 PART_PREFIX = ".kpalette-"
 PART_SUFFIX = ".part"
-"""What a file is called until it is whole: the prefix, numbers, the suffix. A killed process may leave one behind."""
+"""What a file is called until it is whole: prefix, host, process, thread, suffix. Killed ones leave it behind."""
 
 
 def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what: str) -> bytes:
@@ -40,6 +42,16 @@ def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what:
     if not data:
         raise error(f"{path} is empty (0 bytes)")
     return data
+
+
+def host_mark() -> str:
+    """Eight digits that stand for this machine: numbers of processes mean nothing on another that shares a folder."""
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def one_line(text: object) -> str:
+    """Text on one line, whatever stands in a file's name: line ends and control characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
 def reason(error: BaseException) -> str:
@@ -99,7 +111,7 @@ def _place_new(temporary: Path, path: Path) -> None:
 
 def _write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
     # A name of its own length limit, so that a long but legal name does not fail here.
-    temporary = path.with_name(f"{PART_PREFIX}{os.getpid()}-{threading.get_ident()}{PART_SUFFIX}")
+    temporary = path.with_name(f"{PART_PREFIX}{host_mark()}-{os.getpid()}-{threading.get_ident()}{PART_SUFFIX}")
     try:
         with temporary.open("xb") as stream:
             stream.write(data)

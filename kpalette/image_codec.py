@@ -14,7 +14,15 @@ from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from kpalette.errors import ArgumentError, ImageError, OutputError
 from kpalette.files import reason
-from kpalette.image_metadata import DECODER_ERRORS, kept_metadata, to_srgb, upright
+from kpalette.image_metadata import (
+    DECODER_ERRORS,
+    adobe_rgb_to_srgb,
+    is_adobe_rgb,
+    kept_metadata,
+    tiff_exif,
+    to_srgb,
+    upright,
+)
 from kpalette.images import Picture, as_picture, flatten
 from kpalette.types import ImageArray
 
@@ -40,8 +48,9 @@ _HOLDS: dict[str, set[str]] = {
     "WEBP": {"exif", "xmp", "icc_profile"},
 }
 _NO_ALPHA = ("BMP", "JPEG")
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536}
 _LONGEST_JPEG_BLOCK = 65_533 - 6
-_XMP_TAG = 700
+_TIFF_XMP, _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANES, _TIFF_SAMPLE_FORMAT = 700, 258, 262, 284, 339
 _CONVERTED = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 
 decoder_guard: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -107,7 +116,7 @@ def _open(data: bytes) -> Image.Image:
 
 def _unknown(data: bytes, name: str) -> str:
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return f"{name} is a TIFF that is damaged, or not of 8 or 16 bits a channel: save it anew"
+        return _odd_tiff(name)
     return f"{name} is not a readable picture: only {', '.join(FORMATS)} can be read"
 
 
@@ -136,8 +145,13 @@ def picture_from_pil(image: Image.Image) -> Picture:
 
 
 def _picture(opened: Image.Image, image_format: str, name: str) -> Picture:
-    profile = opened.info.get("icc_profile")
+    if image_format == "TIFF":
+        _check_samples(opened, name)
+    # The L*a*b* of a TIFF needs no profile to be understood.
+    profile = None if opened.mode == "LAB" else opened.info.get("icc_profile")
+    adobe = not profile and is_adobe_rgb(opened.info.get("exif") or b"")
     turned = upright(opened, name)
+    turned.info["white_is_zero"] = getattr(opened, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == 0
     metadata = kept_metadata(opened, turned, name)
     plain = _eight_bit(turned)
     rgb, alpha = _channels(plain)
@@ -146,13 +160,39 @@ def _picture(opened: Image.Image, image_format: str, name: str) -> Picture:
         rgb = rgb if converted is None else converted
         if written is not None:
             metadata["icc_profile"] = written
+    if adobe:
+        rgb = adobe_rgb_to_srgb(rgb)
     return Picture(rgb, alpha, image_format, metadata)
+
+
+def _check_samples(opened: Image.Image, name: str) -> None:
+    """ImageError for TIFFs whose samples Pillow would take for others: it reads them without a word."""
+    tags = getattr(opened, "tag_v2", {})
+    bits = {*_numbers(tags.get(_TIFF_BITS, 1))}
+    known = bits <= {1, 2, 4, 8, 16} and {*_numbers(tags.get(_TIFF_SAMPLE_FORMAT, 1))} == {1}
+    if not known or opened.mode in ("I", "F") or (16 in bits and tags.get(_TIFF_PLANES, 1) == 2):
+        raise ImageError(_odd_tiff(name))
+
+
+def _numbers(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _odd_tiff(name: str) -> str:
+    return f"{name} is a TIFF that is damaged, or not of 8 or 16 bits a channel, interleaved: save it anew"
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         # Pillow would clip 16-bit greys to 255 instead of scaling them.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        deep = np.asarray(image)
+        grey = (deep >> 8).astype(np.uint8)
+        if image.info.get("white_is_zero"):  # which Pillow heeds at 8 bits only
+            grey = 255 - grey
+        clear = image.info.get("transparency")
+        if clear is None:
+            return Image.fromarray(grey)
+        return Image.fromarray(np.dstack([grey, np.where(deep == clear, 0, 255).astype(np.uint8)]))
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
@@ -195,11 +235,18 @@ def encode_image(
     options = {**_SAVE_OPTIONS[image_format], **({} if strip else _metadata_options(picture, image_format))}
     if image_format == "TIFF" and "exif" in options:
         options["compression"] = None  # Pillow's way through libtiff fails on EXIF's inner folders
+        block = Image.Exif()
+        block.load(options["exif"])
+        options["exif"] = tiff_exif(block)
     if picture.alpha is not None and image_format == "AVIF":
         options["advanced"] = {"alpha:lossless": "1"}
+    longest = _LONGEST_SIDE.get(image_format)
+    if longest is not None and max(picture.rgb.shape[:2]) > longest:
+        raise OutputError(f"{image_format} cannot hold sides of more than {longest:,} pixels: write .png or .tif")
     buffer = io.BytesIO()
     try:
-        Image.fromarray(np.asarray(picture)).save(buffer, image_format, **options)
+        with decoder_guard():
+            Image.fromarray(np.asarray(picture)).save(buffer, image_format, **options)
     except DECODER_ERRORS as error:
         raise OutputError(f"cannot encode the picture as {image_format}: {reason(error)}") from None
     return buffer.getvalue()
@@ -228,7 +275,7 @@ def _metadata_options(picture: Picture, image_format: str) -> dict[str, Any]:
     kept = {key: value for key, value in picture.metadata.items() if key in _HOLDS[image_format] and value}
     adapt: dict[str, Callable[[bytes], dict[str, Any]]] = {
         "PNG": lambda xmp: {"pnginfo": _png_text(xmp)},
-        "TIFF": lambda xmp: {"tiffinfo": {_XMP_TAG: xmp}},
+        "TIFF": lambda xmp: {"tiffinfo": {_TIFF_XMP: xmp}},
     }
     if "xmp" in kept and image_format in adapt:
         kept |= adapt[image_format](kept.pop("xmp"))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
+from kpalette.color import XYZ_TO_RGB, linear_to_rgb
 from kpalette.types import ImageArray
 
 # What Pillow's decoders were seen to raise on malformed files; struct and lookup errors come from chunk parsers.
@@ -24,8 +25,10 @@ _log = logging.getLogger(__name__)
 
 _HEADER = b"Exif\0\0"
 _SHORT, _LONG = 3, 4
+_KIND_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _ORIENTATION, _EXIF_FOLDER = 0x0112, 0x8769
 _COLOR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
+_ROOT_WIDTH, _ROOT_HEIGHT, _PLACE_FOLDER = 0x0100, 0x0101, 0x8825
 _SRGB = 1
 _INTEROP, _INTEROP_INDEX, _INTEROP_SRGB = 0xA005, 1, b"R98\0"  # DCF: R03 would be Adobe RGB
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
@@ -36,6 +39,13 @@ _TIFF_STRUCTURE = (
     {*range(0x00FE, 0x010D), 0x0111, _ORIENTATION, *range(0x0115, 0x011A), 0x011C, *range(0x0120, 0x0126), 0x0129}
     | {0x012D, *range(0x013D, 0x015C), *range(0x0200, 0x0215), 0x02BC, 0x8649, 0x8773, 0x935C}
 )  # fmt: skip
+_UNCALIBRATED = 65535
+_SAME_LEVELS = 2
+
+# Adobe RGB (1998) Color Image Encoding, section 4.3: linear Adobe RGB to XYZ.
+_ADOBE_TO_XYZ = np.array([[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]])
+_ADOBE_TO_SRGB = np.array(XYZ_TO_RGB, dtype=np.float64) @ _ADOBE_TO_XYZ
+
 _XMP_THUMBNAILS = re.compile(rb"<(\w+):Thumbnails\b.*?</\1:Thumbnails>", re.DOTALL)
 _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation="|<tiff:Orientation>)[1-8]')
 
@@ -85,7 +95,20 @@ def _exif_from_tags(image: Image.Image) -> bytes:
     """The tags as an EXIF block where the file has none of its own: a TIFF's folder is that of its pixels too."""
     if image.format != "TIFF" and "Raw profile type exif" not in image.info:
         return b""
-    found = image.getexif()
+    return tiff_exif(image.getexif())
+
+
+def tiff_exif(found: Image.Exif) -> bytes:
+    """An EXIF block without the tags that describe how a TIFF stores its pixels.
+
+    A TIFF's own folder is its EXIF folder, so that such tags of another file would take the place of its own.
+
+    Args:
+        found: a picture's tags.
+
+    Returns:
+        The block, empty where nothing remains.
+    """
     kept = Image.Exif()
     for tag, value in found.items():
         if tag not in _TIFF_STRUCTURE and tag < 0xC000 and tag not in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
@@ -117,62 +140,95 @@ def clean_exif(blob: bytes, *, size: tuple[int, int]) -> bytes:
         ValueError: if it is no EXIF block.
         struct.error: if it ends too early.
     """
-    data = bytearray(blob.removeprefix(_HEADER))
-    order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
-    if order is None:
-        raise ValueError("no byte order mark")
-    (first,) = struct.unpack_from(order + "L", data, 4)
-    entries, link = _folder(data, order, first)
-    _set(data, order, entries, {_ORIENTATION: 1})
-    if _EXIF_FOLDER in entries:
-        (start,) = struct.unpack_from(order + "L", data, entries[_EXIF_FOLDER] + 8)
-        inner = _folder(data, order, start)[0]
-        _set(data, order, inner, {_WIDTH: size[0], _HEIGHT: size[1], _COLOR_SPACE: _SRGB})
+    exif = _Exif(bytearray(blob.removeprefix(_HEADER)))
+    root, link = exif.folder(exif.long_at(4))
+    exif.set(root, {_ORIENTATION: 1, _ROOT_WIDTH: size[0], _ROOT_HEIGHT: size[1]})
+    if _PLACE_FOLDER in root:
+        exif.folder(exif.long_at(root[_PLACE_FOLDER] + 8))
+    if _EXIF_FOLDER in root:
+        inner, _ = exif.folder(exif.long_at(root[_EXIF_FOLDER] + 8))
+        exif.set(inner, {_WIDTH: size[0], _HEIGHT: size[1], _COLOR_SPACE: _SRGB})
         if _INTEROP in inner:
-            (start,) = struct.unpack_from(order + "L", data, inner[_INTEROP] + 8)
-            rules = _folder(data, order, start)[0]
+            rules, _ = exif.folder(exif.long_at(inner[_INTEROP] + 8))
             if _INTEROP_INDEX in rules:
-                data[rules[_INTEROP_INDEX] + 8 : rules[_INTEROP_INDEX] + 12] = _INTEROP_SRGB
-    (second,) = struct.unpack_from(order + "L", data, link)
+                exif.data[rules[_INTEROP_INDEX] + 8 : rules[_INTEROP_INDEX] + 12] = _INTEROP_SRGB
+    second = exif.long_at(link)
     if second:
-        _drop_thumbnail(data, order, second)
-        struct.pack_into(order + "L", data, link, 0)
-    return _HEADER + bytes(data)
+        exif.drop_thumbnail(second)
+        struct.pack_into(exif.order + "L", exif.data, link, 0)
+    return _HEADER + bytes(exif.data)
 
 
-def _folder(data: bytearray, order: str, start: int) -> tuple[dict[int, int], int]:
-    """Where each tag's entry lies, and where the offset of the next folder does."""
-    (count,) = struct.unpack_from(order + "H", data, start)
-    places = [start + 2 + 12 * i for i in range(count)]
-    link = start + 2 + 12 * count
-    struct.unpack_from(order + "L", data, link)
-    return {struct.unpack_from(order + "H", data, place)[0]: place for place in places}, link
+class _Exif:
+    """An EXIF block that is changed in place, and what of it is to be kept."""
 
+    def __init__(self, data: bytearray) -> None:
+        order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
+        if order is None:
+            raise ValueError("no byte order mark")
+        self.data = data
+        self.order = order
+        self.kept: list[tuple[int, int]] = []
 
-def _set(data: bytearray, order: str, entries: dict[int, int], values: dict[int, int]) -> None:
-    for tag, value in values.items():
-        if tag in entries:
-            (kind,) = struct.unpack_from(order + "H", data, entries[tag] + 2)
-            if kind == _SHORT:
-                struct.pack_into(order + "HH", data, entries[tag] + 8, min(value, 0xFFFF), 0)
-            elif kind == _LONG:
-                struct.pack_into(order + "L", data, entries[tag] + 8, value)
+    def long_at(self, place: int) -> int:
+        (value,) = struct.unpack_from(self.order + "L", self.data, place)
+        return int(value)
 
+    def folder(self, start: int) -> tuple[dict[int, int], int]:
+        """Where each tag's entry lies, and where the offset of the next folder does; its values are to be kept."""
+        (count,) = struct.unpack_from(self.order + "H", self.data, start)
+        places = [start + 2 + 12 * i for i in range(count)]
+        link = start + 2 + 12 * count
+        self.long_at(link)
+        self.kept.append((start, link + 4))
+        entries = {}
+        for place in places:
+            tag, kind, number = struct.unpack_from(self.order + "HHL", self.data, place)
+            entries[tag] = place
+            length = _KIND_SIZES.get(kind, 1) * number
+            if length > 4:
+                self.kept.append((self.long_at(place + 8), self.long_at(place + 8) + length))
+        return entries, link
 
-def _drop_thumbnail(data: bytearray, order: str, start: int) -> None:
-    """Cuts off the second folder's picture where it ends the block, as it nearly always does; else blanks it."""
-    entries, link = _folder(data, order, start)
-    for place_tag, length_tag in ((_THUMBNAIL, _THUMBNAIL_LENGTH), (_STRIP, _STRIP_LENGTH)):
-        if place_tag in entries and length_tag in entries:
-            (place,) = struct.unpack_from(order + "L", data, entries[place_tag] + 8)
-            (length,) = struct.unpack_from(order + "L", data, entries[length_tag] + 8)
-            if place <= link:  # a damaged offset must not blank what is to be kept
+    def set(self, entries: dict[int, int], values: dict[int, int]) -> None:
+        for tag, value in values.items():
+            if tag in entries:
+                (kind,) = struct.unpack_from(self.order + "H", self.data, entries[tag] + 2)
+                if kind == _SHORT:
+                    struct.pack_into(self.order + "HH", self.data, entries[tag] + 8, min(value, 0xFFFF), 0)
+                elif kind == _LONG:
+                    struct.pack_into(self.order + "L", self.data, entries[tag] + 8, value)
+
+    def _numbers(self, place: int) -> list[int]:
+        kind, number = struct.unpack_from(self.order + "HL", self.data, place + 2)
+        code = {_SHORT: "H", _LONG: "L"}.get(kind)
+        if code is None or number > len(self.data):
+            return []
+        inside = _KIND_SIZES[kind] * number <= 4
+        return list(
+            struct.unpack_from(
+                f"{self.order}{number}{code}", self.data, place + 8 if inside else self.long_at(place + 8)
+            )
+        )
+
+    def drop_thumbnail(self, start: int) -> None:
+        """Cuts off the second folder's picture where it ends the block, as it nearly always does; else blanks it."""
+        kept = list(self.kept)
+        entries, link = self.folder(start)
+        pieces: list[tuple[int, int]] = []
+        for places, lengths in ((_THUMBNAIL, _THUMBNAIL_LENGTH), (_STRIP, _STRIP_LENGTH)):
+            if places in entries and lengths in entries:
+                pieces += zip(self._numbers(entries[places]), self._numbers(entries[lengths]), strict=False)
+        for place, length in sorted(pieces, reverse=True):
+            end = min(place + length, len(self.data))
+            # A damaged offset must not blank what is to be kept.
+            if place < 8 or any(place < stop and begin < end for begin, stop in kept):
                 continue
-            if place + length >= len(data):
-                del data[place:]
+            if end == len(self.data) and place >= link + 4 and all(stop <= place for _, stop in self.kept):
+                del self.data[place:]
             else:
-                data[place : place + length] = bytes(length)
-    data[start : link + 4] = bytes(link + 4 - start)
+                self.data[place:end] = bytes(max(0, end - place))
+        self.data[start : link + 4] = bytes(link + 4 - start)
 
 
 def to_srgb(image: Image.Image, profile: bytes, name: str) -> tuple[ImageArray | None, bytes | None]:
@@ -189,12 +245,12 @@ def to_srgb(image: Image.Image, profile: bytes, name: str) -> tuple[ImageArray |
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source) and source.profile.xcolor_space.strip() == "RGB":
-            return None, profile
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[source.profile.xcolor_space.strip()]
+        if mode == "RGB" and _is_identity(source, srgb):
+            return None, profile
         if mode != "RGB" and image.mode not in {"L": ("1", "L", "LA", "La"), "CMYK": ("CMYK",)}[mode]:
             raise ValueError(f"a profile of {mode} on a picture of {image.mode}")
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         plain = image if image.mode == mode else image.convert(mode)
         converted = ImageCms.profileToProfile(plain, source, srgb, outputMode="RGB")
         assert converted is not None
@@ -202,3 +258,35 @@ def to_srgb(image: Image.Image, profile: bytes, name: str) -> tuple[ImageArray |
     except (ImageCms.PyCMSError, *DECODER_ERRORS):
         _log.warning("%s has a colour profile that cannot be used, and is taken for sRGB", name)
         return None, None
+
+
+def _is_identity(source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile) -> bool:
+    """Whether colours stay as they are, whatever the profile is called: there are linear ones named sRGB."""
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    probes = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, len(levels), 3)
+    moved = ImageCms.profileToProfile(Image.fromarray(probes), source, target, outputMode="RGB")
+    assert moved is not None
+    return int(np.abs(np.asarray(moved).astype(int) - probes).max()) <= _SAME_LEVELS
+
+
+def is_adobe_rgb(exif: bytes) -> bool:
+    """Whether EXIF says by its own means, without a profile, that colours are Adobe RGB (DCF 2.0: index R03)."""
+    try:
+        block = Image.Exif()
+        block.load(exif)
+        inner = block.get_ifd(ExifTags.IFD.Exif)
+        rules = block.get_ifd(ExifTags.IFD.Interop)
+    except DECODER_ERRORS:
+        return False
+    return inner.get(_COLOR_SPACE) == _UNCALIBRATED and str(rules.get(_INTEROP_INDEX, "")).startswith("R03")
+
+
+def adobe_rgb_to_srgb(image: ImageArray) -> ImageArray:
+    """Adobe RGB (1998), uint8 (H, W, 3), to sRGB: both are D65, so that one matrix of linear rgb does it."""
+    linear = (np.arange(256) / 255.0) ** (563 / 256)
+    result = np.empty_like(image)
+    for start in range(0, len(image), 256):
+        rows = slice(start, start + 256)
+        rgb = np.clip(linear[image[rows]] @ _ADOBE_TO_SRGB.T, 0.0, 1.0)
+        result[rows] = np.rint(255 * linear_to_rgb(rgb))
+    return result

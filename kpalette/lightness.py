@@ -29,8 +29,8 @@ def lightness_knots(source: Palette, target: Palette) -> tuple[NDArray[np.float6
     """Knots of the piecewise-linear curve through (0, 0), (L_i, L'_i), (100, 100) ([C] section 3.3).
 
     Where the target would reverse the order of lightness, the nearest non-decreasing values in the least-squares sense
-    stand in (isotonic regression, weighted by the source's shares). A swatch at the very black or white keeps its own
-    target instead of the end knot.
+    stand in (isotonic regression, weighted by the source's shares). A swatch near the very black or white keeps
+    its own target: the end knot then lies a slope of 1 away from it.
 
     Args:
         source: the picture's palette, k swatches.
@@ -50,10 +50,11 @@ def lightness_knots(source: Palette, target: Palette) -> tuple[NDArray[np.float6
             knots.append([weight, weight * L, weight * new])
     weights, x, y = np.array(knots).T
     x, y = x / weights, np.clip(_monotone(y / weights, weights), 0.0, L_MAX)
-    if x[0] >= MIN_KNOT_GAP:
-        x, y = np.append(0.0, x), np.append(0.0, y)
-    if x[-1] <= L_MAX - MIN_KNOT_GAP:
-        x, y = np.append(x, L_MAX), np.append(y, L_MAX)
+    if x[0] > 0:
+        x, y = np.append(0.0, x), np.append(0.0 if x[0] >= MIN_KNOT_GAP else max(0.0, y[0] - x[0]), y)
+    if x[-1] < L_MAX:
+        above = L_MAX - x[-1]
+        x, y = np.append(x, L_MAX), np.append(y, L_MAX if above >= MIN_KNOT_GAP else min(L_MAX, y[-1] + above))
     return x, y
 
 

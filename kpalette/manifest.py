@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kpalette.errors import OutputError
-from kpalette.files import PART_PREFIX, PART_SUFFIX, reason
+from kpalette.files import PART_PREFIX, PART_SUFFIX, host_mark, reason
 
 MANIFEST_NAME = ".kpalette-batch.jsonl"
 
@@ -33,7 +33,9 @@ class Manifest:
         self._run = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._settings = dict(settings)
         self._entries: dict[str, dict[str, Any]] = {}
+        self._stamps: dict[str, list[int] | None] = {}
         self._opened = False
+        self._new = False
 
     def read(self) -> None:
         """Takes over what an earlier batch wrote; lines that are torn or no entries are passed over.
@@ -56,52 +58,89 @@ class Manifest:
                 continue
 
     def is_done(self, source: str, destination: str) -> bool:
-        """Whether the result is there, made from the source as it is now."""
-        entry = self._entries.get(os.path.abspath(source))
+        """Whether the result is there as it was written, made from the source as it is now."""
+        entry = self._entry(source, destination)
         return (
             entry is not None
-            and destination != ""
             and entry["state"] == DONE
-            and entry.get("destination") == self._place(destination)
-            and os.path.isfile(destination)
+            and self._is_own(entry)
             and entry.get("stamp") == _stamp(source)
         )
 
     def may_replace(self, source: str, destination: str) -> bool:
-        """Whether a file at the destination can only be this batch's own: begun or done before under these settings."""
+        """Whether the file at the destination is this batch's own, of an older source, untouched since."""
+        entry = self._entry(source, destination)
+        return entry is not None and self._is_own(entry)
+
+    def was_begun(self, source: str, destination: str) -> bool:
+        """Whether the batch ended while at it: a file there is its own, if it is what would be written again."""
+        entry = self._entry(source, destination)
+        return entry is not None and entry["state"] == STARTED
+
+    def _entry(self, source: str, destination: str) -> dict[str, Any] | None:
         entry = self._entries.get(os.path.abspath(source))
         if entry is None or not destination or entry.get("destination") != self._place(destination):
+            return None
+        return entry
+
+    def _is_own(self, entry: dict[str, Any]) -> bool:
+        if not isinstance(entry.get("result"), str):
             return False
-        return entry["state"] in (STARTED, DONE)
+        written = _stamp(os.path.join(self.path.parent, entry["result"]))
+        return written is not None and written == entry.get("written")
 
     def _place(self, path: str) -> str:
         # Beside the manifest, so that the folder may be moved.
         return os.path.relpath(path, self.path.parent)
 
-    def add(self, state: str, *, source: str, destination: str, error: str | None = None) -> None:
+    def add(
+        self, state: str, *, source: str, destination: str, result: str | None = None, error: str | None = None
+    ) -> None:
         """Appends a line, whole, and hands it to the system at once.
 
         Args:
             state: `STARTED`, `DONE` or `FAILED`.
-            source: the picture.
-            destination: its result.
+            source: the picture; how it was when it was started is what counts later.
+            destination: where its result was to go.
+            result: the file that was written, with `DONE`.
             error: what went wrong.
 
         Raises:
             OutputError: if the file cannot be written.
         """
+        name = os.path.abspath(source)
+        if state == STARTED:
+            self._stamps[name] = _stamp(source)
+        stamp = self._stamps[name] if state == STARTED else self._stamps.pop(name, _stamp(source))
         entry = {
-            "run": self._run, "state": state, "source": os.path.abspath(source),
-            "destination": self._place(destination), "stamp": _stamp(source),
-        }  # fmt: skip
+            "run": self._run,
+            "state": state,
+            "source": name,
+            "destination": self._place(destination),
+            "stamp": stamp,
+        }
+        before = self._entry(source, destination)
+        if state == STARTED and before is not None and self._is_own(before):
+            entry |= {"result": before["result"], "written": before["written"]}  # what it is to replace
+        if result is not None:
+            entry |= {"result": self._place(result), "written": _stamp(result)}
         if error is not None:
             entry["error"] = error
-        self._entries[str(entry["source"])] = entry
+        self._entries[name] = entry
         self._append([entry])
 
+    def can_be_written(self) -> bool:
+        """Whether lines can be appended: asked once, before any work."""
+        try:
+            self._append([])
+        except OutputError:
+            return False
+        return True
+
     def remove(self) -> None:
-        """Removes the file, where it holds nothing that a later batch could want."""
-        self.path.unlink(missing_ok=True)
+        """Removes the file, unless an earlier batch had begun it."""
+        if self._new:
+            self.path.unlink(missing_ok=True)
 
     def _append(self, entries: list[dict[str, Any]]) -> None:
         if not self._opened:
@@ -110,6 +149,8 @@ class Manifest:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a+b") as stream:
+                if not self._opened:
+                    self._new = stream.tell() == 0
                 if not self._opened and stream.tell() > 0:
                     stream.seek(-1, os.SEEK_END)
                     text = text if stream.read(1) == b"\n" else "\n" + text  # behind a torn line
@@ -132,8 +173,8 @@ def remove_parts(folders: Iterable[str]) -> None:
     """Removes what processes that were killed left of files they had begun, where no such process runs any more."""
     for folder in set(folders):
         for path in Path(folder).glob(f"{PART_PREFIX}*{PART_SUFFIX}"):
-            number = path.name.removeprefix(PART_PREFIX).split("-")[0]
-            if number.isdigit() and not _runs(int(number)):
+            host, number, *_ = [*path.name.removeprefix(PART_PREFIX).split("-"), ""]
+            if host == host_mark() and number.isdigit() and not _runs(int(number)):
                 path.unlink(missing_ok=True)
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError, PaletteError
-from kpalette.files import read_file, reason, write_file
+from kpalette.files import one_line, read_file, reason, write_file
 from kpalette.palette import Palette, parse_color
-from kpalette.palette_formats import MAX_BYTES, decode_colors, encode_palette, one_line
+from kpalette.palette_formats import MAX_BYTES, decode_colors, encode_palette
 from kpalette.types import MAX_COLORS, MIN_COLORS
 
 PALETTE_SUFFIXES = {".gpl": "gpl", ".ase": "ase", ".json": "json", ".hex": "hex", ".txt": "txt"}

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from kpalette.color import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError
+from kpalette.files import one_line
 from kpalette.gamut import reduce_chroma
 from kpalette.palette import Palette, parse_color
 from kpalette.palette_ase import decode_ase, encode_ase
@@ -107,11 +108,6 @@ def decode_colors(data: bytes, *, form: str, name: str) -> tuple[NDArray[np.floa
     if not len(lab):
         raise PaletteError(f"{name}: no colours in it")
     return lab, weights
-
-
-def one_line(text: object) -> str:
-    """`text` on one line: what cannot be printed becomes a question mark."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
 
 
 def _check_form(form: str) -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kpalette.baseline import BaselineRecolorer
-from kpalette.color import rgb_to_lab
 from kpalette.difference import delta_e
 from kpalette.errors import ArgumentError
 from kpalette.extract import METHODS, extract_palette
@@ -21,7 +20,7 @@ from kpalette.palette import Palette
 from kpalette.palette_files import find_palette
 from kpalette.recolorer import LatticeRecolorer, Recolored, Recolorer
 from kpalette.soft import SoftRecolorer
-from kpalette.types import MIN_COLORS, FloatArray
+from kpalette.types import MIN_COLORS
 
 DEFAULT_MODEL = "soft"
 
@@ -32,10 +31,6 @@ _FACTORIES: dict[str, Callable[[], Recolorer]] = {
 }
 _SAME_COLOR = 1.0
 """CIEDE2000 up to which a target swatch is the picture's own: writing it as 8 bits moves it by half of that at most."""
-
-_WORSE_FIT = 2.0
-"""How much further from a picture's colours another extraction may be: at most 1.7 times on 52 pictures."""
-_FIT_SAMPLES = 4096
 
 _made: dict[str, Recolorer] = {}
 
@@ -155,27 +150,19 @@ def make_plan(
         source = _palette(source, "source")
         return Plan(recolorer, source, source.matched(target, match=match), strength)
     own = extract_palette(picture, size=len(target), method=recolorer.extraction, seed=seed)
-    for found in _extractions(picture, own, target, recolorer.extraction, seed):
+    for found in _extractions(picture, own, len(target), recolorer.extraction, seed):
         matched = found.matched(target, match="order" if match == "order" else "nearest")
         if delta_e(found.lab, matched.lab).max() <= _SAME_COLOR:
             return Plan(recolorer, found, found, strength)
     return Plan(recolorer, own, own.matched(target, match=match), strength)
 
 
-def _extractions(picture: Picture, own: Palette, target: Palette, method: str, seed: int) -> Iterator[Palette]:
-    """Palettes that a user may take for the picture's own: by its recolourer's method, and where likely by others."""
+def _extractions(picture: Picture, own: Palette, size: int, method: str, seed: int) -> Iterator[Palette]:
+    """What a user may take for the picture's palette: as extracted here, and as `kpalette palette` prints it."""
     yield own
-    pixels = picture.rgb.reshape(-1, 3)
-    lab = rgb_to_lab(image_to_rgb(pixels[:: -(-len(pixels) // _FIT_SAMPLES)]))
-    if _distance(lab, target) <= _WORSE_FIT * _distance(lab, own) + 1.0:
-        for other in METHODS:
-            if other != method:
-                yield extract_palette(picture, size=len(target), method=other, seed=seed)
-
-
-def _distance(lab: FloatArray, palette: Palette) -> float:
-    """Mean distance of colours (n, 3) from the nearest swatch."""
-    return float(np.min([np.linalg.norm(lab - swatch, axis=-1) for swatch in palette.lab], axis=0).mean())
+    for other in METHODS:
+        if other != method or seed != 0:
+            yield extract_palette(picture, size=size, method=other)
 
 
 def _palette(value: Palette | str, name: str) -> Palette:

@@ -28,10 +28,10 @@ FLOORS = {
     3: ["extract", "lightness", "lut", "lut_files", "recolorer", "metrics"],
     4: ["soft", "fitted", "baseline", "reference"],
     8: ["recoloring"],
-    9: ["evaluation", "sheet", "manifest", "batch"],
+    9: ["evaluation", "sheet", "manifest", "workers", "batch"],
     10: [
-        "cli", "cli.tables", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes", "cli.recolor",
-        "cli.lut", "cli.app", "__main__", "",
+        "cli", "cli.tables", "cli.streams", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes",
+        "cli.recolor", "cli.lut", "cli.app", "__main__", "",
     ],
 }  # fmt: skip
 ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]

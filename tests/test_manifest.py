@@ -6,7 +6,10 @@ import sys
 import pytest
 
 from kpalette.errors import OutputError
+from kpalette.files import host_mark
 from kpalette.manifest import DONE, FAILED, MANIFEST_NAME, STARTED, Manifest, remove_parts
+
+MARK = host_mark()
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def again(settings=(("seed", 0),)) -> Manifest:
 
 def test_what_is_done_counts_for_the_same_settings_source_and_result(made):
     source, result = made
-    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
     assert again().is_done(source, result)
     assert not again([("seed", 1)]).is_done(source, result)
     assert not again().is_done(source, "out/b.png")
@@ -41,25 +44,69 @@ def test_what_is_done_counts_for_the_same_settings_source_and_result(made):
 
 def test_a_result_that_was_removed_is_not_done(made):
     source, result = made
-    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
     os.remove(result)
     assert not again().is_done(source, result)
 
 
-def test_only_what_the_batch_began_may_be_replaced(made):
+def test_only_what_the_batch_wrote_itself_may_be_replaced(made):
     source, result = made
     record = Manifest("out", {"seed": 0})
     assert not record.may_replace(source, result)
     record.add(STARTED, source=source, destination=result)
+    assert again().was_begun(source, result)
+    assert not again().may_replace(source, result)
+    record.add(DONE, source=source, destination=result, result=result)
+    assert again().may_replace(source, result)
+    record.add(STARTED, source=source, destination=result)  # the source has changed, and the batch ended
     assert again().may_replace(source, result)
     assert not again().is_done(source, result)
-    record.add(FAILED, source=source, destination=result, error="no")
+    with open(result, "ab") as stream:
+        stream.write(b"retouched")
     assert not again().may_replace(source, result)
+    record.add(FAILED, source=source, destination=result, error="no")
+    assert not again().was_begun(source, result)
+
+
+def test_a_result_that_was_touched_is_not_done(made):
+    """By the user, or by a batch of other settings."""
+    source, result = made
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
+    with open(result, "wb") as stream:
+        stream.write(b"other")
+    assert not again().is_done(source, result)
+
+
+def test_the_source_counts_as_it_was_when_work_began(made):
+    source, result = made
+    record = Manifest("out", {"seed": 0})
+    record.add(STARTED, source=source, destination=result)
+    with open(source, "ab") as stream:
+        stream.write(b"more")
+    record.add(DONE, source=source, destination=result, result=result)
+    assert not again().is_done(source, result)
+
+
+def test_only_a_file_of_ones_own_is_removed(made):
+    source, result = made
+    first, second = Manifest("out", {"seed": 0}), Manifest("out", {"seed": 1})
+    first.add(STARTED, source=source, destination=result)
+    second.add(STARTED, source=source, destination=result)
+    second.remove()
+    assert os.path.exists(f"out/{MANIFEST_NAME}")
+    first.remove()
+    assert not os.path.exists(f"out/{MANIFEST_NAME}")
+
+
+def test_the_result_may_have_another_name_than_was_planned(made):
+    source, result = made
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination="out/a", result=result)
+    assert again().is_done(source, "out/a")
 
 
 def test_the_folder_may_be_moved(made):
     source, result = made
-    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
     os.rename("out", "moved")
     record = Manifest("moved", {"seed": 0})
     record.read()
@@ -68,13 +115,13 @@ def test_the_folder_may_be_moved(made):
 
 def test_torn_and_foreign_lines_are_passed_over(made):
     source, result = made
-    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result)
+    Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
     path = f"out/{MANIFEST_NAME}"
     with open(path, "a") as stream:
         stream.write('7\n[]\n{"run": 3}\n\xff\n{"state": "done", "run"')
     record = again()
     assert record.is_done(source, result)
-    record.add(DONE, source="b.png", destination="out/b.png")
+    record.add(DONE, source="b.png", destination="out/b.png", result="out/b.png")
     lines = open(path).read().splitlines()
     assert json.loads(lines[-1])["destination"] == "b.png"
     assert json.loads(lines[0])["settings"] == {"seed": 0}
@@ -92,7 +139,13 @@ def test_a_folder_that_cannot_hold_it(made):
 def test_parts_of_dead_processes_are_removed_and_those_of_living_ones_are_not(made):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    for name in (f".kpalette-{dead.pid}-1.part", f".kpalette-{os.getpid()}-1.part", ".kpalette-x.part", "b.part"):
+    for name in (
+        f".kpalette-{MARK}-{dead.pid}-1.part",
+        f".kpalette-{MARK}-{os.getpid()}-1.part",
+        f".kpalette-0-{dead.pid}-1.part",
+        "b.part",
+    ):
         open(f"out/{name}", "w").close()
     remove_parts(["out", "out", "none"])
-    assert sorted(os.listdir("out")) == [f".kpalette-{os.getpid()}-1.part", ".kpalette-x.part", "a.png", "b.part"]
+    kept = [f".kpalette-0-{dead.pid}-1.part", f".kpalette-{MARK}-{os.getpid()}-1.part", "a.png", "b.part"]
+    assert sorted(os.listdir("out")) == kept

@@ -6,7 +6,7 @@ import kpalette
 from kpalette.color import rgb_to_lab
 from kpalette.difference import delta_e
 from kpalette.errors import ArgumentError, ImageError, PaletteError
-from kpalette.extract import extract_palette
+from kpalette.extract import METHODS, extract_palette
 from kpalette.images import Picture, as_picture, image_to_rgb
 from kpalette.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers, make_plan, recolor
@@ -185,15 +185,11 @@ def test_flat_colours_that_are_right_stay():
         np.testing.assert_array_equal(recolor(flat, target), flat)
 
 
-def test_the_other_extraction_is_not_run_for_palettes_far_away(photo, monkeypatch):
-    asked = []
-
-    def extract(*arguments, method, **options):
-        asked.append(method)
-        return extract_palette(*arguments, method=method, **options)
-
-    monkeypatch.setattr("kpalette.recoloring.extract_palette", extract)
-    recolor(photo, "navy teal gold white")
-    assert asked == ["kmeans"]
-    recolor(photo, " ".join(extract_palette(photo, method="chang").hex))
-    assert asked == ["kmeans", "kmeans", "chang"]
+@pytest.mark.parametrize("model", ["soft", "baseline"])
+def test_dark_pictures_and_other_seeds_keep_their_colours_too(photo, model):
+    """`chang` leaves black out, so that its palette is far from most of a dark picture."""
+    dark = photo.copy()
+    dark[:, 5:] = 3
+    for method in METHODS:
+        own = " ".join(extract_palette(dark, size=4, method=method).hex)
+        np.testing.assert_array_equal(recolor(dark, own, model=model, seed=7, lightness=1.0), dark)

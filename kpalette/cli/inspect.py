@@ -1,6 +1,7 @@
 """`ssim` and `compare`: what can be read off pictures."""
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -60,6 +61,8 @@ def compare(
     from kpalette.evaluation import compare as rows_of
     from kpalette.sheet import make_sheet
 
+    if image == "" or output == "":
+        raise click.UsageError("an empty name: is a variable unset?")
     check_one_stdin(like, image)
     target = resolve_target(palette, like, colors)
     sheet_path = _sheet_path(image, output, as_json)
@@ -86,4 +89,4 @@ def _sheet_path(image: str, output: str | None, as_json: bool) -> Path | None:
         return Path(output)
     if as_json:
         return None
-    return Path("compare.png") if image == "-" else Path(image).with_name(f"{Path(image).stem}.compare.png")
+    return Path("compare.png") if image == "-" else Path(f"{os.path.splitext(image)[0]}.compare.png")

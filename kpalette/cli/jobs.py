@@ -72,14 +72,17 @@ def _pictures_of(given: str, recursive: bool) -> Iterator[tuple[str, str]]:
         yield given, ""
         return
     empty = True
-    for folder, folders, files in os.walk(given):
+    unreadable: list[str] = []
+    for folder, folders, files in os.walk(given, onerror=lambda error: unreadable.append(str(error.filename))):
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
         for name in sorted(files):
             path = Path(folder, name)
             if path.suffix.lower() in SUFFIXES and not path.stem.endswith(_MARKS) and not name.startswith("."):
                 empty = False
                 yield str(path), os.path.relpath(folder, given)
-    if empty:
+    for folder in unreadable:
+        yield folder, ""  # which will say so
+    if empty and not unreadable:
         yield given, ""
 
 

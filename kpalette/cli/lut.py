@@ -1,11 +1,11 @@
 """`lut`: a recolouring as a table for other programs."""
 
-import sys
-from pathlib import Path
+import os
 
 import click
 
 from kpalette.cli.options import check_one_stdin, edit_options, read_source, resolve_target, target_options
+from kpalette.cli.streams import write_stdout
 from kpalette.errors import KPaletteError
 from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
 from kpalette.recolorer import LatticeRecolorer
@@ -41,10 +41,10 @@ def lut(
     ffmpeg -i film.mp4 -vf lut3d=look.cube recoloured.mp4
     """  # noqa: D301 - click needs the backspace itself
     check_one_stdin(like, image)
-    name = output or ("lut.cube" if image == "-" else str(Path(image).with_suffix(".cube")))
+    if image == "" or output == "":
+        raise click.UsageError("an empty name: is a variable unset?")
+    name = output or ("lut.cube" if image == "-" else os.path.splitext(image)[0] + ".cube")
     if name == "-":
-        if sys.stdout.isatty():
-            raise click.UsageError("standard output is a terminal: give -o FILE, or redirect it into a file")
         size = size or DEFAULT_SIZES[".cube"]
         if size not in SIZES[".cube"]:
             raise click.UsageError(f"a .cube table has 17, 33 or 65 nodes a side, not {size}")
@@ -60,8 +60,7 @@ def lut(
     lattice = plan.recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
     title = f"kpalette {model} {' '.join(plan.target.hex)}"
     if name == "-":
-        sys.stdout.buffer.write(encode_cube(lattice, title=title))
-        sys.stdout.buffer.flush()
+        write_stdout(encode_cube(lattice, title=title))
     else:
         write_lut(name, lattice, title=title, overwrite=force)
         click.echo(f"wrote {name}", err=True)

@@ -99,6 +99,7 @@ def _print_swatches(found: Palette) -> None:
 
 def _print_presets() -> None:
     from rich.console import Console
+    from rich.markup import escape
 
     console = Console(highlight=False, soft_wrap=True)
     presets = list_presets()
@@ -107,6 +108,6 @@ def _print_presets() -> None:
         blocks = "".join(f"[on {code}]   [/]" for code in found.hex)
         if console.is_terminal:
             gap = " " * 3 * (8 - len(found))
-            console.print(f"{name:<{width}}  {blocks}{gap}  {preset_about(name)}", markup=True)
+            console.print(f"{escape(name):<{width}}  {blocks}{gap}  {escape(preset_about(name))}")
         else:
             click.echo(f"{name:<{width}}  {' '.join(found.hex)}")

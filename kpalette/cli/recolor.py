@@ -1,7 +1,7 @@
 """`recolor`: one picture, many, whole folders, or standard input to standard output."""
 
+import logging
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +18,8 @@ from kpalette.cli.options import (
     save_options,
     target_options,
 )
-from kpalette.errors import KPaletteError
+from kpalette.cli.streams import FailuresError, set_up_streams, write_stdout
+from kpalette.files import one_line
 from kpalette.image_codec import encode_image
 from kpalette.image_files import check_output, write_image
 from kpalette.manifest import Manifest, remove_parts
@@ -26,6 +27,9 @@ from kpalette.palette import parse_color
 from kpalette.palette_files import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.recoloring import recolor as recolor_image
+from kpalette.workers import MAX_WORKERS
+
+_log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -44,7 +48,7 @@ from kpalette.recoloring import recolor as recolor_image
 @click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
 @save_options
 @click.option("-r", "--recursive", is_flag=True, help="Sub-folders too; -o DIR gets sub-folders of the same names.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Pictures at a time.  [default: one a core]")
+@click.option("-j", "--jobs", type=click.IntRange(1, MAX_WORKERS), help="Pictures at a time.  [default: one a core]")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted batch: what is done already is skipped.")
 def recolor(
     inputs: tuple[str, ...], palette: str | None, like: str | None, colors: int | None, model: str,
@@ -75,7 +79,7 @@ def recolor(
         click.echo(f"wrote {work(planned[0])}", err=True)
     else:
         workers = jobs or default_workers(len(planned))
-        _batch(planned, work, workers, resume=resume, keep_record=resume or output is not None)
+        _batch(planned, work, workers, resume=resume, output=output)
 
 
 def _stream(job: Job, work: Recoloring) -> None:
@@ -88,40 +92,41 @@ def _stream(job: Job, work: Recoloring) -> None:
     )  # fmt: skip
     if job.destination == "-":
         image_format = "PNG" if done.format == "GIF" else done.format
-        _write_stdout(encode_image(done, image_format=image_format, background=work.background, strip=work.strip))
+        write_stdout(encode_image(done, image_format=image_format, background=work.background, strip=work.strip))
         return
     write_image(job.destination, done, overwrite=job.replace, background=work.background, strip=work.strip)
     click.echo(f"wrote {job.destination}", err=True)
 
 
-def _write_stdout(data: bytes) -> None:
-    if sys.stdout.isatty():
-        raise click.UsageError("standard output is a terminal: give -o FILE, or redirect it into a file")
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
-
-
-def _batch(planned: list[Job], work: Recoloring, workers: int, *, resume: bool, keep_record: bool) -> None:
-    folders = {os.path.dirname(os.path.abspath(job.destination)) for job in planned if job.destination}
-    record = Manifest(os.path.commonpath(folders), work.settings()) if folders else None
-    if record is not None and resume:
-        record.read()
-        remove_parts(folders)
+def _batch(planned: list[Job], work: Recoloring, workers: int, *, resume: bool, output: str | None) -> None:
+    folders = [os.path.dirname(os.path.abspath(job.destination)) for job in planned if job.destination]
+    record = _record(folders, output, work, resume) if folders else None
     failures: list[str] = []
-    skipped = 0
-    with _progress(len(planned)) as advance:
-        for outcome in run_batch(planned, work, workers=workers, record=record):
-            skipped += outcome.skipped
-            if outcome.error is not None:
-                failures.append(outcome.error)
-                advance(f"{outcome.job.source}: failed")
-            else:
-                advance(f"{outcome.destination} (done before)" if outcome.skipped else outcome.destination)
+    try:
+        with _progress(len(planned)) as advance:
+            for outcome in run_batch(planned, work, workers=workers, record=record, set_up=set_up_streams):
+                if outcome.error is not None:
+                    failures.append(one_line(outcome.error))
+                    advance(f"{outcome.job.source}: failed")
+                else:
+                    advance(f"{outcome.destination} (done before)" if outcome.skipped else outcome.destination)
+    finally:
+        remove_parts(folders)
     if failures:
-        lines = "".join(f"\n  {line}" for line in failures)
-        raise KPaletteError(f"{len(failures)} of {len(planned)} pictures failed:{lines}")
-    if record is not None and not keep_record:
+        raise FailuresError(f"{len(failures)} of {len(planned)} pictures failed:", failures)
+    if record is not None and not resume and output is None:
         record.remove()
+
+
+def _record(folders: list[str], output: str | None, work: Recoloring, resume: bool) -> Manifest | None:
+    """The manifest, in the folder of -o or of the first result; none where it cannot be written."""
+    record = Manifest(folders[0] if output is None else output, work.settings())
+    if resume:
+        record.read()
+    if record.can_be_written():
+        return record
+    _log.warning("%s cannot be written: --resume will not know of this batch", record.path)
+    return None
 
 
 @contextmanager
@@ -137,15 +142,15 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
         def say(text: str) -> None:
             nonlocal count
             count += 1
-            click.echo(f"[{count}/{total}] {text}", err=True)
+            click.echo(f"[{count}/{total}] {one_line(text)}", err=True)
 
         yield say
         return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("", total=total)
 
         def advance(text: str) -> None:
-            bar.update(task, advance=1, description=Path(text).name)
+            bar.update(task, advance=1, description=one_line(Path(text).name))
 
         yield advance

@@ -166,7 +166,7 @@ def test_a_dot_is_a_picture_too(kp):
         (["a.png", "-p", COLORS, "-o", "/proc/b.png"], "cannot write /proc/b.png: "),
         (["a.png", "--like", "flat.png"], "flat.png has a single colour, #646464: a palette needs at least 2"),
         (["a.png", "-p", COLORS, "--source", "red green blue pink teal"], "the source palette has 5 colours"),
-        (["a.png", "b.png", "-p", COLORS, "-o", "zero.png/x"], "zero.png/x/.kpalette-batch.jsonl: Not a directory"),
+        (["a.png", "b.png", "-p", COLORS, "-o", "zero.png/x"], "2 of 2 pictures failed"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
