@@ -221,3 +221,75 @@ def test_metadata_too_long_for_jpeg_is_left_out_with_a_note(tmp_path, photo, cap
     picture = read_image(saved(tmp_path / "a.webp", photo, xmp=b"<x>" + b"-" * 70_000 + b"</x>"))
     encode_image(picture, image_format="JPEG")
     assert "the picture's XMP data is too long for JPEG and is left out" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {0x0100: 60, 0x0101: 40, 0x0112: 6},
+        {0x0106: 1, 0x0115: 1, 0x0102: 8},
+        {0x0106: 5, 0x0115: 4},
+        {0x010A: 2, 0x011C: 2},
+        {0x0152: 1, 0x0153: 3},
+        {0x013D: 2, 0x0103: 7},
+    ],
+)
+def test_tags_of_how_another_file_stored_its_pixels_do_not_reach_a_tiff(tmp_path, photo, tags):
+    """Phones and Photoshop write them into the EXIF of JPEGs."""
+    exif = Image.Exif()
+    for tag, value in tags.items():
+        exif[tag] = value
+    exif[0x013B] = "an artist"
+    source = read_image(saved(tmp_path / "a.png", photo[:40, :60], exif=exif.tobytes()))
+    write_image(tmp_path / "b.tif", source)
+    np.testing.assert_array_equal(read_image(tmp_path / "b.tif").rgb, source.rgb)
+    assert Image.open(tmp_path / "b.tif").getexif()[0x013B] == "an artist"
+
+
+def test_the_size_is_true_in_the_first_folder_too(tmp_path, photo):
+    exif = Image.Exif()
+    exif[0x0100], exif[0x0101], exif[0x0112] = 60, 40, 6
+    write_image(tmp_path / "b.jpg", read_image(saved(tmp_path / "a.jpg", photo[:40, :60], exif=exif.tobytes())))
+    again = Image.open(tmp_path / "b.jpg")
+    assert (again.getexif()[0x0100], again.getexif()[0x0101]) == again.size == (40, 60)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_thumbnail_in_strips_is_blanked_and_nothing_else(order):
+    writer = Writer(order)
+    root = writer.folder({**ROOT_TAGS, 0x0112: 1})
+    second = writer.folder({0x0111: 0, 0x0117: 0})
+    for tag, kind, values in ((0x0111, "L", (0, 0, 0)), (0x0117, "H", (11, 11, 11))):
+        struct.pack_into(order + "HL", writer.data, second[tag] + 2, 4 if kind == "L" else 3, 3)
+        writer.point(second[tag], len(writer.data))
+        writer.data += struct.pack(f"{order}3{kind}", *values) + bytes(2 if kind == "H" else 0)
+    (offsets,) = struct.unpack_from(order + "L", writer.data, second[0x0111] + 8)
+    for i in range(3):
+        writer.set_long(offsets + 4 * i, len(writer.data))
+        writer.data += b"old colours" + (b"between" if i < 2 else b"")
+    writer.set_long(root["link"], second[None])
+    cleaned = clean_exif(bytes(writer.data), size=(1, 1))
+    assert b"old" not in cleaned
+    assert cleaned.count(b"between") == 2
+    found = Image.Exif()
+    found.load(cleaned)
+    assert {tag: found[tag] for tag in ROOT_TAGS} == ROOT_TAGS
+
+
+def test_a_linear_profile_named_srgb_is_converted(tmp_path):
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    place = data.find(b"para", 300)
+    data[place : place + 16] = b"curv" + struct.pack(">II", 0, 0) + bytes(4)
+    image = np.full((8, 8, 3), [200, 100, 50], np.uint8)
+    picture = read_image(saved(tmp_path / "a.png", image, icc_profile=bytes(data)))
+    linear = np.array([200, 100, 50]) / 255
+    np.testing.assert_allclose(picture.rgb[0, 0], 255 * (1.055 * linear ** (1 / 2.4) - 0.055), atol=1.5)
+    assert picture.metadata["icc_profile"] != bytes(data)
+
+
+def test_adobe_rgb_told_by_exif_alone_is_converted(tmp_path):
+    image = np.full((8, 8, 3), [200, 120, 80], np.uint8)
+    by_exif = read_image(saved(tmp_path / "a.png", image, exif=exif_block()))
+    by_profile = read_image(saved(tmp_path / "b.png", image, icc_profile=adobe_rgb()))
+    assert np.abs(by_exif.rgb[0, 0].astype(int) - by_profile.rgb[0, 0]).max() <= 1
+    assert np.abs(by_exif.rgb[0, 0].astype(int) - [200, 120, 80]).max() > 10

@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from kpalette import image_codec, image_files, images
@@ -158,10 +159,46 @@ def test_sixteen_bits_a_channel_become_eight(tmp_path, photo, suffix, channels):
     np.testing.assert_array_equal(np.asarray(picture), (deep // 257).astype(np.uint8))
 
 
-def test_a_tiff_of_floats_is_refused_in_one_line(tmp_path, photo):
-    (tmp_path / "a.tif").write_bytes(cv2.imencode(".tif", photo.astype(np.float32))[1].tobytes())
+ODD_TIFFS = {
+    "float grey": lambda grey: (grey / np.float32(255), {}),
+    "float rgb": lambda grey: (np.dstack([grey / np.float32(255)] * 3), {"photometric": "rgb"}),
+    "32 bits": lambda grey: (grey.astype(np.uint32) << 24, {}),
+    "signed 16 bits": lambda grey: (grey.astype(np.int16), {}),
+    "signed 8 bits": lambda grey: (grey.astype(np.int8), {}),
+    "16 bits, planes": lambda grey: (
+        np.stack([grey.astype(np.uint16) * 257] * 3), {"photometric": "rgb", "planarconfig": "separate"}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ODD_TIFFS)
+def test_tiffs_that_pillow_would_misread_are_refused_in_one_line(tmp_path, photo, kind):
+    array, options = ODD_TIFFS[kind](photo[..., 0])
+    tifffile.imwrite(tmp_path / "a.tif", array, **options)
     with pytest.raises(ImageError, match="a.tif is a TIFF that is damaged, or not of 8 or 16 bits a chan"):
         read_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_white_may_be_zero(tmp_path, photo, bits):
+    grey = photo[..., 0].astype(np.uint16) * 257 if bits == 16 else photo[..., 0]
+    tifffile.imwrite(tmp_path / "a.tif", grey, photometric="miniswhite")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif").rgb[..., 1], 255 - photo[..., 0])
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_grey_that_is_transparent(tmp_path, photo, deep):
+    grey = photo[..., 0].astype(np.uint16) * 257 if deep else photo[..., 0]
+    Image.fromarray(grey).save(tmp_path / "a.png", transparency=int(grey[0, 0]))
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").alpha == 0, photo[..., 0] == photo[0, 0, 0])
+
+
+@pytest.mark.parametrize(("name", "longest"), [("a.jpg", 65_500), ("a.webp", 16_383), ("a.gif", 65_535)])
+def test_sides_that_a_format_cannot_hold(tmp_path, name, longest):
+    wide = np.zeros((1, longest + 1, 3), np.uint8)
+    with pytest.raises(OutputError, match=f"cannot hold sides of more than {longest:,} pixels: write .png or .tif"):
+        write_image(tmp_path / name, wide)
+    write_image(tmp_path / name, wide[:, 1:])
 
 
 def test_of_several_pages_the_first_is_read_and_a_note_logged(tmp_path, photo, caplog):

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kpalette import read_image, recolor, write_image
 from kpalette.files import PART_PREFIX
@@ -90,6 +91,62 @@ def test_resume_takes_failures_up_again(kp, tree):
     assert kp(*arguments).code == 0
 
 
+def test_resume_trusts_only_what_it_wrote_itself(kp, tree):
+    arguments = ("recolor", "in", "-p", COLORS, "-o", "out", "--resume")
+    assert kp(*arguments).code == 0
+    assert kp("recolor", "in", "-p", "navy gold", "-o", "out", "--force").code == 0
+    result = kp(*arguments)  # other settings have replaced them
+    assert "2 of 2 pictures failed" in result.err
+    assert "out/a.recolored.png exists already" in result.err
+    np.testing.assert_array_equal(read_image("out/a.recolored.png").rgb, recolor(tree, "navy gold"))
+    assert kp(*arguments, "--force").code == 0
+    write_image("out/a.recolored.png", tree, overwrite=True)  # a retouch
+    os.utime("in/a.png")
+    assert "exists already" in kp(*arguments).err
+    np.testing.assert_array_equal(read_image("out/a.recolored.png").rgb, tree)
+
+
+def test_resume_knows_names_without_a_suffix(kp, small):
+    os.rename("a.png", "a")
+    write_image("b.png", small)
+    for _ in range(2):
+        result = kp("recolor", "a", "b.png", "-p", COLORS, "-o", "out", "--resume")
+        assert result.code == 0
+    assert result.err.count("(done before)") == 2
+
+
+def test_a_batch_leaves_the_manifest_of_another_alone(kp, tree):
+    assert kp("recolor", "in", "-p", COLORS, "--resume").code == 0
+    assert kp("recolor", "in/a.png", "in/sub/b.jpg", "-p", "navy gold", "--force").code == 0
+    assert os.path.exists(f"in/{MANIFEST_NAME}")
+
+
+def test_notes_of_workers_read_alike(kp, small, tmp_path):
+    frames = [Image.fromarray(small), Image.fromarray(255 - small)]
+    os.mkdir("in")
+    for number in range(4):
+        frames[0].save(f"in/{number}.gif", save_all=True, append_images=frames[1:])
+    command = [sys.executable, "-m", "kpalette", "recolor", "in", "-p", COLORS, "-o", "out", "-j", "2"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.count("kpalette: note: in/") == 4
+    assert len(done.stderr.splitlines()) == 8
+
+
+def test_names_with_line_ends_stay_on_one_line(kp, small):
+    with open("no\nc.png", "w") as stream:
+        stream.write("no picture")
+    assert kp("recolor", "no\nc.png", "-p", COLORS).err.startswith("kpalette: error: no\\nc.png is not a readable")
+    result = kp("recolor", "a.png", "no\nc.png", "-p", COLORS, "-o", "out")
+    assert len(result.err.splitlines()) == 4
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_names_that_are_none(kp, small, name):
+    for command in ("lut", "compare", "palette"):
+        result = kp(command, name, *(["-p", COLORS] if command != "palette" else []))
+        assert result.code in (1, 2)
+
+
 def test_processes_say_the_same_in_the_same_order(kp, small):
     os.mkdir("in")
     for number in range(12):
@@ -138,6 +195,33 @@ def test_ctrl_c_leaves_whole_results_and_resume_goes_on(tmp_path, photo, jobs):
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert check_whole(tmp_path) == 40
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.3, 0.5, 0.7, 0.9])
+def test_ctrl_c_while_workers_start_is_quiet(tmp_path, photo, delay):
+    os.mkdir(tmp_path / "in")
+    for number in range(20):
+        write_image(tmp_path / f"in/{number}.png", np.tile(photo, (3, 3, 1)))
+    command = [sys.executable, "-m", "kpalette", "recolor", "in", "-p", COLORS, "-o", "out", "-j", "2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if delay > 0.3:  # before that it is Python that starts
+        assert "Traceback" not in said
+        assert process.returncode == 130
+        assert said.splitlines()[-1] == "kpalette: stopped"
+
+
+def test_sigterm_leaves_whole_results_and_no_parts(tmp_path, photo):
+    process = start_batch(tmp_path, photo, "-j", "2")
+    process.terminate()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert said.splitlines()[-1] == "kpalette: stopped"
+    assert "Traceback" not in said
+    assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".part")]
+    assert 0 < check_whole(tmp_path) < 40
 
 
 def test_a_killed_batch_goes_on(tmp_path, photo):
