@@ -7,6 +7,7 @@ KPALETTE_PEERS may name a folder that holds them (pip install --target). Memory 
 """
 
 import argparse
+import atexit
 import ctypes
 import importlib.util
 import io
@@ -29,7 +30,7 @@ TARGET = ["#ffa500", "#8b4513", "#800080", "#008000"]
 OTHER = ["#2e3440", "#5e81ac", "#a3be8c", "#eceff4"]
 MODELS = ("soft", "fitted", "baseline")
 LUT_ROW = "Pillow Color3DLUT filter"
-BATCH = 24
+BATCH = 60
 
 Task = tuple[Callable[[], Any], float]
 """What is timed, and by what its seconds are multiplied."""
@@ -43,6 +44,13 @@ def picture(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
     large = cv2.resize(np.hstack(halves), (width, height), interpolation=cv2.INTER_CUBIC)
     noisy = large + np.random.default_rng(0).normal(0, 3, large.shape)
     return np.clip(noisy, 0, 255).astype(np.uint8)
+
+
+def scratch() -> Path:
+    """A folder that goes with this process."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
 
 def prepared(model: str, image: np.ndarray) -> tuple[Any, Any, Any, Any]:
@@ -113,7 +121,7 @@ def file_part(part: str) -> Task:
     from kpalette.palette import Palette
     from kpalette.recoloring import recolor
 
-    folder = Path(tempfile.mkdtemp())
+    folder = scratch()
     Image.fromarray(picture()).save(folder / "in.jpg", quality=92)
     decoded, target = read_image(folder / "in.jpg"), Palette.from_hex(TARGET)
 
@@ -134,7 +142,7 @@ def batch(workers: str) -> Task:
 
     if workers == "1":
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
-    folder = Path(tempfile.mkdtemp())
+    folder = scratch()
     stream = io.BytesIO()
     Image.fromarray(picture(1920, 1080)).save(stream, "JPEG", quality=92)
     for i in range(BATCH):
@@ -179,7 +187,7 @@ def palettum(_: str) -> Task:
     """Palettum with its defaults."""
     import palettum as tool
 
-    path = str(Path(tempfile.mkdtemp()) / "in.png")
+    path = str(scratch() / "in.png")
     Image.fromarray(picture(WIDTH // 2, HEIGHT // 2)).save(path)
     image = tool.Image(path)
     config = tool.Config()

@@ -42,7 +42,10 @@ def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Pa
 
     Raises:
         PaletteError: if the file cannot be read, names the line that is wrong, or has too few or too many colours.
+        ArgumentError: if `path` is no path.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"`path` must be the path of a palette file. Received: {path!r}")
     _check_size(size)
     name = os.fspath(path)
     form = PALETTE_SUFFIXES.get(Path(name).suffix.lower())
