@@ -16,7 +16,7 @@ from kpalette.lightness import smooth_lightness
 from kpalette.lut import Mapping
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
-from kpalette.soft import DEFAULT_TAU, soft_weights
+from kpalette.soft import DEFAULT_TAU, shifted_ab, soft_weights
 from kpalette.types import FloatArray
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,7 @@ class FittedRecolorer(LatticeRecolorer):
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
             result[:, 0] = smooth_lightness(lab[:, 0], source, target, strength=lightness, width=self.width)
-            result[:, 1:] = lab[:, 1:] + soft_weights(lab, source, tau=self.tau) @ shifts.astype(lab.dtype)
+            result[:, 1:] = shifted_ab(lab, soft_weights(lab, source, tau=self.tau), shifts)
             return result
 
         return apply

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kpalette.arrays import as_float, namespace
 from kpalette.color import WHITE, XYZ_TO_RGB, lab_curve_inverse, rotate_hue
@@ -19,7 +20,7 @@ GAMUT_TOLERANCE = 1e-4
 BISECTION_STEPS = 20
 """Halvings of the search along a ray: 20 leave less than 1e-4 of a chroma unit."""
 
-_SCAN = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
+_SCAN = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 _HALVINGS = 7
 _LONGEST_RAY = 256.0  # longer than any way through the gamut at one lightness
 
@@ -48,6 +49,11 @@ class _Slice:
     def contains(self, fx: Array, fz: Array) -> Array:
         low, high = self._extremes(fx, fz)
         return self.xp.logical_and(low >= _LINEAR_LOW, high <= self.high)
+
+    def take(self, index: NDArray[np.intp]) -> None:
+        """Keeps some of the lightnesses."""
+        self.fy, self.base = self.fy.take(index), [base.take(index) for base in self.base]
+        self.high = self.high.take(index)
 
     def margin(self, fx: Array, fz: Array) -> Array:
         """Linear light between a colour and the nearest bound, negative outside."""
@@ -82,7 +88,7 @@ def in_gamut(lab: Array, *, bridge_gap: bool = False) -> Array:
     return section.contains(section.fy + lab[..., 1] / 500.0, section.fy - lab[..., 2] / 200.0)
 
 
-def way_out(L: FloatArray, origin: FloatArray, direction: FloatArray) -> FloatArray:
+def way_out(L: FloatArray, origin: FloatArray, direction: FloatArray, *, limit: FloatArray) -> FloatArray:
     """Where colours that move at constant lightness leave the gamut (its gap bridged); NumPy only.
 
     Slices of the gamut are not convex: a plain search would find any of several crossings, and jump between them, so
@@ -92,23 +98,29 @@ def way_out(L: FloatArray, origin: FloatArray, direction: FloatArray) -> FloatAr
         L: lightness (n,), 0..100.
         origin: ab (2, n).
         direction: ab (2, n), of unit length.
+        limit: distances (n,) beyond which the border is of no interest.
 
     Returns:
-        ab (2, n): the point on the border where the way on from `origin` first crosses it; for an origin outside, the
-        one that it comes back to when its chroma is reduced.
+        ab (2, n): the point on the border where the way on from `origin` first crosses it, or one beyond `limit`; for
+        an origin outside, the one that it comes back to when its chroma is reduced.
     """
     section = _Slice(np, L, bridge_gap=True)
     outside = section.margin(section.fy + origin[0] / 500.0, section.fy - origin[1] / 200.0) < 0
     # A colour outside is sought from the grey of its lightness.
-    start, way = origin * ~outside, np.where(outside, origin, direction * L.dtype.type(_LONGEST_RAY))
-    fx, fz = section.fy + start[0] / 500.0, section.fy - start[1] / 200.0
-    dx, dz = way[0] / 500.0, way[1] / -200.0
+    start, way = origin * ~outside, direction * L.dtype.type(_LONGEST_RAY)
+    np.copyto(way, origin, where=outside)
+    sought = np.flatnonzero(outside | (limit > 0))
+    section.take(sought)
+    fx, fz = section.fy + start[0].take(sought) / 500.0, section.fy - start[1].take(sought) / 200.0
+    dx, dz = way[0].take(sought) / 500.0, way[1].take(sought) / -200.0
 
     def margin(at: FloatArray | np.floating[Any]) -> FloatArray:
         value: FloatArray = section.margin(fx + at * dx, fz + at * dz)
         return value
 
-    border: FloatArray = start + way * _first_root(margin, L)
+    root = np.ones_like(L)
+    root[sought] = _first_root(margin, section.fy)
+    border: FloatArray = start + way * root
     return border
 
 
@@ -159,7 +171,9 @@ def _reduced(xp: Any, lab: Array, steps: int) -> Array:
     for _ in range(steps):
         width = width / 2
         middle = low + width
-        low = xp.where(section.contains(section.fy + middle * dx, section.fy + middle * dz), middle, low)
+        inside = section.contains(section.fy + middle * dx, section.fy + middle * dz)
+        # NumPy's `where` costs as much as the colour maths.
+        low = low + low.dtype.type(width) * inside if xp is np else xp.where(inside, middle, low)
     return xp.stack([L, a * low, b * low], axis=-1)
 
 

@@ -22,13 +22,33 @@ def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
     Returns:
         Weights (n, k), rows sum to 1, dtype of `lab`.
     """
+    L, a, b = np.ascontiguousarray(lab.T)
+    # |x - C|^2 without |x|^2, which cancels in the ratio; no matrix product, whose own threads fight those of the bake
     centres = source.lab.astype(lab.dtype)
-    # |x - C|^2 without |x|^2, which cancels in the ratio
-    exponent = (lab @ centres.T - np.sum(centres**2, axis=-1) / 2) / lab.dtype.type(tau**2)
-    exponent -= exponent.max(axis=-1, keepdims=True)
-    weights: FloatArray = np.exp(exponent)
-    weights /= weights.sum(axis=-1, keepdims=True)
-    return weights
+    exponent = np.stack([L * x + a * y + b * z - (x * x + y * y + z * z) / 2 for x, y, z in centres])
+    exponent -= exponent.max(axis=0)
+    exponent /= lab.dtype.type(tau**2)
+    weights: FloatArray = np.exp(exponent, out=exponent)
+    weights /= weights.sum(axis=0)
+    return weights.T
+
+
+def shifted_ab(lab: FloatArray, weights: FloatArray, shifts: FloatArray) -> FloatArray:
+    """Moves ab by a blend of shifts.
+
+    Args:
+        lab: CIELAB (n, 3).
+        weights: shares of the shifts (n, k).
+        shifts: in ab (k, 2).
+
+    Returns:
+        New ab (n, 2), dtype of `lab`.
+    """
+    moved = np.array(lab[:, 1:].T, order="C")
+    for weight, shift in zip(weights.T, shifts.astype(lab.dtype), strict=True):
+        moved[0] += weight * shift[0]
+        moved[1] += weight * shift[1]
+    return moved.T
 
 
 class SoftRecolorer(LatticeRecolorer):
@@ -56,8 +76,7 @@ class SoftRecolorer(LatticeRecolorer):
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
             result[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=lightness)
-            weights = soft_weights(lab, source, tau=self.tau)
-            result[:, 1:] = lab[:, 1:] + weights @ shift.astype(lab.dtype)
+            result[:, 1:] = shifted_ab(lab, soft_weights(lab, source, tau=self.tau), shift)
             return result
 
         return apply

@@ -204,9 +204,23 @@ def test_a_colour_pushed_out_of_gamut_returns_by_chroma_reduction():
     np.testing.assert_allclose(moved, pushed[:, 1:], atol=0.1)
 
 
-def test_lattice_and_exact_mapping_agree(photo):
-    lab = rgb_to_lab(photo.reshape(-1, 3) / 255)
-    for recolorer in (SoftRecolorer(), BaselineRecolorer()):  # what `fitted` bakes depends on the picture
-        exact = lab_to_rgb(reduce_chroma(recolorer.mapping(SOURCE, TARGETS[0], lightness=0.5)(lab))) * 255
-        baked = recolorer.apply(as_picture(photo), SOURCE, TARGETS[0], lightness=0.5).image.reshape(-1, 3)
-        assert np.abs(exact - baked).mean() < 0.5
+@each
+def test_lattice_and_exact_mapping_agree(recolorer, photo):
+    """Small pictures are mapped exactly, large ones through the lattice."""
+    for lightness in (0.0, 0.5, 1.0):
+        small, options = as_picture(photo), {"lightness": lightness}
+        exact = recolorer.apply(small, SOURCE, TARGETS[0], **options)
+        lattice = recolorer.lattice(small, SOURCE, TARGETS[0], **options)
+        assert 0 < np.abs(exact.image.astype(int) - lattice.apply(photo)).mean() < 0.6
+        assert exact.clipped == pytest.approx(lattice.clipped(photo), abs=0.05)
+        large = as_picture(np.tile(photo, (3, 3, 1)))
+        baked = recolorer.lattice(large, SOURCE, TARGETS[0], **options).apply(large.rgb)
+        np.testing.assert_array_equal(recolorer.apply(large, SOURCE, TARGETS[0], **options).image, baked)
+
+
+@each
+def test_palettes_that_alternate_do_not_mix(recolorer, photo):
+    picture, other = as_picture(photo), Palette.parse("navy teal gold pink")
+    first, second = (recolorer.lattice(picture, s, TARGETS[0], lightness=1.0).table for s in (SOURCE, other))
+    np.testing.assert_array_equal(recolorer.lattice(picture, SOURCE, TARGETS[0], lightness=1.0).table, first)
+    assert not np.array_equal(first, second)
