@@ -29,8 +29,7 @@ WIDTH, HEIGHT = 3840, 2160
 TARGET = ["#ffa500", "#8b4513", "#800080", "#008000"]
 OTHER = ["#2e3440", "#5e81ac", "#a3be8c", "#eceff4"]
 MODELS = ("soft", "fitted", "baseline")
-LUT_ROW = "Pillow Color3DLUT filter"
-BATCH = 60
+LUT_ROW, BATCH = "Pillow Color3DLUT filter", 60
 
 Task = tuple[Callable[[], Any], float]
 """What is timed, and by what its seconds are multiplied."""

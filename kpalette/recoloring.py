@@ -151,8 +151,7 @@ def make_plan(
         return Plan(recolorer, source, source.matched(target, match=match), strength)
     own = extract_palette(picture, size=len(target), method=recolorer.extraction, seed=seed)
     for found in _extractions(picture, own, len(target), recolorer.extraction, seed):
-        matched = found.matched(target, match="order" if match == "order" else "nearest")
-        if delta_e(found.lab, matched.lab).max() <= _SAME_COLOR:
+        if _same_colors(found, target, in_order=match == "order"):
             return Plan(recolorer, found, found, strength)
     return Plan(recolorer, own, own.matched(target, match=match), strength)
 
@@ -163,6 +162,14 @@ def _extractions(picture: Picture, own: Palette, size: int, method: str, seed: i
     for other in METHODS:
         if other != method or seed != 0:
             yield extract_palette(picture, size=size, method=other)
+
+
+def _same_colors(found: Palette, target: Palette, *, in_order: bool) -> bool:
+    """Whether each swatch found is one of the target, no two the same one; `Palette.matched` would import SciPy."""
+    difference = delta_e(found.lab[:, np.newaxis], target.lab[np.newaxis])
+    nearest = np.arange(len(found)) if in_order else np.argmin(difference, axis=1)
+    same = difference[np.arange(len(found)), nearest].max() <= _SAME_COLOR
+    return bool(same) and len(np.unique(nearest)) == len(found)
 
 
 def _palette(value: Palette | str, name: str) -> Palette:
