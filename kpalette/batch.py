@@ -185,8 +185,9 @@ def _finish(job: Job, future: Future[str] | None, record: Manifest | None) -> Ou
             f"a worker process died at {job.source} or soon after it, perhaps out of memory: "
             "try fewer with -j, and --resume to go on"
         ) from None
-    except (KPaletteError, OSError, MemoryError) as error:
-        text = str(error) or type(error).__name__
+    except Exception as error:  # even a defect in kpalette must not end the others' batch
+        known = isinstance(error, KPaletteError | OSError) and str(error)
+        text = str(error) if known else f"{type(error).__name__}: {error}"
         text = text if job.source in text else f"{job.source}: {text}"
         if record is not None and job.destination:
             record.add(FAILED, source=job.source, destination=job.destination, error=text)

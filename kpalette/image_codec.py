@@ -17,9 +17,9 @@ from kpalette.files import reason
 from kpalette.image_metadata import (
     DECODER_ERRORS,
     adobe_rgb_to_srgb,
+    exif_for_tiff,
     is_adobe_rgb,
     kept_metadata,
-    tiff_exif,
     to_srgb,
     upright,
 )
@@ -235,9 +235,7 @@ def encode_image(
     options = {**_SAVE_OPTIONS[image_format], **({} if strip else _metadata_options(picture, image_format))}
     if image_format == "TIFF" and "exif" in options:
         options["compression"] = None  # Pillow's way through libtiff fails on EXIF's inner folders
-        block = Image.Exif()
-        block.load(options["exif"])
-        options["exif"] = tiff_exif(block)
+        options["exif"] = exif_for_tiff(options["exif"])
     if picture.alpha is not None and image_format == "AVIF":
         options["advanced"] = {"alpha:lossless": "1"}
     longest = _LONGEST_SIDE.get(image_format)

@@ -120,7 +120,7 @@ class Manifest:
             "stamp": stamp,
         }
         before = self._entry(source, destination)
-        if state == STARTED and before is not None and self._is_own(before):
+        if state in (STARTED, FAILED) and before is not None and self._is_own(before):
             entry |= {"result": before["result"], "written": before["written"]}  # what it is to replace
         if result is not None:
             entry |= {"result": self._place(result), "written": _stamp(result)}

@@ -22,7 +22,7 @@ FLOORS = {
     0: ["errors", "types"],
     1: ["files", "arrays", "color", "gamut", "difference"],
     2: [
-        "palette", "palette_ase", "palette_formats", "palette_files", "images", "image_metadata", "image_codec",
+        "palette", "palette_ase", "palette_formats", "palette_files", "images", "exif", "image_metadata", "image_codec",
         "image_files",
     ],
     3: ["extract", "lightness", "lut", "lut_files", "recolorer", "metrics"],

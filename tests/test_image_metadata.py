@@ -1,13 +1,15 @@
 import io
 import struct
+import time
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from kpalette import read_image, write_image
+from kpalette.exif import clean_exif
 from kpalette.image_codec import encode_image
-from kpalette.image_metadata import clean_exif, clean_xmp
+from kpalette.image_metadata import clean_xmp
 from tests.test_images import saved
 
 XMP = (
@@ -293,3 +295,47 @@ def test_adobe_rgb_told_by_exif_alone_is_converted(tmp_path):
     by_profile = read_image(saved(tmp_path / "b.png", image, icc_profile=adobe_rgb()))
     assert np.abs(by_exif.rgb[0, 0].astype(int) - by_profile.rgb[0, 0]).max() <= 1
     assert np.abs(by_exif.rgb[0, 0].astype(int) - [200, 120, 80]).max() > 10
+
+
+def test_odd_exif_values_cost_no_picture(tmp_path, photo):
+    """A resolution or an orientation that is text, as the fuzzing of a review had it."""
+    for tag in (0x011A, 0x0112):
+        writer = Writer("<")
+        root = writer.folder({tag: "oddly", 0x013B: "an artist"}, at=8)
+        assert root
+        source = read_image(saved(tmp_path / "a.png", photo, exif=b"Exif\0\0" + bytes(writer.data)))
+        for suffix in ("tif", "avif", "jpg"):
+            write_image(tmp_path / f"b.{suffix}", source, overwrite=True)
+            assert read_image(tmp_path / f"b.{suffix}").rgb.shape == photo.shape
+
+
+def test_a_place_folder_without_its_last_link_is_kept(tmp_path):
+    writer = Writer("<")
+    root = writer.folder({0x013B: "an artist", 0x8825: 0}, at=8)
+    writer.point(root[0x8825], len(writer.data))
+    writer.data += struct.pack("<HHHL", 1, 1, 2, 2) + b"N\0\0\0"
+    for data in (bytes(writer.data), bytes(writer.data).replace(struct.pack("<HHLL", 0x8825, 4, 1, 0), b"", 0)):
+        assert b"an artist" in clean_exif(data, size=(1, 1))
+
+
+def test_a_thumbnail_folder_that_is_the_first_one_takes_nothing_along():
+    writer = Writer("<")
+    root = writer.folder({0x013B: "an artist", 0x010E: "a caption"}, at=8)
+    writer.set_long(root["link"], 8)
+    found = Image.Exif()
+    found.load(clean_exif(bytes(writer.data), size=(1, 1)))
+    assert dict(found) == {0x013B: "an artist", 0x010E: "a caption"}
+
+
+def test_many_overlapping_strips_take_no_time():
+    writer = Writer("<")
+    root = writer.folder({0x013B: "an artist"}, at=8)
+    second = writer.folder({0x0111: 0, 0x0117: 0})
+    writer.set_long(root["link"], second[None])
+    for tag in (0x0111, 0x0117):
+        struct.pack_into("<HL", writer.data, second[tag] + 2, 4, 150_000)
+        writer.point(second[tag], len(writer.data))
+        writer.data += struct.pack("<L", 2000 if tag == 0x0111 else 1_000_000) * 150_000
+    start = time.monotonic()
+    assert b"an artist" in clean_exif(bytes(writer.data), size=(1, 1))
+    assert time.monotonic() - start < 2

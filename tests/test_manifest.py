@@ -66,6 +66,16 @@ def test_only_what_the_batch_wrote_itself_may_be_replaced(made):
     assert not again().may_replace(source, result)
     record.add(FAILED, source=source, destination=result, error="no")
     assert not again().was_begun(source, result)
+    assert not again().may_replace(source, result)
+
+
+def test_a_failure_between_leaves_the_result_the_batchs_own(made):
+    source, result = made
+    record = Manifest("out", {"seed": 0})
+    record.add(DONE, source=source, destination=result, result=result)
+    record.add(STARTED, source=source, destination=result)
+    record.add(FAILED, source=source, destination=result, error="the source is damaged")
+    assert again().may_replace(source, result)
 
 
 def test_a_result_that_was_touched_is_not_done(made):

@@ -7,6 +7,7 @@ import click
 from kpalette.cli.options import check_one_stdin, edit_options, read_source, resolve_target, target_options
 from kpalette.cli.streams import write_stdout
 from kpalette.errors import KPaletteError
+from kpalette.files import one_line
 from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers, make_plan
@@ -63,4 +64,4 @@ def lut(
         write_stdout(encode_cube(lattice, title=title))
     else:
         write_lut(name, lattice, title=title, overwrite=force)
-        click.echo(f"wrote {name}", err=True)
+        click.echo(f"wrote {one_line(name)}", err=True)

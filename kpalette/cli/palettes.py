@@ -8,7 +8,7 @@ import click
 from kpalette.cli.options import COLORS, method_option, read_source
 from kpalette.errors import OutputError
 from kpalette.extract import extract_palette
-from kpalette.files import write_file
+from kpalette.files import one_line, write_file
 from kpalette.image_codec import encode_image
 from kpalette.palette import Palette
 from kpalette.palette_files import PALETTE_SUFFIXES, find_palette, list_presets, preset_about
@@ -64,7 +64,7 @@ def palette(
     data = _encoded(found, form, name if output is None else Path(output).stem, to_file=output is not None)
     if output is not None:
         write_file(output, data, overwrite=force)
-        click.echo(f"wrote {output}", err=True)
+        click.echo(f"wrote {one_line(output)}", err=True)
     elif form in _BINARY and sys.stdout.isatty():
         raise click.UsageError(f"{form} is not for a terminal: give -o FILE, or redirect it into a file")
     else:

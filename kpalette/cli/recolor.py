@@ -76,7 +76,7 @@ def recolor(
     if "-" in (planned[0].source, planned[0].destination):
         _stream(planned[0], work)
     elif len(planned) == 1 and not resume:
-        click.echo(f"wrote {work(planned[0])}", err=True)
+        click.echo(f"wrote {one_line(work(planned[0]))}", err=True)
     else:
         workers = jobs or default_workers(len(planned))
         _batch(planned, work, workers, resume=resume, output=output)
@@ -95,7 +95,7 @@ def _stream(job: Job, work: Recoloring) -> None:
         write_stdout(encode_image(done, image_format=image_format, background=work.background, strip=work.strip))
         return
     write_image(job.destination, done, overwrite=job.replace, background=work.background, strip=work.strip)
-    click.echo(f"wrote {job.destination}", err=True)
+    click.echo(f"wrote {one_line(job.destination)}", err=True)
 
 
 def _batch(planned: list[Job], work: Recoloring, workers: int, *, resume: bool, output: str | None) -> None:
