@@ -4,28 +4,27 @@ import os
 
 import click
 
-from kpalette.cli.options import check_one_stdin, edit_options, read_source, resolve_target, target_options
+from kpalette.cli.options import (
+    check_one_stdin,
+    edit_options,
+    model_options,
+    read_source,
+    resolve_target,
+    target_options,
+)
 from kpalette.cli.streams import write_stdout
 from kpalette.errors import KPaletteError
 from kpalette.files import one_line
 from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
 from kpalette.recolorer import LatticeRecolorer
-from kpalette.recoloring import DEFAULT_MODEL, list_recolorers, make_plan
+from kpalette.recoloring import make_plan
 
 
 @click.command()
 @click.argument("image")
 @target_options
-@click.option(
-    "-m",
-    "--model",
-    type=click.Choice(list_recolorers()),
-    default=DEFAULT_MODEL,
-    show_default=True,
-    help="Who recolours.",
-)
+@model_options
 @edit_options
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the palette extraction.")
 @click.option(
     "--size", type=int, help="Nodes a side: .cube 17, 33 or 65, Hald 16, 25, 36, 49 or 64.  [default: 33, Hald 64]"
 )

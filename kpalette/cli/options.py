@@ -13,6 +13,7 @@ from kpalette.image_files import read_image
 from kpalette.images import Picture
 from kpalette.palette import MATCHES, Palette
 from kpalette.palette_files import find_palette
+from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,6 +55,23 @@ def edit_options(command: Command) -> Command:
             help="Which of the picture's colours becomes which: by lightness, as given, or the nearest.",
         ),
         click.option("--source", metavar="COLOURS|PRESET|FILE", help="The picture's own palette, not to be extracted."),
+    ):
+        command = decorate(command)
+    return command
+
+
+def model_options(command: Command) -> Command:
+    """Adds -m and --seed: who recolours, and from which random numbers."""
+    for decorate in (
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the extraction."),
+        click.option(
+            "-m",
+            "--model",
+            type=click.Choice(list_recolorers()),
+            default=DEFAULT_MODEL,
+            show_default=True,
+            help="Who recolours.",
+        ),
     ):
         command = decorate(command)
     return command

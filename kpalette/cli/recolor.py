@@ -13,6 +13,7 @@ from kpalette.cli.jobs import plan_jobs
 from kpalette.cli.options import (
     check_one_stdin,
     edit_options,
+    model_options,
     read_source,
     resolve_target,
     save_options,
@@ -25,7 +26,6 @@ from kpalette.image_files import check_output, write_image
 from kpalette.manifest import Manifest, remove_parts
 from kpalette.palette import parse_color
 from kpalette.palette_files import find_palette
-from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.recoloring import recolor as recolor_image
 from kpalette.workers import MAX_WORKERS
 
@@ -35,16 +35,8 @@ _log = logging.getLogger(__name__)
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @target_options
-@click.option(
-    "-m",
-    "--model",
-    type=click.Choice(list_recolorers()),
-    default=DEFAULT_MODEL,
-    show_default=True,
-    help="Who recolours.",
-)
+@model_options
 @edit_options
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the palette extraction.")
 @click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
 @save_options
 @click.option("-r", "--recursive", is_flag=True, help="Sub-folders too; -o DIR gets sub-folders of the same names.")
