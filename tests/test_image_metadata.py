@@ -140,6 +140,7 @@ def test_a_thumbnail_in_the_middle_is_blanked_and_what_follows_stays():
     assert len(cleaned) == len(block) + len(b"what follows")
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("cut", [0, 3, 9, 20, 60, 150])
 def test_exif_that_ends_early_is_no_picture_lost(tmp_path, photo, cut, caplog):
     path = saved(tmp_path / "a.jpg", photo, exif=b"Exif\0\0" + exif_block()[6 : 6 + cut])

@@ -137,7 +137,7 @@ def test_shares_of_what_is_left_out_go_to_the_nearest(tmp_path):
         ("a.aco", "x", None, "a.aco is no palette file by its suffix: use .gpl, .ase, .json, .hex, .txt"),
         ("a.hex", "", None, "a.hex is empty (0 bytes)"),
         ("a.hex", None, None, "a.hex does not exist"),
-        ("a\n.hex", None, None, "a?.hex does not exist"),
+        ("a\n.hex", None, None, "a\\n.hex does not exist"),
         ("a.txt", "red\n" * 250_001, 2, "a.txt is too large for a palette: more than 1 MB"),
         ("a.hex", "ff0000\n" * 2049, 2, "a.hex has 2049 colours: at most 2048 can be chosen from"),
         ("a.gpl", "GIMP Palette\n\n1 999 4", None, "a.gpl, line 3: expected three numbers 0 to 255, found '1 999 4'"),
