@@ -1,0 +1,84 @@
+"""`PaletteDiscriminator`: does this picture look painted, and in these colours?
+
+The palette enters by projection (Miyato and Koyama 2018): the inner product of pooled features with the palette's
+encoding, so that one picture under two palettes gets two answers by construction. A palette tiled beside the picture in
+front of instance norm, as published PaletteNets have it, is erased.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kpalette.errors import ArgumentError
+from kpalette.models.layers import PACKAGE, MaskedMean, SpectralConv2D, SpectralDense
+from kpalette.types import MAX_COLORS
+
+_SLOPE = 0.2
+_LEVELS = (1, 2, 4, 8)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PaletteDiscriminator(keras.Model):
+    """Judges (picture, palette). A functional model.
+
+    Inputs, as a dictionary:
+        lab: (B, H, W, 3), any H and W, network range: L / 50 - 1, a / 128, b / 128.
+        palette: (B, 8, 3), network range, 2 to 8 swatches padded to 8.
+        mask: (B, 8), 1 for a swatch, 0 for padding.
+
+    Output: logits (B, 1), float32, above 0 for real. The order of the swatches does not matter.
+
+    Args:
+        filters: channels of the first of four convolutions, doubled at each.
+        spectral: whether kernels are divided by their largest singular value.
+    """
+
+    def __init__(self, *, filters: int = 64, spectral: bool = True, **kwargs: Any) -> None:
+        """See the class."""
+        if not isinstance(filters, int) or filters < 1:
+            raise ArgumentError(f"`filters` must be a positive whole number. Received: {filters!r}")
+        # Layers
+        conv = SpectralConv2D if spectral else keras.layers.Conv2D
+        dense = SpectralDense if spectral else keras.layers.Dense
+        # Functional model
+        inputs = {
+            "lab": keras.Input((None, None, 3), name="lab", dtype="float32"),
+            "palette": keras.Input((MAX_COLORS, 3), name="palette", dtype="float32"),
+            "mask": keras.Input((MAX_COLORS,), name="mask", dtype="float32"),
+        }
+        x = inputs["lab"]
+        for i, times in enumerate(_LEVELS, start=1):
+            x = conv(
+                filters * times, 4, strides=2, padding="same", kernel_initializer="he_normal", name=f"down{i}_conv"
+            )(x)
+            x = keras.layers.LeakyReLU(_SLOPE, name=f"down{i}_act")(x)
+        # The mean tells the colours of the whole, the maximum what occurs anywhere.
+        pooled = keras.layers.Concatenate(name="pool")(
+            [keras.layers.GlobalAveragePooling2D(name="mean")(x), keras.layers.GlobalMaxPooling2D(name="maximum")(x)]
+        )
+        features = keras.layers.LeakyReLU(_SLOPE, name="features_act")(
+            dense(filters * _LEVELS[-1], name="features")(pooled)
+        )
+        swatch = keras.layers.LeakyReLU(_SLOPE, name="swatch_act1")(
+            dense(filters * 2, name="swatch1")(inputs["palette"])
+        )
+        swatch = keras.layers.LeakyReLU(_SLOPE, name="swatch_act2")(dense(filters * 2, name="swatch2")(swatch))
+        code = dense(filters * _LEVELS[-1], name="palette_code")(
+            MaskedMean(name="palette_mean")(swatch, inputs["mask"])
+        )
+        alone = ops.cast(dense(1, name="alone")(features), "float32")
+        together = ops.sum(ops.cast(features, "float32") * ops.cast(code, "float32"), axis=-1, keepdims=True)
+        super().__init__(inputs=inputs, outputs=alone + together, **kwargs)
+        # Config
+        self.filters = filters
+        self.spectral = spectral
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {"name": self.name, "trainable": self.trainable, "filters": self.filters, "spectral": self.spectral}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PaletteDiscriminator":
+        """The model of a config."""
+        return cls(**config)

@@ -1,0 +1,164 @@
+"""`PaletteNet`: a U-Net that recolours a picture's ab towards a palette.
+
+[P] is J. Cho, S. Yun, K. Lee, J. Y. Choi, "PaletteNet: Image Recolorization with Given Color Palette", CVPR Workshops
+2017. Where this leaves it: the palette enters behind instance normalisation (tiled in front of one it is erased), as
+FiLM and as attention from pixels to swatches; pairs of source and target swatches make the correspondence explicit;
+resize and convolution stand in for transposed convolution; the output starts from the picture's own ab.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kpalette.errors import ArgumentError
+from kpalette.models.layers import PACKAGE, CropLike, FiLM, MaskedMean, PadToMultiple, SwatchAttention, instance_norm
+from kpalette.types import MAX_COLORS
+
+CONDITIONINGS = ("pairs", "target")
+MULTIPLE = 16
+"""The encoder halves a picture four times: sides are padded to multiples of this."""
+
+CODE_SIZE = 64
+_KEEP_AB = 0.98  # how near to 1 an ab may come before arctanh
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class PaletteNet(keras.Model):
+    """Recolours: (picture, palettes, mask) to the picture's new ab. A functional model.
+
+    Inputs, as a dictionary; palettes may hold 2 to 8 swatches, padded to 8:
+        lab: (B, H, W, 3), any H and W, network range: L / 50 - 1, a / 128, b / 128.
+        source_palette: (B, 8, 3), network range; what of the picture each swatch stands for ("pairs" alone).
+        target_palette: (B, 8, 3), network range; what each becomes.
+        mask: (B, 8), 1 for a swatch, 0 for padding.
+
+    Output: ab (B, H, W, 2), network range, float32. The order of the pairs does not matter.
+
+    Args:
+        filters: channels of the first level, doubled three times; 64 is the size of [P] (12 M weights).
+        conditioning: "pairs" of source and target swatches, or "target" alone, as in [P].
+        dropout: share of features dropped in the decoder.
+        l2: weight of the L2 penalty on kernels.
+    """
+
+    def __init__(
+        self, *, filters: int = 64, conditioning: str = "pairs", dropout: float = 0.0, l2: float = 0.0, **kwargs: Any
+    ) -> None:
+        """See the class."""
+        if conditioning not in CONDITIONINGS:
+            raise ArgumentError(f"`conditioning` must be one of {', '.join(CONDITIONINGS)}. Received: {conditioning!r}")
+        if not isinstance(filters, int) or filters < 1:
+            raise ArgumentError(f"`filters` must be a positive whole number. Received: {filters!r}")
+        # Layers
+        block = _Blocks(dropout, l2)
+        # Functional model
+        inputs = _inputs(conditioning)
+        output = _graph(inputs, block, filters)
+        super().__init__(inputs=inputs, outputs=output, **kwargs)
+        # Config
+        self.filters = filters
+        self.conditioning = conditioning
+        self.dropout = dropout
+        self.l2 = l2
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        names = ("filters", "conditioning", "dropout", "l2")
+        return {"name": self.name, "trainable": self.trainable, **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PaletteNet":
+        """The model of a config."""
+        return cls(**config)
+
+
+def _inputs(conditioning: str) -> dict[str, Any]:
+    inputs = {"lab": keras.Input((None, None, 3), name="lab", dtype="float32")}
+    palettes = ("source_palette", "target_palette") if conditioning == "pairs" else ("target_palette",)
+    for name in palettes:
+        inputs[name] = keras.Input((MAX_COLORS, 3), name=name, dtype="float32")
+    inputs["mask"] = keras.Input((MAX_COLORS,), name="mask", dtype="float32")
+    return inputs
+
+
+class _Blocks:
+    """The repeated parts of the graph, with the options of their kernels."""
+
+    def __init__(self, dropout: float, l2: float) -> None:
+        self.dropout = dropout
+        self.regularizer = keras.regularizers.L2(l2) if l2 else None
+
+    def conv(self, x: Any, filters: int, size: int, name: str, **options: Any) -> Any:
+        """Convolution, He-initialised."""
+        return keras.layers.Conv2D(
+            filters, size, padding="same", kernel_initializer="he_normal", kernel_regularizer=self.regularizer,
+            name=name, **options,
+        )(x)  # fmt: skip
+
+    def down(self, x: Any, filters: int, name: str) -> Any:
+        """Residual block of stride 2: conv, norm, act, conv, norm; 1x1 shortcut."""
+        y = self.conv(x, filters, 3, f"{name}_conv1", strides=2, use_bias=False)
+        y = keras.layers.Activation("relu", name=f"{name}_act1")(instance_norm(name=f"{name}_norm1", affine=True)(y))
+        y = self.conv(y, filters, 3, f"{name}_conv2", use_bias=False)
+        y = instance_norm(name=f"{name}_norm2", affine=True)(y)
+        shortcut = self.conv(x, filters, 1, f"{name}_shortcut", strides=2)
+        return keras.layers.Activation("relu", name=f"{name}_act2")(keras.layers.Add(name=f"{name}_add")([y, shortcut]))
+
+    def up(self, parts: list[Any], filters: int, code: Any, name: str) -> Any:
+        """Joins, doubles the size, convolves, normalises, and only then hears of the palette."""
+        x = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=f"{name}_join")(parts)
+        # Convolution before the resize: a quarter of the work, and bilinear resizing is linear.
+        x = self.conv(x, filters, 3, f"{name}_conv1", use_bias=False)
+        x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
+        x = instance_norm(name=f"{name}_norm")(x)
+        x = FiLM(regularizer=self.regularizer, name=f"{name}_film")(x, code)
+        x = keras.layers.Activation("relu", name=f"{name}_act")(x)
+        return keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x) if self.dropout else x
+
+    def dense(self, x: Any, units: int, name: str, **options: Any) -> Any:
+        """Dense layer, Glorot-initialised."""
+        return keras.layers.Dense(units, kernel_regularizer=self.regularizer, name=name, **options)(x)
+
+
+def _graph(inputs: dict[str, Any], block: _Blocks, filters: int) -> Any:
+    mask, target = inputs["mask"], inputs["target_palette"]
+    source = inputs.get("source_palette", target)
+    pairs = keras.layers.Concatenate(name="pairs")([source, target]) if source is not target else target
+    pair = block.dense(pairs, CODE_SIZE, "pair_code1", activation="relu")
+    pair = block.dense(pair, CODE_SIZE, "pair_code2", activation="relu")
+    # Normalised, so that the palette speaks up from the first step on.
+    code = keras.layers.LayerNormalization(name="palette_code")(MaskedMean(name="palette_mean")(pair, mask))
+    lab = PadToMultiple(multiple=MULTIPLE, name="pad")(inputs["lab"])
+    d4, L = _u_net(lab, pair, code, mask, block, filters)
+    mixed = _head(lab, d4, L, source, target, pair, mask, block)
+    return CropLike(dtype="float32", name="ab")(mixed, inputs["lab"])
+
+
+def _u_net(lab: Any, pair: Any, code: Any, mask: Any, block: _Blocks, filters: int) -> tuple[Any, Any]:
+    x = block.conv(lab, filters, 3, "stem_conv", use_bias=False)
+    x = keras.layers.Activation("relu", name="stem_act")(instance_norm(name="stem_norm", affine=True)(x))
+    c4 = keras.layers.MaxPooling2D(2, name="stem_pool")(x)
+    c3 = block.down(c4, 2 * filters, "down3")
+    c2 = block.down(c3, 4 * filters, "down2")
+    c1 = block.down(c2, 8 * filters, "down1")
+
+    def attend(x: Any, channels: int, name: str) -> Any:
+        values = block.dense(pair, channels, f"{name}_values")
+        return keras.layers.Add(name=f"{name}_add")([x, SwatchAttention(name=name)(x, pair, values, mask)])
+
+    d1 = block.up([attend(c1, 8 * filters, "attend1")], 4 * filters, code, "up1")
+    d2 = block.up([c2, d1], 2 * filters, code, "up2")
+    d3 = block.up([c3, attend(d2, 2 * filters, "attend3")], filters, code, "up3")
+    d4 = block.up([c4, attend(d3, filters, "attend4")], filters, code, "up4")
+    return d4, lab[..., :1]
+
+
+def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, mask: Any, block: _Blocks) -> Any:
+    """The picture's ab, plus a soft choice among the swatches' shifts, plus what the network adds."""
+    features = keras.layers.Concatenate(name="head_join")([keras.layers.Identity(name="lightness")(L), d4])
+    shift = target[..., 1:] - source[..., 1:] if source is not target else target[..., 1:]
+    chosen = SwatchAttention(name="head_choice")(features, pair, shift, mask)
+    base = lab[..., 1:] + ops.cast(chosen, "float32") if source is not target else ops.cast(chosen, "float32")
+    own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer="glorot_uniform", name="head_conv")(features)
+    return ops.tanh(ops.arctanh(ops.clip(base, -_KEEP_AB, _KEEP_AB)) + ops.cast(own, "float32"))
