@@ -14,6 +14,7 @@ from kpalette.errors import ImageError, KPaletteError, OutputError
 from kpalette.files import reason, write_file
 from kpalette.image_codec import encode_image
 from kpalette.image_files import SUFFIXES, check_output, format_of, read_image, suffix_of
+from kpalette.images import Picture
 from kpalette.lut import thread_count
 from kpalette.manifest import DONE, FAILED, STARTED, Manifest
 from kpalette.palette import Palette
@@ -82,6 +83,14 @@ class Recoloring:
         plain["source"] = None if self.source is None else self.source.lab.tolist()
         return plain
 
+    def encoded(self, picture: Picture, *, image_format: str) -> bytes:
+        """A picture recoloured, as a file of one of `image_codec.FORMATS`."""
+        done = recolor_image(
+            picture, self.target, model=self.model, source=self.source, match=self.match, lightness=self.lightness,
+            seed=self.seed,
+        )  # fmt: skip
+        return encode_image(done, image_format=image_format, background=self.background, strip=self.strip)
+
     def __call__(self, job: Job) -> str:
         """Does one job, and says where its result is; a `KPaletteError` if it cannot."""
         if os.path.isdir(job.source):
@@ -93,12 +102,7 @@ class Recoloring:
         picture = read_image(Path(job.source))
         if not named:
             destination += suffix_of(picture.format)
-        done = recolor_image(
-            picture, self.target, model=self.model, source=self.source, match=self.match, lightness=self.lightness,
-            seed=self.seed,
-        )  # fmt: skip
-        image_format = format_of(destination)
-        data = encode_image(done, image_format=image_format, background=self.background, strip=self.strip)
+        data = self.encoded(picture, image_format=format_of(destination))
         make_parent(Path(destination))
         if not (job.begun and _holds(destination, data)):
             write_file(destination, data, overwrite=job.replace)

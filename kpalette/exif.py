@@ -9,11 +9,11 @@ import struct
 _HEADER = b"Exif\0\0"
 _SHORT, _LONG = 3, 4
 _KIND_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
-_ORIENTATION, _EXIF_FOLDER = 0x0112, 0x8769
-_COLOR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
+ORIENTATION, _EXIF_FOLDER = 0x0112, 0x8769
+COLOR_SPACE, _WIDTH, _HEIGHT = 0xA001, 0xA002, 0xA003
 _ROOT_WIDTH, _ROOT_HEIGHT, _PLACE_FOLDER = 0x0100, 0x0101, 0x8825
 _SRGB = 1
-_INTEROP, _INTEROP_INDEX, _INTEROP_SRGB = 0xA005, 1, b"R98\0"  # DCF: R03 would be Adobe RGB
+_INTEROP, INTEROP_INDEX, _INTEROP_SRGB = 0xA005, 1, b"R98\0"  # DCF: R03 would be Adobe RGB
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _STRIP, _STRIP_LENGTH = 0x0111, 0x0117
 
@@ -34,17 +34,17 @@ def clean_exif(blob: bytes, *, size: tuple[int, int]) -> bytes:
     """
     exif = _Exif(bytearray(blob.removeprefix(_HEADER)))
     root, link = exif.folder(exif.long_at(4))
-    exif.set(root, {_ORIENTATION: 1, _ROOT_WIDTH: size[0], _ROOT_HEIGHT: size[1]})
+    exif.set(root, {ORIENTATION: 1, _ROOT_WIDTH: size[0], _ROOT_HEIGHT: size[1]})
     if _PLACE_FOLDER in root:
         with contextlib.suppress(struct.error):  # nothing in it is changed: some end without their last link
             exif.folder(exif.long_at(root[_PLACE_FOLDER] + 8))
     if _EXIF_FOLDER in root:
         inner, _ = exif.folder(exif.long_at(root[_EXIF_FOLDER] + 8))
-        exif.set(inner, {_WIDTH: size[0], _HEIGHT: size[1], _COLOR_SPACE: _SRGB})
+        exif.set(inner, {_WIDTH: size[0], _HEIGHT: size[1], COLOR_SPACE: _SRGB})
         if _INTEROP in inner:
             rules, _ = exif.folder(exif.long_at(inner[_INTEROP] + 8))
-            if _INTEROP_INDEX in rules:
-                exif.data[rules[_INTEROP_INDEX] + 8 : rules[_INTEROP_INDEX] + 12] = _INTEROP_SRGB
+            if INTEROP_INDEX in rules:
+                exif.data[rules[INTEROP_INDEX] + 8 : rules[INTEROP_INDEX] + 12] = _INTEROP_SRGB
     second = exif.long_at(link)
     if second:
         exif.drop_thumbnail(second)

@@ -3,7 +3,6 @@
 import io
 import logging
 import threading
-import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -85,7 +84,7 @@ def decode_image(data: bytes, *, name: str, limit: int) -> Picture:
         return _picture(opened, image_format, name)
     except UnidentifiedImageError:
         raise ImageError(_unknown(data, name)) from None
-    except (zlib.error, *DECODER_ERRORS) as error:
+    except DECODER_ERRORS as error:
         raise ImageError(f"cannot read {name}, the file is damaged: {reason(error)}") from None
 
 
@@ -233,9 +232,6 @@ def encode_image(
         picture = flatten(picture, background)
     picture = _fit_alpha(picture, image_format)
     options = {**_SAVE_OPTIONS[image_format], **({} if strip else _metadata_options(picture, image_format))}
-    if image_format == "TIFF" and "exif" in options:
-        options["compression"] = None  # Pillow's way through libtiff fails on EXIF's inner folders
-        options["exif"] = exif_for_tiff(options["exif"])
     if picture.alpha is not None and image_format == "AVIF":
         options["advanced"] = {"alpha:lossless": "1"}
     longest = _LONGEST_SIDE.get(image_format)
@@ -277,6 +273,9 @@ def _metadata_options(picture: Picture, image_format: str) -> dict[str, Any]:
     }
     if "xmp" in kept and image_format in adapt:
         kept |= adapt[image_format](kept.pop("xmp"))
+    if image_format == "TIFF" and "exif" in kept:
+        kept["compression"] = None  # Pillow's way through libtiff fails on EXIF's inner folders
+        kept["exif"] = exif_for_tiff(kept["exif"])
     if image_format == "JPEG":
         for key in ("exif", "xmp"):
             if len(kept.get(key, b"")) > _LONGEST_JPEG_BLOCK:

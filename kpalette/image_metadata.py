@@ -4,27 +4,27 @@ import io
 import logging
 import re
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from kpalette.color import XYZ_TO_RGB, linear_to_rgb
-from kpalette.exif import clean_exif
+from kpalette.exif import COLOR_SPACE, INTEROP_INDEX, ORIENTATION, clean_exif
 from kpalette.types import ImageArray
 
 # What Pillow's decoders were seen to raise on malformed files; struct and lookup errors come from chunk parsers.
 DECODER_ERRORS = (
     OSError, ValueError, SyntaxError, NotImplementedError, EOFError, LookupError, TypeError, ArithmeticError,
-    MemoryError, RuntimeError, AttributeError, AssertionError, struct.error, Image.DecompressionBombError,
+    MemoryError, RuntimeError, AttributeError, AssertionError, struct.error, zlib.error,
+    Image.DecompressionBombError,
 )  # fmt: skip
 _log = logging.getLogger(__name__)
 
-_ORIENTATION, _COLOR_SPACE, _INTEROP_INDEX = 0x0112, 0xA001, 1
-
 # Tags of a TIFF's own folder that describe how its pixels are stored, not what the picture is.
 _TIFF_STRUCTURE = (
-    {*range(0x00FE, 0x010D), 0x0111, _ORIENTATION, *range(0x0115, 0x011A), 0x011C, *range(0x0120, 0x0126), 0x0129}
+    {*range(0x00FE, 0x010D), 0x0111, ORIENTATION, *range(0x0115, 0x011A), 0x011C, *range(0x0120, 0x0126), 0x0129}
     | {0x012D, *range(0x013D, 0x015C), *range(0x0200, 0x0215), 0x02BC, *range(0x80E3, 0x80E7), 0x8649, 0x8773, 0x935C}
 )  # fmt: skip
 _UNCALIBRATED = 65535
@@ -181,7 +181,7 @@ def is_adobe_rgb(exif: bytes) -> bool:
         rules = block.get_ifd(ExifTags.IFD.Interop)
     except DECODER_ERRORS:
         return False
-    return inner.get(_COLOR_SPACE) == _UNCALIBRATED and str(rules.get(_INTEROP_INDEX, "")).startswith("R03")
+    return inner.get(COLOR_SPACE) == _UNCALIBRATED and str(rules.get(INTEROP_INDEX, "")).startswith("R03")
 
 
 def adobe_rgb_to_srgb(image: ImageArray) -> ImageArray:

@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 
 from kpalette.batch import Job
-from kpalette.image_files import SUFFIXES, format_of
+from kpalette.image_files import SUFFIXES, format_of, suffix_of
 
 _MARK = ".recolored"
 _MARKS = (_MARK, ".compare")  # what kpalette itself writes beside pictures
-_KEPT_SUFFIXES = {suffix for suffix, image_format in SUFFIXES.items() if image_format != "GIF"}
+_KEPT_SUFFIXES = {suffix for suffix, form in SUFFIXES.items() if SUFFIXES[suffix_of(form)] == form}
 
 
 def plan_jobs(inputs: tuple[str, ...], output: str | None, *, recursive: bool, force: bool) -> list[Job]:
@@ -95,7 +95,7 @@ def _destination(name: str, below: str, output: str | None, many: bool) -> str:
     suffix = path.suffix.lower()
     # Without a suffix that can be written, what the file turns out to be decides. A GIF becomes a PNG, and keeps its
     # suffix in the name, since a PNG of the same stem often lies beside it.
-    kept = path.suffix if suffix in _KEPT_SUFFIXES else ".png" if suffix == ".gif" else ""
+    kept = path.suffix if suffix in _KEPT_SUFFIXES else suffix_of(SUFFIXES[suffix]) if suffix in SUFFIXES else ""
     stem = path.stem if suffix in _KEPT_SUFFIXES else path.name
     marked = f"{stem}{_MARK}{kept}"
     if output is None:

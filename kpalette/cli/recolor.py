@@ -20,13 +20,11 @@ from kpalette.cli.options import (
     target_options,
 )
 from kpalette.cli.streams import FailuresError, set_up_streams, write_stdout
-from kpalette.files import one_line
-from kpalette.image_codec import encode_image
-from kpalette.image_files import check_output, write_image
+from kpalette.files import one_line, write_file
+from kpalette.image_files import SUFFIXES, check_output, format_of, suffix_of
 from kpalette.manifest import Manifest, remove_parts
 from kpalette.palette import parse_color
 from kpalette.palette_files import find_palette
-from kpalette.recoloring import recolor as recolor_image
 from kpalette.workers import MAX_WORKERS
 
 _log = logging.getLogger(__name__)
@@ -78,15 +76,12 @@ def _stream(job: Job, work: Recoloring) -> None:
     """Standard input or output, or both."""
     if job.destination != "-":
         check_output(Path(job.destination), overwrite=job.replace)
-    done = recolor_image(
-        read_source(job.source), work.target, model=work.model, source=work.source, match=work.match,
-        lightness=work.lightness, seed=work.seed,
-    )  # fmt: skip
+    picture = read_source(job.source)
     if job.destination == "-":
-        image_format = "PNG" if done.format == "GIF" else done.format
-        write_stdout(encode_image(done, image_format=image_format, background=work.background, strip=work.strip))
+        write_stdout(work.encoded(picture, image_format=SUFFIXES[suffix_of(picture.format)]))
         return
-    write_image(job.destination, done, overwrite=job.replace, background=work.background, strip=work.strip)
+    data = work.encoded(picture, image_format=format_of(job.destination))
+    write_file(job.destination, data, overwrite=job.replace)
     click.echo(f"wrote {one_line(job.destination)}", err=True)
 
 

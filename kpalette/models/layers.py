@@ -186,7 +186,9 @@ class _Spectral(keras.layers.Layer):
 
     power_iterations = 1
 
-    def _add_vectors(self) -> None:
+    def build(self, input_shape: Any) -> None:
+        """Makes kernel, bias and the two singular vectors."""
+        super().build(input_shape)
         kernel = ops.reshape(ops.cast(self.kernel, "float32"), (-1, self.kernel.shape[-1]))
         self.u = self.add_weight(
             shape=(1, kernel.shape[1]), initializer=keras.initializers.TruncatedNormal(stddev=0.02), trainable=False,
@@ -195,10 +197,7 @@ class _Spectral(keras.layers.Layer):
         self.v = self.add_weight(
             shape=(1, kernel.shape[0]), initializer="zeros", trainable=False, dtype="float32", name="v"
         )
-        u = _unit(ops.convert_to_tensor(self.u))
-        for _ in range(_FIRST_ITERATIONS):
-            v = _unit(ops.matmul(u, ops.transpose(kernel)))
-            u = _unit(ops.matmul(v, kernel))
+        u, v = _power_iteration(kernel, ops.convert_to_tensor(self.u), steps=_FIRST_ITERATIONS)
         self.u.assign(u)
         self.v.assign(v)
 
@@ -215,14 +214,24 @@ class _Spectral(keras.layers.Layer):
         matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
         u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
         if training:
-            fixed = ops.stop_gradient(matrix)
-            for _ in range(self.power_iterations):
-                v = _unit(ops.matmul(u, ops.transpose(fixed)))
-                u = _unit(ops.matmul(v, fixed))
+            u, v = _power_iteration(ops.stop_gradient(matrix), u, steps=self.power_iterations)
             self.u.assign(u)
             self.v.assign(v)
         sigma = ops.sum(ops.matmul(v, matrix) * u)
         return ops.cast(kernel / sigma, self.compute_dtype)
+
+    def _finished(self, outputs: Any) -> Any:
+        if self.use_bias:
+            outputs = outputs + self.bias
+        return outputs if self.activation is None else self.activation(outputs)
+
+
+def _power_iteration(matrix: Any, u: Any, *, steps: int) -> tuple[Any, Any]:
+    """Brings u (1, outputs) and v (1, inputs) nearer to the matrix's first pair of singular vectors."""
+    for _ in range(steps):
+        v = _unit(ops.matmul(u, ops.transpose(matrix)))
+        u = _unit(ops.matmul(v, matrix))
+    return u, v
 
 
 def _unit(vector: Any) -> Any:
@@ -237,31 +246,15 @@ class SpectralConv2D(_Spectral, keras.layers.Conv2D):
     differ between backends. Here the kernel stays as it is; outputs equal tensorflow-addons' `SpectralNormalization`.
     """
 
-    def build(self, input_shape: Any) -> None:
-        """Makes kernel, bias and the two singular vectors."""
-        super().build(input_shape)
-        self._add_vectors()
-
     def call(self, inputs: Any, training: bool = False) -> Any:
         """(B, H, W, C) to (B, H', W', filters); training moves the singular vectors by one power iteration."""
-        outputs = self.convolution_op(inputs, self._divided_kernel(training))
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return outputs if self.activation is None else self.activation(outputs)
+        return self._finished(self.convolution_op(inputs, self._divided_kernel(training)))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SpectralDense(_Spectral, keras.layers.Dense):
     """Dense layer whose kernel is divided by its largest singular value; see `SpectralConv2D`."""
 
-    def build(self, input_shape: Any) -> None:
-        """Makes kernel, bias and the two singular vectors."""
-        super().build(input_shape)
-        self._add_vectors()
-
     def call(self, inputs: Any, training: bool = False) -> Any:
         """(..., C) to (..., units); training moves the singular vectors by one power iteration."""
-        outputs = ops.matmul(inputs, self._divided_kernel(training))
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return outputs if self.activation is None else self.activation(outputs)
+        return self._finished(ops.matmul(inputs, self._divided_kernel(training)))
