@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "ArgumentError": "errors", "ImageError": "errors", "KPaletteError": "errors", "OutputError": "errors",
-    "Palette": "palette", "PaletteError": "errors", "Picture": "images", "Recolored": "recolorer",
-    "Recolorer": "recolorer", "delta_e": "difference", "extract_palette": "extract", "find_palette": "palette_files",
-    "get_recolorer": "recoloring", "hue_shift": "gamut", "lab_to_rgb": "color", "list_presets": "palette_files",
-    "list_recolorers": "recoloring", "load_palette": "palette_files", "measure": "metrics",
-    "palette_distance": "metrics", "read_image": "image_files", "recolor": "recoloring", "rgb_to_lab": "color",
-    "save_palette": "palette_files", "ssim": "metrics", "write_image": "image_files",
+    "AdversarialTrainer": "training.adversarial", "ArgumentError": "errors", "ImageError": "errors",
+    "KPaletteError": "errors", "OutputError": "errors", "Palette": "palette",
+    "PaletteDiscriminator": "models.discriminator", "PaletteError": "errors", "PaletteNet": "models.generator",
+    "Picture": "images", "Recolored": "recolorer", "Recolorer": "recolorer", "TrainConfig": "training.config",
+    "delta_e": "difference", "extract_palette": "extract", "find_palette": "palette_files",
+    "get_recolorer": "recoloring", "hue_pairs": "data.pipeline", "hue_shift": "gamut", "lab_to_rgb": "color",
+    "list_presets": "palette_files", "list_recolorers": "recoloring", "load_checkpoint": "models.checkpoint",
+    "load_palette": "palette_files", "measure": "metrics", "palette_distance": "metrics", "read_image": "image_files",
+    "recolor": "recoloring", "rgb_to_lab": "color", "save_checkpoint": "models.checkpoint",
+    "save_palette": "palette_files", "ssim": "metrics", "train": "training.run", "write_image": "image_files",
 }  # fmt: skip
 
 __all__ = sorted(_HOME)
@@ -31,6 +34,7 @@ __all__ = sorted(_HOME)
 if TYPE_CHECKING:
     from kpalette.color import lab_to_rgb as lab_to_rgb
     from kpalette.color import rgb_to_lab as rgb_to_lab
+    from kpalette.data.pipeline import hue_pairs as hue_pairs
     from kpalette.difference import delta_e as delta_e
     from kpalette.errors import ArgumentError as ArgumentError
     from kpalette.errors import ImageError as ImageError
@@ -45,6 +49,10 @@ if TYPE_CHECKING:
     from kpalette.metrics import measure as measure
     from kpalette.metrics import palette_distance as palette_distance
     from kpalette.metrics import ssim as ssim
+    from kpalette.models.checkpoint import load_checkpoint as load_checkpoint
+    from kpalette.models.checkpoint import save_checkpoint as save_checkpoint
+    from kpalette.models.discriminator import PaletteDiscriminator as PaletteDiscriminator
+    from kpalette.models.generator import PaletteNet as PaletteNet
     from kpalette.palette import Palette as Palette
     from kpalette.palette_files import find_palette as find_palette
     from kpalette.palette_files import list_presets as list_presets
@@ -55,6 +63,9 @@ if TYPE_CHECKING:
     from kpalette.recoloring import get_recolorer as get_recolorer
     from kpalette.recoloring import list_recolorers as list_recolorers
     from kpalette.recoloring import recolor as recolor
+    from kpalette.training.adversarial import AdversarialTrainer as AdversarialTrainer
+    from kpalette.training.config import TrainConfig as TrainConfig
+    from kpalette.training.run import train as train
 
 
 def __getattr__(name: str) -> Any:

@@ -15,9 +15,10 @@ from kpalette.errors import ArgumentError
 from kpalette.types import Array
 
 _TENSORFLOW_NAMES = {
-    "abs": "abs", "arctan2": "math.atan2", "clip": "clip_by_value", "cos": "cos", "exp": "exp", "floor": "floor",
-    "logical_and": "logical_and", "maximum": "maximum", "minimum": "minimum", "ones_like": "ones_like", "sin": "sin",
-    "sqrt": "sqrt", "stack": "stack", "sum": "reduce_sum", "where": "where", "zeros_like": "zeros_like",
+    "abs": "abs", "arctan2": "math.atan2", "clip": "clip_by_value", "concatenate": "concat", "cos": "cos",
+    "exp": "exp", "floor": "floor", "logical_and": "logical_and", "maximum": "maximum", "minimum": "minimum",
+    "ones_like": "ones_like", "sin": "sin", "sqrt": "sqrt", "stack": "stack", "sum": "reduce_sum", "where": "where",
+    "zeros_like": "zeros_like",
 }  # fmt: skip
 
 _loaded: dict[str, Any] = {}

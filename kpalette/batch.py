@@ -18,7 +18,7 @@ from kpalette.images import Picture
 from kpalette.lut import thread_count
 from kpalette.manifest import DONE, FAILED, STARTED, Manifest
 from kpalette.palette import Palette
-from kpalette.recoloring import DEFAULT_MODEL
+from kpalette.recoloring import DEFAULT_MODEL, get_recolorer
 from kpalette.recoloring import recolor as recolor_image
 from kpalette.workers import worker_pool
 
@@ -65,7 +65,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Recoloring:
-    """How every picture of a batch is recoloured; arguments as in `kpalette.recolor` and `write_image`."""
+    """How every picture of a batch is recoloured; arguments as in `recolor`, `get_recolorer`, `write_image`."""
 
     target: Palette
     model: str = DEFAULT_MODEL
@@ -75,6 +75,7 @@ class Recoloring:
     seed: int = 0
     background: str | None = None
     strip: bool = False
+    runtime: str = "auto"
 
     def settings(self) -> dict[str, Any]:
         """All of it as plain values, for the manifest."""
@@ -86,8 +87,8 @@ class Recoloring:
     def encoded(self, picture: Picture, *, image_format: str) -> bytes:
         """A picture recoloured, as a file of one of `image_codec.FORMATS`."""
         done = recolor_image(
-            picture, self.target, model=self.model, source=self.source, match=self.match, lightness=self.lightness,
-            seed=self.seed,
+            picture, self.target, model=get_recolorer(self.model, runtime=self.runtime), source=self.source,
+            match=self.match, lightness=self.lightness, seed=self.seed,
         )  # fmt: skip
         return encode_image(done, image_format=image_format, background=self.background, strip=self.strip)
 

@@ -1,5 +1,6 @@
 """Recolourers x images x palettes to rows of figures, and those rows to one line per method."""
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from kpalette.images import Picture
 from kpalette.metrics import FIGURES, measure
 from kpalette.palette import Palette
 from kpalette.recolorer import Recolorer
-from kpalette.recoloring import list_recolorers, make_plan
+from kpalette.recoloring import list_recolorers, make_plan, missing_recolorers
 from kpalette.reference import REFERENCES
 from kpalette.types import ImageArray
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ def compare(
     Args:
         picture: the picture.
         target: the palette asked for.
-        models: names or recolourers; all of `list_recolorers()` if None.
+        models: names or recolourers; all of `list_recolorers()` if None, without networks whose weights are
+            not there, of which a warning is logged.
         source: as in `recolor`.
         match: as in `recolor`.
         lightness: as in `recolor`; each recolourer's own default if None.
@@ -62,7 +66,12 @@ def compare(
         Rows, as they are done.
     """
     yield Row("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
-    for model in list_recolorers() if models is None else models:
+    if models is None:
+        missing = missing_recolorers()
+        models = [name for name in list_recolorers() if name not in missing]
+        if missing:
+            _log.warning("without %s, whose weights are not there", " and ".join(missing))
+    for model in models:
         start = time.perf_counter()
         plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness)
         done = plan.apply(picture)

@@ -6,6 +6,7 @@ ACM Transactions on Graphics 34(4), 2015.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ MAX_SAMPLES = 262_144
 """Of larger pictures every n-th pixel counts, at most this many."""
 
 _SEED_REACH = 80.0  # [C] section 3.2: how far in Lab a chosen seed weakens its neighbours
-_CHANG_BITS, _KMEANS_BITS = 4, 5
+_BITS = {"chang": 4, "kmeans": 5}  # a channel, of the histogram
 _RESTARTS = 4
 _MAX_ITERATIONS = 300
 _CHUNK = 1 << 15  # colours whose arithmetic fits the cache
@@ -32,9 +33,9 @@ Packed = NDArray[np.int32]  # 0xRRGGBB
 
 
 class Bins(NamedTuple):
-    """Occupied bins of a picture's RGB histogram."""
+    """Occupied bins of a picture's RGB histogram, or clusters of such."""
 
-    lab: Floats  # (n, 3), mean Lab of the bin's pixels
+    lab: Floats  # (n, 3), mean Lab of the pixels
     weights: Floats  # (n,), pixels, weighted by alpha
 
 
@@ -57,25 +58,54 @@ def extract_palette(
         ArgumentError: if `size`, `method` or the array is out of contract.
         ImageError: if every pixel is transparent.
     """
-    if not isinstance(size, int | np.integer) or not MIN_COLORS <= size <= MAX_COLORS:
-        raise ArgumentError(f"`size` must be a whole number from {MIN_COLORS} to {MAX_COLORS}. Received: {size!r}")
+    return extract_palettes(image, sizes=(size,), method=method, seed=seed)[0]
+
+
+def extract_palettes(
+    image: ImageArray | Picture,
+    *,
+    sizes: Iterable[int] = range(MIN_COLORS, MAX_COLORS + 1),
+    method: str = "chang",
+    seed: int = 0,
+) -> tuple[Palette, ...]:
+    """Takes palettes of several sizes from one picture, whose histogram they share.
+
+    Args:
+        image: as in `extract_palette`.
+        sizes: swatches of each palette, 2 to 8.
+        method: as in `extract_palette`.
+        seed: as in `extract_palette`.
+
+    Returns:
+        For each size exactly what `extract_palette` gives.
+
+    Raises:
+        ArgumentError: if a size, `method` or the array is out of contract.
+        ImageError: if every pixel is transparent.
+    """
+    asked = tuple(sizes)
+    for size in asked:
+        if not isinstance(size, int | np.integer) or not MIN_COLORS <= size <= MAX_COLORS:
+            raise ArgumentError(f"`size` must be a whole number from {MIN_COLORS} to {MAX_COLORS}. Received: {size!r}")
     if method not in METHODS:
         raise ArgumentError(f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}")
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise ArgumentError(f"`seed` must be a whole number, not negative. Received: {seed!r}")
-    picture = image if isinstance(image, Picture) else as_picture(image)
-    packed, weights = _sample(picture)
-    few = _few_colors(packed, weights, size)
-    if few is not None:
-        return Palette(few.lab, few.weights).sorted()
-    if method == "chang":
-        centres, shares = _chang(_histogram(packed, weights, _CHANG_BITS, size), size)
-    else:
-        centres, shares = _kmeans(_histogram(packed, weights, _KMEANS_BITS, size), size, seed)
-    return Palette(centres, shares if shares.sum() > 0 else None).sorted()
+    packed, weights = _sample(image if isinstance(image, Picture) else as_picture(image))
+    bins: Bins | None = None
+    found = {}
+    # Ascending: bins that are enough for a size were the coarsest that are, for it too.
+    for size in sorted(set(asked)):
+        few = _few_colors(packed, weights, size)
+        if few is None:
+            if bins is None or len(bins.lab) < size:
+                bins = _histogram(packed, weights, _BITS[method], size)
+            few = _chang(bins, size) if method == "chang" else _kmeans(bins, size, seed)
+        found[size] = Palette(few.lab, few.weights if few.weights.sum() > 0 else None).sorted()
+    return tuple(found[size] for size in asked)
 
 
-METHODS = ("chang", "kmeans")
+METHODS = tuple(_BITS)
 
 
 def color_bins(picture: Picture) -> Bins:
@@ -90,7 +120,7 @@ def color_bins(picture: Picture) -> Bins:
     Raises:
         ImageError: if every pixel is transparent.
     """
-    return _histogram(*_sample(picture), _KMEANS_BITS, 1)
+    return _histogram(*_sample(picture), _BITS["kmeans"], 1)
 
 
 def _sample(picture: Picture) -> tuple[Packed, Floats]:
@@ -154,7 +184,7 @@ def _histogram(packed: Packed, weights: Floats, bits: int, size: int) -> Bins:
     return Bins(mean / count[occupied, None], count[occupied])
 
 
-def _chang(bins: Bins, size: int) -> tuple[Floats, Floats]:
+def _chang(bins: Bins, size: int) -> Bins:
     remaining = bins.weights.copy()
     seeds = np.empty((size + 1, 3))
     for i in range(size):
@@ -163,10 +193,10 @@ def _chang(bins: Bins, size: int) -> tuple[Floats, Floats]:
         remaining = remaining * (1.0 - np.exp(-distance / _SEED_REACH**2))
     seeds[size] = 0.0
     centres, labels = _lloyd(bins, seeds, fixed=1)
-    return centres[:size], _totals(labels, bins.weights, size + 1)[:size]
+    return Bins(centres[:size], _totals(labels, bins.weights, size + 1)[:size])
 
 
-def _kmeans(bins: Bins, size: int, seed: int) -> tuple[Floats, Floats]:
+def _kmeans(bins: Bins, size: int, seed: int) -> Bins:
     generator = np.random.default_rng(seed)
     best: tuple[float, Floats, NDArray[np.intp]] | None = None
     for _ in range(_RESTARTS):
@@ -175,7 +205,7 @@ def _kmeans(bins: Bins, size: int, seed: int) -> tuple[Floats, Floats]:
         if best is None or inertia < best[0]:
             best = (inertia, centres, labels)
     assert best is not None
-    return best[1], _totals(best[2], bins.weights, size)
+    return Bins(best[1], _totals(best[2], bins.weights, size))
 
 
 def _plus_plus(bins: Bins, size: int, generator: np.random.Generator) -> Floats:

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kpalette.arrays import as_float, namespace
 from kpalette.errors import ArgumentError
 from kpalette.palette import parse_color
-from kpalette.types import FloatArray, ImageArray
+from kpalette.types import Array, FloatArray, ImageArray
 
 SAMPLES = ("astronaut", "chelsea", "coffee")
 """Names of the pictures that scikit-image ships inside its wheel, for demos and reports."""
@@ -56,9 +57,11 @@ def as_picture(array: Any) -> Picture:
     return Picture(np.ascontiguousarray(array[..., :3]), alpha)
 
 
-def image_to_rgb(image: ImageArray) -> FloatArray:
-    """uint8 (..., 3) to float32 rgb (..., 3) in 0..1."""
-    return np.asarray(image).astype(np.float32) / np.float32(255)
+def image_to_rgb(image: Array) -> Array:
+    """uint8 (..., 3), of any array library, to float32 rgb (..., 3) in 0..1."""
+    if namespace(image) is np:
+        image = np.asarray(image).astype(np.float32)
+    return as_float(image) / np.float32(255)
 
 
 def rgb_to_image(rgb: FloatArray) -> ImageArray:

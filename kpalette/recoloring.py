@@ -16,6 +16,8 @@ from kpalette.fitted import FittedRecolorer
 from kpalette.image_codec import picture_from_pil
 from kpalette.images import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
+from kpalette.models.weights import list_checkpoints
+from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette
 from kpalette.palette_files import find_palette
 from kpalette.recolorer import LatticeRecolorer, Recolored, Recolorer
@@ -29,34 +31,50 @@ _FACTORIES: dict[str, Callable[[], Recolorer]] = {
     "fitted": FittedRecolorer,
     "baseline": BaselineRecolorer,
 }
+NETWORKS = {
+    "palettenet": "PaletteNet: a network that recolours by pairs of source and target colours",
+    "ablated": "PaletteNet after the first phase of its training, without a discriminator",
+}
+"""Recolourers that are presets of `NetworkRecolorer`, with their titles."""
+
 _SAME_COLOR = 1.0
 """CIEDE2000 up to which a target swatch is the picture's own: writing it as 8 bits moves it by half of that at most."""
 
-_made: dict[str, Recolorer] = {}
+_made: dict[tuple[str, str], Recolorer] = {}
 
 
 def list_recolorers() -> tuple[str, ...]:
-    """Names of all recolourers, the default first."""
-    return tuple(_FACTORIES)
+    """Names of all recolourers, the default first; networks whose weights are not there are among them."""
+    return (*_FACTORIES, *NETWORKS)
 
 
-def get_recolorer(name: str) -> Recolorer:
+def missing_recolorers() -> tuple[str, ...]:
+    """Names of the networks whose weights are not there: they can do nothing but say so."""
+    return tuple(name for name in NETWORKS if name not in list_checkpoints())
+
+
+def get_recolorer(name: str, *, runtime: str = "auto") -> Recolorer:
     """Returns a recolourer by name.
 
     Args:
         name: one of `list_recolorers()`.
+        runtime: of a network, one of `network.RUNTIMES`.
 
     Returns:
-        The recolourer, the same object at every call.
+        The recolourer, the same object at every call. A network loads nothing before its first picture.
 
     Raises:
-        ArgumentError: if there is none of that name.
+        ArgumentError: if there is none of that name, or `runtime` is unknown or asked of one that is no network.
     """
-    if name not in _FACTORIES:
-        raise ArgumentError(f"`model` must be one of {', '.join(_FACTORIES)}. Received: {name!r}")
-    if name not in _made:
-        _made[name] = _FACTORIES[name]()
-    return _made[name]
+    if name not in list_recolorers():
+        raise ArgumentError(f"`model` must be one of {', '.join(list_recolorers())}. Received: {name!r}")
+    if name not in NETWORKS and runtime != "auto":
+        raise ArgumentError(f"`runtime` is for {' and '.join(NETWORKS)} alone. Received: {runtime!r} for {name}")
+    if (name, runtime) not in _made:
+        _made[name, runtime] = (
+            _FACTORIES[name]() if name in _FACTORIES else NetworkRecolorer(name, runtime=runtime, title=NETWORKS[name])
+        )
+    return _made[name, runtime]
 
 
 def recolor(

@@ -1,6 +1,7 @@
 import importlib
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,22 @@ def cube() -> np.ndarray:
 def photo() -> np.ndarray:
     """A quarter-size photograph, uint8 (128, 128, 3)."""
     return resize(sample_image("astronaut"), longest=128)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """A checkpoint of an untrained PaletteNet of 4 filters, with its graph.onnx; not to be written to."""
+    keras = load("keras")
+    for package in ("tensorflow", "tf2onnx", "onnxruntime"):
+        load(package)
+    from kpalette.models.checkpoint import save_checkpoint
+    from kpalette.models.generator import PaletteNet
+    from kpalette.models.graph import write_graph
+
+    keras.utils.set_random_seed(0)
+    folder = save_checkpoint(PaletteNet(filters=4), tmp_path_factory.mktemp("checkpoint") / "tiny")
+    write_graph(folder)
+    return folder
 
 
 @pytest.fixture

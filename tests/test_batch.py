@@ -125,7 +125,7 @@ def test_settings_are_plain_and_tell_all(four):
     assert pickle.loads(pickle.dumps(work)).settings() == work.settings()
     assert work.settings() != Recoloring(four, source=Palette.parse("red green"), lightness=0.5).settings()
     assert set(work.settings()) == {
-        "target", "model", "source", "match", "lightness", "seed", "background", "strip"
+        "target", "model", "source", "match", "lightness", "seed", "background", "strip", "runtime"
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import pytest
 from kpalette.color import rgb_to_lab
 from kpalette.difference import delta_e_2000
 from kpalette.errors import ArgumentError, ImageError
-from kpalette.extract import MAX_SAMPLES, METHODS, extract_palette
+from kpalette.extract import MAX_SAMPLES, METHODS, extract_palette, extract_palettes
 from kpalette.images import Picture
 from kpalette.palette import Palette
 
@@ -137,3 +137,21 @@ def test_bad_arrays():
         extract_palette(np.zeros((4, 4, 3)))
     with pytest.raises(ArgumentError, match=r"Received: uint8, shape \(0, 4, 3\)"):
         extract_palette(np.zeros((0, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", ["photo", "one bin", "few colours", "one colour", "transparent"])
+def test_several_sizes_at_once_are_those_of_single_calls(photo, method, kind):
+    y, x = np.mgrid[:12, :12]
+    image = {
+        "photo": photo[::2, ::2],
+        "one bin": np.stack([x % 5, y % 3, x % 2], axis=-1).astype(np.uint8),
+        "few colours": np.stack([x // 3 * 60, y * 0, x * 0], axis=-1).astype(np.uint8),
+        "one colour": np.full((4, 4, 3), 9, np.uint8),
+        "transparent": np.dstack([photo[:40, :40], photo[:40, :40, 0]]),
+    }[kind]
+    sizes = [8, 2, 5, 3, 2]
+    found = extract_palettes(image, sizes=sizes, method=method, seed=3)
+    assert found == tuple(extract_palette(image, size=size, method=method, seed=3) for size in sizes)
+    assert [len(p) for p in extract_palettes(photo[::4, ::4], method=method)] == [2, 3, 4, 5, 6, 7, 8]
+    assert extract_palettes(photo, sizes=()) == ()

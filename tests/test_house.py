@@ -23,21 +23,35 @@ FLOORS = {
     0: ["errors", "types"],
     1: ["files", "arrays", "color", "gamut", "difference"],
     2: [
-        "palette", "palette_ase", "palette_formats", "palette_files", "images", "exif", "image_metadata", "image_codec",
-        "image_files",
+        "palette", "ranges", "palette_ase", "palette_formats", "palette_files", "images", "exif", "image_metadata",
+        "image_codec", "image_files",
     ],
     3: ["extract", "lightness", "lut", "lut_files", "recolorer", "metrics"],
-    4: ["soft", "fitted", "baseline", "reference"],
-    5: ["models", "models.layers", "models.generator", "models.discriminator"],
+    4: ["soft", "fitted", "baseline", "reference", "clusters", "workers"],
+    5: [
+        "models", "models.weights_format", "models.weights_files", "models.weights", "models.preset",
+        "models.initializers", "models.layers", "models.spectral", "models.generator", "models.discriminator",
+        "models.checkpoint", "losses", "models.export", "models.graph",
+    ],
+    6: [
+        "data", "data.listing", "data.images", "data.cifar", "data.artbench", "data.swatches", "data.pairs",
+        "data.samples", "data.pipeline",
+    ],
+    7: [
+        "upsample", "network",
+        "training", "training.config", "training.adversarial", "training.tensorflow_step", "training.jax_step",
+        "training.backup", "training.scores", "training.validation", "training.previews", "training.logs",
+        "training.networks", "training.loop", "training.run",
+    ],
     8: ["recoloring"],
-    9: ["evaluation", "sheet", "manifest", "workers", "batch"],
+    9: ["evaluation", "sheet", "manifest", "batch"],
     10: [
         "cli", "cli.tables", "cli.streams", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes",
-        "cli.recolor", "cli.lut", "cli.app", "__main__", "",
+        "cli.recolor", "cli.lut", "cli.export", "cli.app", "train", "__main__", "",
     ],
 }  # fmt: skip
 ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]
-BACKENDS = {"keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime"}
+BACKENDS = {"keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard"}
 BACKENDS_FROM_FLOOR = 5
 
 

@@ -9,6 +9,7 @@ import click
 
 from kpalette import __version__
 from kpalette.cli.about import demo, info
+from kpalette.cli.export import export
 from kpalette.cli.inspect import compare, ssim
 from kpalette.cli.lut import lut
 from kpalette.cli.palettes import palette
@@ -26,16 +27,26 @@ def cli() -> None:
     """Put pictures into the colours you choose, with their structure kept."""
 
 
-for command in (recolor, compare, palette, lut, ssim, demo, info):
+for command in (recolor, compare, palette, lut, ssim, export, demo, info):
     cli.add_command(command)
 
 
 def main() -> None:
-    """Runs the command line; exits 0, 1 (one line that says what went wrong), 2 (wrong usage) or 130 (Ctrl-C)."""
+    """Runs the command line; see `run`."""
+    run(cli, name="kpalette")
+
+
+def run(command: click.Command, *, name: str) -> None:
+    """Runs a command; exits 0, 1 (one line that says what went wrong), 2 (wrong usage) or 130 (Ctrl-C).
+
+    Args:
+        command: takes its arguments from sys.argv.
+        name: what it is called in its help.
+    """
     set_up_streams()
     _heed_sigterm()
     try:
-        cli.main(prog_name="kpalette", standalone_mode=False)
+        command.main(prog_name=name, standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()

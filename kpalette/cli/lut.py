@@ -13,11 +13,10 @@ from kpalette.cli.options import (
     target_options,
 )
 from kpalette.cli.streams import write_stdout
-from kpalette.errors import KPaletteError
 from kpalette.files import one_line
 from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
 from kpalette.recolorer import LatticeRecolorer
-from kpalette.recoloring import make_plan
+from kpalette.recoloring import get_recolorer, make_plan
 
 
 @click.command()
@@ -43,6 +42,9 @@ def lut(
     check_one_stdin(like, image)
     if image == "" or output == "":
         raise click.UsageError("an empty name: is a variable unset?")
+    recolorer = get_recolorer(model)
+    if not isinstance(recolorer, LatticeRecolorer):
+        raise click.UsageError(f"{model} is no colour mapping: a lattice cannot hold it")
     name = output or ("lut.cube" if image == "-" else os.path.splitext(image)[0] + ".cube")
     if name == "-":
         size = size or DEFAULT_SIZES[".cube"]
@@ -52,12 +54,8 @@ def lut(
         size = check_lut(name, size=size, overwrite=force)
     picture = read_source(image)
     target = resolve_target(palette, like, colors)
-    plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness, seed=seed)
-    if not isinstance(plan.recolorer, LatticeRecolorer):
-        raise KPaletteError(
-            f"{model} looks at more than a pixel's colour, which no table can hold: use soft or baseline"
-        )
-    lattice = plan.recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
+    plan = make_plan(picture, target, model=recolorer, source=source, match=match, lightness=lightness, seed=seed)
+    lattice = recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
     title = f"kpalette {model} {' '.join(plan.target.hex)}"
     if name == "-":
         write_stdout(encode_cube(lattice, title=title))

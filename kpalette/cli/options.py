@@ -11,9 +11,11 @@ from kpalette.errors import PaletteError
 from kpalette.extract import METHODS, extract_palette
 from kpalette.image_files import read_image
 from kpalette.images import Picture
+from kpalette.models.weights import find_preset
+from kpalette.network import RUNTIMES
 from kpalette.palette import MATCHES, Palette
 from kpalette.palette_files import find_palette
-from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
+from kpalette.recoloring import DEFAULT_MODEL, NETWORKS, list_recolorers
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -90,6 +92,12 @@ def save_options(command: Command) -> Command:
     return command
 
 
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES[1:]),
+    help="What computes a network.  [default: onnx where that is installed, else keras]",
+)
+
 method_option = click.option(
     "--method", type=click.Choice(METHODS), default="chang", show_default=True, help="How colours are extracted."
 )
@@ -106,6 +114,15 @@ def resolve_target(palette: str | None, like: str | None, colors: int | None) ->
     if len(found) < MIN_COLORS:
         raise PaletteError(f"{like} has a single colour, {found.hex[0]}: a palette needs at least {MIN_COLORS}")
     return found
+
+
+def check_model(model: str, runtime: str | None) -> str:
+    """What computes a network, once it is sure that there is one: a usage error, or its weights are not there."""
+    if model in NETWORKS:
+        find_preset(model)
+    elif runtime is not None:
+        raise click.UsageError(f"--runtime is for networks ({', '.join(NETWORKS)}), and {model} is none")
+    return runtime or RUNTIMES[0]
 
 
 def check_one_stdin(like: str | None, *inputs: str) -> None:

@@ -11,11 +11,13 @@ import click
 from kpalette.batch import Job, Recoloring, default_workers, run_batch
 from kpalette.cli.jobs import plan_jobs
 from kpalette.cli.options import (
+    check_model,
     check_one_stdin,
     edit_options,
     model_options,
     read_source,
     resolve_target,
+    runtime_option,
     save_options,
     target_options,
 )
@@ -35,6 +37,7 @@ _log = logging.getLogger(__name__)
 @target_options
 @model_options
 @edit_options
+@runtime_option
 @click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
 @save_options
 @click.option("-r", "--recursive", is_flag=True, help="Sub-folders too; -o DIR gets sub-folders of the same names.")
@@ -42,8 +45,8 @@ _log = logging.getLogger(__name__)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted batch: what is done already is skipped.")
 def recolor(
     inputs: tuple[str, ...], palette: str | None, like: str | None, colors: int | None, model: str,
-    source: str | None, match: str, lightness: float | None, seed: int, output: str | None, background: str | None,
-    strip: bool, force: bool, recursive: bool, jobs: int | None, resume: bool,
+    source: str | None, match: str, lightness: float | None, seed: int, runtime: str | None, output: str | None,
+    background: str | None, strip: bool, force: bool, recursive: bool, jobs: int | None, resume: bool,
 ) -> None:  # fmt: skip
     """Put each INPUT into the colours of a palette.
 
@@ -62,7 +65,7 @@ def recolor(
     own = None if source is None else find_palette(source)
     if background is not None:
         parse_color(background)
-    work = Recoloring(target, model, own, match, lightness, seed, background, strip)
+    work = Recoloring(target, model, own, match, lightness, seed, background, strip, check_model(model, runtime))
     if "-" in (planned[0].source, planned[0].destination):
         _stream(planned[0], work)
     elif len(planned) == 1 and not resume:

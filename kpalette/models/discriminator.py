@@ -5,13 +5,17 @@ encoding, so that one picture under two palettes gets two answers by constructio
 front of instance norm, as published PaletteNets have it, is erased.
 """
 
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops
 
 from kpalette.errors import ArgumentError
-from kpalette.models.layers import PACKAGE, MaskedMean, SpectralConv2D, SpectralDense
+from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
+from kpalette.models.layers import MaskedMean
+from kpalette.models.preset import PresetMixin
+from kpalette.models.spectral import SpectralConv2D, SpectralDense
 from kpalette.types import MAX_COLORS
 
 _SLOPE = 0.2
@@ -19,7 +23,7 @@ _LEVELS = (1, 2, 4, 8)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class PaletteDiscriminator(keras.Model):
+class PaletteDiscriminator(PresetMixin, keras.Model):
     """Judges (picture, palette). A functional model.
 
     Inputs, as a dictionary:
@@ -40,7 +44,8 @@ class PaletteDiscriminator(keras.Model):
             raise ArgumentError(f"`filters` must be a positive whole number. Received: {filters!r}")
         # Layers
         conv = SpectralConv2D if spectral else keras.layers.Conv2D
-        dense = SpectralDense if spectral else keras.layers.Dense
+        dense_layer = SpectralDense if spectral else keras.layers.Dense
+        dense = partial(_dense, dense_layer)
         # Functional model
         inputs = {
             "lab": keras.Input((None, None, 3), name="lab", dtype="float32"),
@@ -50,7 +55,7 @@ class PaletteDiscriminator(keras.Model):
         x = inputs["lab"]
         for i, times in enumerate(_LEVELS, start=1):
             x = conv(
-                filters * times, 4, strides=2, padding="same", kernel_initializer="he_normal", name=f"down{i}_conv"
+                filters * times, 4, strides=2, padding="same", kernel_initializer=he_normal(), name=f"down{i}_conv"
             )(x)
             x = keras.layers.LeakyReLU(_SLOPE, name=f"down{i}_act")(x)
         # The mean tells the colours of the whole, the maximum what occurs anywhere.
@@ -82,3 +87,7 @@ class PaletteDiscriminator(keras.Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "PaletteDiscriminator":
         """The model of a config."""
         return cls(**config)
+
+
+def _dense(layer: Any, units: int, *, name: str) -> Any:
+    return layer(units, kernel_initializer=glorot_uniform(), name=name)

@@ -12,7 +12,9 @@ import keras
 from keras import ops
 
 from kpalette.errors import ArgumentError
-from kpalette.models.layers import PACKAGE, CropLike, FiLM, MaskedMean, PadToMultiple, SwatchAttention, instance_norm
+from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
+from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, SwatchAttention, instance_norm
+from kpalette.models.preset import PresetMixin
 from kpalette.types import MAX_COLORS
 
 CONDITIONINGS = ("pairs", "target")
@@ -24,7 +26,7 @@ _KEEP_AB = 0.98  # how near to 1 an ab may come before arctanh
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class PaletteNet(keras.Model):
+class PaletteNet(PresetMixin, keras.Model):
     """Recolours: (picture, palettes, mask) to the picture's new ab. A functional model.
 
     Inputs, as a dictionary; palettes may hold 2 to 8 swatches, padded to 8:
@@ -92,7 +94,7 @@ class _Blocks:
     def conv(self, x: Any, filters: int, size: int, name: str, **options: Any) -> Any:
         """Convolution, He-initialised."""
         return keras.layers.Conv2D(
-            filters, size, padding="same", kernel_initializer="he_normal", kernel_regularizer=self.regularizer,
+            filters, size, padding="same", kernel_initializer=he_normal(), kernel_regularizer=self.regularizer,
             name=name, **options,
         )(x)  # fmt: skip
 
@@ -110,7 +112,7 @@ class _Blocks:
         x = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=f"{name}_join")(parts)
         # Convolution before the resize: a quarter of the work, and bilinear resizing is linear.
         x = self.conv(x, filters, 3, f"{name}_conv1", use_bias=False)
-        x = keras.layers.UpSampling2D(2, interpolation="bilinear", name=f"{name}_up")(x)
+        x = Double(name=f"{name}_up")(x)
         x = instance_norm(name=f"{name}_norm")(x)
         x = FiLM(regularizer=self.regularizer, name=f"{name}_film")(x, code)
         x = keras.layers.Activation("relu", name=f"{name}_act")(x)
@@ -118,7 +120,9 @@ class _Blocks:
 
     def dense(self, x: Any, units: int, name: str, **options: Any) -> Any:
         """Dense layer, Glorot-initialised."""
-        return keras.layers.Dense(units, kernel_regularizer=self.regularizer, name=name, **options)(x)
+        return keras.layers.Dense(
+            units, kernel_initializer=glorot_uniform(), kernel_regularizer=self.regularizer, name=name, **options
+        )(x)
 
 
 def _graph(inputs: dict[str, Any], block: _Blocks, filters: int) -> Any:
@@ -160,5 +164,7 @@ def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, mask: 
     shift = target[..., 1:] - source[..., 1:] if source is not target else target[..., 1:]
     chosen = SwatchAttention(name="head_choice")(features, pair, shift, mask)
     base = lab[..., 1:] + ops.cast(chosen, "float32") if source is not target else ops.cast(chosen, "float32")
-    own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer="glorot_uniform", name="head_conv")(features)
+    # A tenth as large: the first answer is the choice among shifts, not noise.
+    small = glorot_uniform(scale=0.01)
+    own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer=small, name="head_conv")(features)
     return ops.tanh(ops.arctanh(ops.clip(base, -_KEEP_AB, _KEEP_AB)) + ops.cast(own, "float32"))

@@ -9,9 +9,9 @@ from typing import Any
 import keras
 from keras import ops
 
-PACKAGE = "kpalette"
+from kpalette.models.initializers import PACKAGE, glorot_uniform
+
 NORM_EPSILON = 1e-3
-_FIRST_ITERATIONS = 4  # so that an untrained layer is divided by nearly the right number
 _FAR = -1e9  # added to the logits of padding before the softmax, in float32
 
 
@@ -113,7 +113,7 @@ class FiLM(keras.layers.Layer):
     def build(self, x_shape: Any, code_shape: Any) -> None:
         """Makes the dense layer for C channels."""
         self.dense = keras.layers.Dense(
-            2 * x_shape[-1], kernel_initializer="glorot_uniform", kernel_regularizer=self.regularizer,
+            2 * x_shape[-1], kernel_initializer=glorot_uniform(), kernel_regularizer=self.regularizer,
             dtype=self.dtype_policy, name="dense",
         )  # fmt: skip
         self.dense.build(code_shape)
@@ -148,8 +148,8 @@ class SwatchAttention(keras.layers.Layer):
 
     def build(self, x_shape: Any, keys_shape: Any, values_shape: Any, present_shape: Any) -> None:
         """Makes the projections of pixels and swatches."""
-        self.query = keras.layers.Dense(self.key_size, dtype=self.dtype_policy, name="query")
-        self.key = keras.layers.Dense(self.key_size, dtype=self.dtype_policy, name="key")
+        self.query = _projection(self.key_size, dtype=self.dtype_policy, name="query")
+        self.key = _projection(self.key_size, dtype=self.dtype_policy, name="key")
         self.query.build(x_shape)
         self.key.build(keys_shape)
         self.built = True
@@ -181,80 +181,41 @@ class SwatchAttention(keras.layers.Layer):
         return {**super().get_config(), "key_size": self.key_size}
 
 
-class _Spectral(keras.layers.Layer):
-    """What spectrally normalised layers share: the kernel, (..., outputs), divided by its largest singular value."""
-
-    power_iterations = 1
-
-    def build(self, input_shape: Any) -> None:
-        """Makes kernel, bias and the two singular vectors."""
-        super().build(input_shape)
-        kernel = ops.reshape(ops.cast(self.kernel, "float32"), (-1, self.kernel.shape[-1]))
-        self.u = self.add_weight(
-            shape=(1, kernel.shape[1]), initializer=keras.initializers.TruncatedNormal(stddev=0.02), trainable=False,
-            dtype="float32", name="u",
-        )  # fmt: skip
-        self.v = self.add_weight(
-            shape=(1, kernel.shape[0]), initializer="zeros", trainable=False, dtype="float32", name="v"
-        )
-        u, v = _power_iteration(kernel, ops.convert_to_tensor(self.u), steps=_FIRST_ITERATIONS)
-        self.u.assign(u)
-        self.v.assign(v)
-
-    def save_own_variables(self, store: Any) -> None:
-        """All variables: Keras' own convolutions and dense layers would leave out `u` and `v`."""
-        keras.layers.Layer.save_own_variables(self, store)
-
-    def load_own_variables(self, store: Any) -> None:
-        """See `save_own_variables`."""
-        keras.layers.Layer.load_own_variables(self, store)
-
-    def _divided_kernel(self, training: bool) -> Any:
-        kernel = ops.cast(self.kernel, "float32")
-        matrix = ops.reshape(kernel, (-1, kernel.shape[-1]))
-        u, v = ops.convert_to_tensor(self.u), ops.convert_to_tensor(self.v)
-        if training:
-            u, v = _power_iteration(ops.stop_gradient(matrix), u, steps=self.power_iterations)
-            self.u.assign(u)
-            self.v.assign(v)
-        sigma = ops.sum(ops.matmul(v, matrix) * u)
-        return ops.cast(kernel / sigma, self.compute_dtype)
-
-    def _finished(self, outputs: Any) -> Any:
-        if self.use_bias:
-            outputs = outputs + self.bias
-        return outputs if self.activation is None else self.activation(outputs)
-
-
-def _power_iteration(matrix: Any, u: Any, *, steps: int) -> tuple[Any, Any]:
-    """Brings u (1, outputs) and v (1, inputs) nearer to the matrix's first pair of singular vectors."""
-    for _ in range(steps):
-        v = _unit(ops.matmul(u, ops.transpose(matrix)))
-        u = _unit(ops.matmul(v, matrix))
-    return u, v
-
-
-def _unit(vector: Any) -> Any:
-    return vector / ops.sqrt(ops.maximum(ops.sum(vector**2), 1e-12))
+def _projection(units: int, *, dtype: Any, name: str) -> keras.layers.Dense:
+    return keras.layers.Dense(units, kernel_initializer=glorot_uniform(), dtype=dtype, name=name)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class SpectralConv2D(_Spectral, keras.layers.Conv2D):
-    """Convolution whose kernel is divided by its largest singular value (Miyato et al. 2018), in call.
+class Double(keras.layers.UpSampling2D):
+    """Doubles height and width, bilinear with pixels as areas; also where a compiled graph does not know them.
 
-    Keras' own wrapper assigns the divided kernel, which the JAX backend drops from a training step, so that gradients
-    differ between backends. Here the kernel stays as it is; outputs equal tensorflow-addons' `SpectralNormalization`.
+    Keras' own resize asks whether the new size is positive, which a size that is a tensor cannot answer.
     """
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """(B, H, W, C) to (B, H', W', filters); training moves the singular vectors by one power iteration."""
-        return self._finished(self.convolution_op(inputs, self._divided_kernel(training)))
+    def __init__(self, **kwargs: Any) -> None:
+        """See the class."""
+        super().__init__(2, interpolation="bilinear", **kwargs)
+
+    def call(self, x: Any) -> Any:
+        """(B, H, W, C) to (B, 2 H, 2 W, C)."""
+        if all(isinstance(side, int) for side in ops.shape(x)[1:3]):
+            return super().call(x)
+        return _doubled(_doubled(x, 1), 2)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {"name": self.name, "trainable": self.trainable, "dtype": super().get_config()["dtype"]}
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class SpectralDense(_Spectral, keras.layers.Dense):
-    """Dense layer whose kernel is divided by its largest singular value; see `SpectralConv2D`."""
+def _doubled(x: Any, axis: int) -> Any:
+    """Along one axis, each pixel becomes two, a quarter of the way towards its neighbours."""
+    every = [slice(None)] * 4
 
-    def call(self, inputs: Any, training: bool = False) -> Any:
-        """(..., C) to (..., units); training moves the singular vectors by one power iteration."""
-        return self._finished(ops.matmul(inputs, self._divided_kernel(training)))
+    def cut(start: int | None, end: int | None) -> Any:
+        return x[(*every[:axis], slice(start, end), *every[axis + 1 :])]
+
+    before = ops.concatenate([cut(None, 1), cut(None, -1)], axis=axis)
+    after = ops.concatenate([cut(1, None), cut(-1, None)], axis=axis)
+    shape = list(ops.shape(x))
+    shape[axis] = 2 * shape[axis]
+    return ops.reshape(ops.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], axis=axis + 1), shape)

@@ -8,6 +8,12 @@ import pytest
 
 from kpalette import write_image
 from kpalette.cli import app
+from kpalette.recoloring import list_recolorers, missing_recolorers
+
+MISSING = missing_recolorers()
+ROWS = ["source", *(name for name in list_recolorers() if name not in MISSING)]
+"""What stands in the tables of `compare` and `demo`, and what they say of the rest."""
+NOTES = [f"kpalette: note: without {' and '.join(MISSING)}, whose weights are not there"] if MISSING else []
 
 
 @dataclass

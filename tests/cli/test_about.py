@@ -11,6 +11,7 @@ import kpalette
 from kpalette import read_image
 from kpalette.cli.app import cli
 from kpalette.recoloring import list_recolorers
+from tests.cli.conftest import NOTES, ROWS
 from tests.test_house import ROOT
 
 COMMANDS = [((), cli), *(((name,), command) for name, command in cli.commands.items())]
@@ -19,8 +20,8 @@ COMMANDS = [((), cli), *(((name,), command) for name, command in cli.commands.it
 def test_demo_prints_the_table_and_says_where_the_sheet_lies(kp, tmp_path):
     result = kp("demo", "--sample", "chelsea")
     assert result.code == 0
-    assert [line.split()[0] for line in result.text.splitlines()] == ["method", "source", *list_recolorers()]
-    assert result.err == f"sheet: {tmp_path / 'kpalette-demo.png'}\n"
+    assert [line.split()[0] for line in result.text.splitlines()] == ["method", *ROWS]
+    assert result.err.splitlines() == [*NOTES, f"sheet: {tmp_path / 'kpalette-demo.png'}"]
     assert read_image("kpalette-demo.png").rgb.shape[1] > 2 * 451  # two tiles a row
     assert "exists already" in kp("demo").err
     assert kp("demo", "--sample", "chelsea", "-p", "red blue", "--force").code == 0

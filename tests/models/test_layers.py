@@ -8,12 +8,12 @@ from tests.conftest import load
 keras = load("keras")
 from kpalette.models.layers import (  # noqa: E402
     CropLike,
+    Double,
     FiLM,
     MaskedMean,
     PadToMultiple,
-    SpectralConv2D,
-    SpectralDense,
     SwatchAttention,
+    _doubled,
     instance_norm,
 )
 
@@ -26,34 +26,6 @@ def test_instance_norm_is_that_of_tensorflow_addons():
     layer.build(GOLDEN["x"].shape)
     layer.set_weights([GOLDEN["gamma"], GOLDEN["beta"]])
     np.testing.assert_allclose(np.asarray(layer(GOLDEN["x"])), GOLDEN["y_in"], atol=PARITY)
-
-
-def test_spectral_norm_is_that_of_tensorflow_addons():
-    """Three training calls and one for inference; there the kernel itself is divided, here its use is."""
-    layer = SpectralConv2D(4, 3, padding="same")
-    layer.build(GOLDEN["x"].shape)
-    layer.kernel.assign(GOLDEN["kernel"])
-    layer.bias.assign(GOLDEN["bias"])
-    layer.u.assign(GOLDEN["u0"])
-    for expected, u in zip(GOLDEN["y_sn_train"], GOLDEN["u_after"], strict=True):
-        np.testing.assert_allclose(np.asarray(layer(GOLDEN["x"], training=True)), expected, atol=PARITY)
-        np.testing.assert_allclose(np.asarray(layer.u), u, atol=PARITY)
-    np.testing.assert_allclose(np.asarray(layer(GOLDEN["x"])), GOLDEN["y_sn_infer"], atol=PARITY)
-    np.testing.assert_array_equal(np.asarray(layer.kernel), GOLDEN["kernel"])
-
-
-@pytest.mark.parametrize("make", [lambda: SpectralConv2D(5, 4, strides=2), lambda: SpectralDense(5)])
-def test_the_largest_singular_value_becomes_one(make):
-    layer = make()
-    x = np.random.default_rng(0).normal(size=(2, 9, 9, 3)).astype(np.float32)
-    for _ in range(60):
-        layer(x, training=True)
-    kernel = np.asarray(layer._divided_kernel(False)).reshape(-1, 5)
-    assert np.linalg.svd(kernel)[1][0] == pytest.approx(1, abs=1e-3)
-    again = type(layer).from_config(layer.get_config())
-    again.build(x.shape)
-    again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(np.asarray(again(x)), np.asarray(layer(x)))
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 32), (50, 33), (1, 1), (2, 17), (15, 3)])
@@ -93,3 +65,24 @@ def test_film_scales_and_shifts_each_channel():
     scale, shift = np.split(code @ kernel + bias, 2, axis=-1)
     np.testing.assert_allclose(y, x * (1 + scale[:, None, None]) + shift[:, None, None], rtol=1e-4, atol=1e-6)
     assert FiLM.from_config(layer.get_config()).regularizer.l2 == layer.regularizer.l2
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7, 3), (1, 1, 1, 2), (1, 1, 6, 1)])
+def test_doubling_is_bilinear_also_where_sizes_are_unknown(shape):
+    x = np.random.default_rng(0).random(shape).astype(np.float32)
+    wanted = np.asarray(keras.layers.UpSampling2D(2, interpolation="bilinear")(x))
+    np.testing.assert_allclose(np.asarray(Double()(x)), wanted, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(_doubled(_doubled(x, 1), 2)), wanted, atol=1e-6)
+    assert keras.Model(inputs := keras.Input((None, None, shape[-1])), Double()(inputs)).output_shape == (
+        None, None, None, shape[-1],
+    )  # fmt: skip
+
+
+def test_doubling_in_a_graph_of_unknown_sizes():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("sizes of a traced graph are known on other backends")
+    tf = load("tensorflow")
+    layer = Double()
+    traced = tf.function(layer.call, input_signature=[tf.TensorSpec((None, None, None, 3))])
+    x = np.random.default_rng(0).random((2, 4, 3, 3)).astype(np.float32)
+    np.testing.assert_allclose(traced(x), layer(x), atol=1e-6)

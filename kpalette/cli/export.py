@@ -1,0 +1,37 @@
+"""`export`: a network as a file for other programs."""
+
+from pathlib import Path
+
+import click
+
+from kpalette.files import one_line
+
+
+@click.command()
+@click.argument("checkpoint", metavar="PRESET|FOLDER")
+@click.option("-o", "--output", metavar="FILE.onnx|DIR", help="An ONNX file, or the folder of a SavedModel.")
+@click.option("--graph", is_flag=True, help="Give FOLDER its graph.onnx, so that it runs without TensorFlow.")
+@click.option("--force", is_flag=True, help="Replace FILE or DIR if it exists.")
+def export(checkpoint: str, output: str | None, graph: bool, force: bool) -> None:
+    """Write a trained network as ONNX or SavedModel, compared with Keras on random pictures before.
+
+    Height, width and batch stay free. It needs TensorFlow: pip install 'kpalette[tensorflow,onnx,export]'.
+
+    \b
+    kpalette export palettenet -o palettenet.onnx
+    kpalette export runs/mine/best -o mine.savedmodel/
+    """  # noqa: D301 - click needs the backspace itself
+    if (output is None) != graph or output == "":
+        raise click.UsageError("give -o FILE.onnx, -o DIR for a SavedModel, or --graph, one of them")
+    from kpalette.models.export import export_onnx, export_saved_model
+    from kpalette.models.graph import write_graph
+    from kpalette.models.weights import read_checkpoint
+
+    folder = read_checkpoint(checkpoint).folder
+    if output is None:
+        written, difference = str(folder / "graph.onnx"), write_graph(folder)
+    else:
+        written = output
+        write = export_onnx if Path(output).suffix.lower() == ".onnx" else export_saved_model
+        difference = write(folder, output, overwrite=force)
+    click.echo(f"wrote {one_line(written)}: within {difference:.1e} of Keras on random pictures of two sizes", err=True)

@@ -1,0 +1,221 @@
+"""Opens pictures for training: folders and tar files of them, and ArtBench-10 in each form that it is released in.
+
+ArtBench-10 (Liao, Li, Liu, Keutzer 2022, github.com/liaopeiyuan/artbench): 60,000 works of ten styles, as a folder per
+style (256x256 pixels) or in the two forms of CIFAR-10 (32x32), and a table, ArtBench-10.csv. Its pictures are no part
+of kpalette, and the names of its styles are read from what is opened.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from kpalette.data.cifar import Work, batch_files, read_batches
+from kpalette.data.images import ImageSet, Item, embedded, stem
+from kpalette.data.listing import File, Listing, list_files
+from kpalette.errors import ArgumentError, ImageError
+from kpalette.files import one_line, read_file, reason
+from kpalette.image_files import SUFFIXES
+
+LAYOUTS = ("auto", "pictures", "imagefolder", "cifar-python", "cifar-binary")
+"""Forms of a source: pictures however arranged, ArtBench's folder per style, CIFAR-10's pickled and binary batches."""
+
+SPLITS = ("train", "test")
+
+_TABLES = ("artbench-10.csv", "manifest.csv")
+_ROOT = "artbench-10-imagefolder"
+_ARTIST_TITLE = re.compile(r"[^\W_]+-[^_]*_.+")
+_NUMBERED = re.compile(r"\d{5}_(?P<style>[^\W\d_].*)_(?P<artist>[^\W\d_][^_]*)")
+_UNKNOWN = ("unknown", "anonymous", "unlabelled")
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+class Row(NamedTuple):
+    """What a table tells of a picture: "" where that is unknown, None where it has no such column."""
+
+    name: str
+    artist: str | None
+    style: str
+    split: str
+    public: bool | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows by (style, name without suffix), by ("", name without suffix), and by (split, cifar_index)."""
+
+    by_name: dict[tuple[str, str], Row] = field(default_factory=dict)
+    by_index: dict[tuple[str, int], Row] = field(default_factory=dict)
+
+    def find(self, name: str, style: str) -> Row | None:
+        """The row of a picture, of several of its name the one of its style."""
+        return self.by_name.get((style, stem(name))) or self.by_name.get(("", stem(name)))
+
+
+def open_images(
+    source: str | Path | None,
+    *,
+    layout: str = "auto",
+    partition: str | None = None,
+    public_domain_only: bool = False,
+) -> ImageSet:
+    """Opens a set of pictures; none is decoded yet.
+
+    A table among the pictures or beside them, manifest.csv or ArtBench-10.csv, tells artists and styles; without one,
+    names of the forms `artist_title.jpg` (in ArtBench's folders) and `00123_style_artist.jpg` do.
+
+    Args:
+        source: a folder, a .tar, or a .tar.gz; None for the built-in set.
+        layout: one of `LAYOUTS`; "auto" looks at the names inside.
+        partition: "train" or "test" for that part of a source that has both; None for all.
+        public_domain_only: whether only works that a table calls public domain are taken.
+
+    Returns:
+        At least one picture; what a damaged source does not hold whole is told in `skipped`.
+
+    Raises:
+        ImageError: if the source cannot be read, holds no such pictures, or is not what it says it is.
+        ArgumentError: if `layout` or `partition` is unknown.
+    """
+    if layout not in LAYOUTS:
+        raise ArgumentError(f"`layout` must be one of {', '.join(LAYOUTS)}. Received: {layout!r}")
+    if partition not in (None, *SPLITS):
+        raise ArgumentError(f"`partition` must be one of {', '.join(SPLITS)}, or None. Received: {partition!r}")
+    if source is None:
+        images = embedded()
+        name, skipped = images.source, images.skipped
+        found: list[tuple[Item, bool | None]] = [(item, None) for item in images.items]
+    else:
+        listing = list_files(Path(source).resolve())
+        name, skipped, found = str(listing.source), listing.skipped, _read(listing, layout)
+    if public_domain_only and all(public is None for _, public in found):
+        raise ImageError(f"{one_line(name)} has no table with a column is_public_domain, such as ArtBench-10.csv")
+    items = [i for i, public in found if partition in (None, i.split) and (public or not public_domain_only)]
+    if not items:
+        limits = [f"part {partition!r}"] * (partition is not None) + ["public domain"] * public_domain_only
+        raise ImageError(f"{one_line(name)} holds no pictures of the {' and the '.join(limits)}")
+    return ImageSet(name, tuple(items), skipped)
+
+
+def _read(listing: Listing, layout: str) -> list[tuple[Item, bool | None]]:
+    """The pictures, and whether each is in the public domain, as far as that is told."""
+    table = read_tables(listing)
+    pictures = [file for file in listing.files if PurePosixPath(file.name).suffix.lower() in SUFFIXES]
+    if layout == "auto":
+        batches = next((form for form in LAYOUTS[3:] if batch_files(listing, binary=form == LAYOUTS[4])), "")
+        layout = batches if batches and not pictures else "pictures"
+    if layout in ("pictures", "imagefolder"):
+        if pictures:
+            by_style = layout == "imagefolder" or _looks_like_artbench(listing, pictures)
+            return [_picture(file, table, by_style=by_style) for file in pictures]
+        what = f"pictures that can be read ({', '.join(SUFFIXES)})"
+    else:
+        binary = layout == "cifar-binary"
+        if batch_files(listing, binary=binary):
+            return [_cifar_picture(work, table) for work in read_batches(listing, binary=binary)]
+        what = f"batches of the form {layout}"
+    broken = f"; {listing.skipped[0]}" if listing.skipped else ""
+    raise ImageError(f"{one_line(listing.source)} holds no {what}{broken}")
+
+
+def _looks_like_artbench(listing: Listing, pictures: list[File]) -> bool:
+    if listing.source.name.startswith(_ROOT) or pictures[0].name.startswith(_ROOT):
+        return True
+    # A folder of ArtBench's by another name: elsewhere an underscore ends no artist.
+    named = sum("/" in file.name and bool(_ARTIST_TITLE.fullmatch(stem(file.name))) for file in pictures)
+    return 2 * named > len(pictures)
+
+
+def _picture(file: File, table: Table, *, by_style: bool) -> tuple[Item, bool | None]:
+    folders = PurePosixPath(file.name).parts[:-1]
+    part = next((folder for folder in folders if folder in SPLITS), "")
+    style, artist = "", ""
+    if by_style:
+        style = folders[-1] if folders and folders[-1] not in SPLITS else ""
+        artist, underscore, _ = stem(file.name).partition("_")
+        artist = artist if underscore else ""
+    elif match := _NUMBERED.fullmatch(stem(file.name)):
+        style, artist = _known(match["style"]), match["artist"] if _known(match["style"]) else ""
+    row = table.find(file.name, style)
+    if row is not None:
+        # A table that leaves the artist open knows better than the file's name.
+        artist = artist if row.artist is None else row.artist
+        style, part = row.style or style, row.split or part
+    public = None if row is None else row.public
+    return Item(file.name, file.stamp, file.load, artist=_known(artist), style=style, split=part), public
+
+
+def _cifar_picture(work: Work, table: Table) -> tuple[Item, bool | None]:
+    row = table.by_index.get((work.split, work.number))
+    if row is None:
+        name = f"{work.split}-{work.number:05d}"
+        return Item(name, work.stamp, work.image, style=work.style, split=work.split), None
+    if row.style and work.style and row.style != work.style:
+        raise ImageError(
+            f"the table is not that of these batches: {one_line(row.name)} is {one_line(row.style)} in one and "
+            f"{one_line(work.style)} in the other"
+        )
+    style = row.style or work.style
+    name = "/".join(part for part in (work.split, style, row.name) if part)
+    return Item(name, work.stamp, work.image, artist=row.artist or "", style=style, split=work.split), row.public
+
+
+def read_tables(listing: Listing) -> Table:
+    """Reads what tables tell, manifest.csv and ArtBench-10.csv, by the names of their columns.
+
+    Args:
+        listing: files, among which or beside whose source the tables lie.
+
+    Returns:
+        Rows, empty where there is no table; what lies nearer to the pictures counts first.
+
+    Raises:
+        ImageError: names the table that cannot be read.
+    """
+    table = Table()
+    for name, load in _table_files(listing):
+        try:
+            text = load().decode("utf-8-sig")
+            for row in csv.DictReader(io.StringIO(text, newline="")):
+                _add(table, {str(key).strip(): (value or "") for key, value in row.items() if isinstance(value, str)})
+        except (csv.Error, ValueError, OverflowError) as error:
+            raise ImageError(f"cannot read the table {one_line(name)}: {one_line(reason(error))}") from None
+    return table
+
+
+def _table_files(listing: Listing) -> Iterator[tuple[str, partial[bytes]]]:
+    for file in listing.files:
+        if PurePosixPath(file.name).name.casefold() in _TABLES:
+            yield file.name, partial(file.load)
+    # Unpacked batches lie two folders below ArtBench's table.
+    for folder, names in ((listing.source.parent, _TABLES), (listing.source.parent.parent, _TABLES[:1])):
+        try:
+            found = sorted(path for path in folder.iterdir() if path.name.casefold() in names and path.is_file())
+        except OSError:
+            continue
+        for path in found:
+            yield str(path), partial(read_file, path, error=ImageError, what="a table")
+
+
+def _add(table: Table, cells: dict[str, str]) -> None:
+    name = PurePosixPath(cells.get("file") or cells.get("name", "")).name
+    style = _known(cells.get("label") or cells.get("style", ""))
+    part = cells.get("split", "")
+    public = _TRUTH.get(cells.get("is_public_domain", "").strip().casefold())
+    artist = _known(cells["artist"]) if "artist" in cells else None
+    row = Row(name, artist, style, part if part in SPLITS else "", public)
+    if name:
+        table.by_name.setdefault((style, stem(name)), row)
+        table.by_name.setdefault(("", stem(name)), row)
+    if row.split and cells.get("cifar_index"):
+        # Programs that know missing numbers write 12.0 for 12.
+        table.by_index.setdefault((row.split, int(float(cells["cifar_index"]))), row)
+
+
+def _known(text: str) -> str:
+    """The text, or "" where it says that nobody knows."""
+    return "" if text.strip().casefold().startswith(_UNKNOWN) else text.strip()

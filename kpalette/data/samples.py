@@ -1,0 +1,167 @@
+"""What chance decides for each sample, without state: the same seed and position always give the same draw.
+
+A training run is one endless stream of samples: position p is the (p mod n)-th picture of pass p // n over n pictures,
+in an order of that pass. A resumed run goes on at its position, whatever happened before.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.data.artbench import open_images
+from kpalette.data.images import ImageSet
+from kpalette.data.swatches import SwatchTable, choose, designed_palettes, extract_swatches
+from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, FloatArray, ImageArray
+
+Draw = dict[str, NDArray[np.generic]]
+"""One sample or a batch of them; see `kpalette.data.pairs.make_pair` for names, shapes and ranges."""
+
+_CURVED, _CURVES = 0.3, (0.6, 0.35)  # how often lightness is bent, and by how much at most
+_REORDERED = 0.15  # how often swatches are assigned at random: users do not always match by lightness
+_MARGIN = 4 / 3  # how much more of a picture there is than a square shows
+_AHEAD = 3  # batches that wait for the step
+
+
+@dataclass(frozen=True, eq=False)
+class Sampler:
+    """Draws samples by position.
+
+    Attributes:
+        images: the pictures.
+        swatches: their palettes, row by row.
+        designed: palettes, CIELAB (k, 3) each, of which half of the unrelated ones are taken.
+        crop: side of the square that a sample shows, pixels.
+        image_size: what the short side of every picture is brought to before, pixels.
+        shuffle: whether every pass has an order of its own.
+        natural: share of samples that show the picture in its own hues.
+        seed: of all randomness.
+    """
+
+    images: ImageSet
+    swatches: SwatchTable
+    designed: Sequence[NDArray[np.float64]]
+    crop: int
+    image_size: int
+    shuffle: bool = True
+    natural: float = 0.5
+    seed: int = 0
+
+    @classmethod
+    def of(
+        cls,
+        images: str | Path | ImageSet | None,
+        *,
+        crop: int,
+        image_size: int | None = None,
+        palettes: str | Path | None = None,
+        shuffle: bool = True,
+        natural: float = 0.5,
+        seed: int = 0,
+    ) -> "Sampler":
+        """A sampler of a source of pictures, all of it; arguments as in `kpalette.hue_pairs`."""
+        found = images if isinstance(images, ImageSet) else open_images(images)
+        usable, swatches, _ = extract_swatches(found)
+        return cls(
+            usable, swatches, designed_palettes(palettes, part="train"), crop, image_size or round(crop * _MARGIN),
+            shuffle, natural, seed,
+        )  # fmt: skip
+
+    def index(self, position: int) -> int:
+        """Which picture stands at a position of the stream."""
+        passed, offset = divmod(position, len(self.images))
+        if not self.shuffle:
+            return offset
+        return int(np.random.default_rng([self.seed, passed]).permutation(len(self.images))[offset])
+
+    def draw(self, position: int) -> Draw:
+        """The sample at a position of the stream, without batch dimension; float32 but for the image."""
+        index = self.index(position)
+        generator = np.random.default_rng([self.seed, *divmod(position, len(self.images)), 1])
+        source, wanted, mask = self._palettes(index, generator)
+        shifts = generator.random(2)
+        if generator.random() < self.natural:
+            shifts[0] = 0.0
+        curves = generator.uniform(-1.0, 1.0, 2) * _CURVES * (generator.random() < _CURVED)
+        return {
+            "image": self._crop(self.images.read(index), generator),
+            "source_palette": source,
+            "wanted_palette": wanted,
+            "mask": mask,
+            "shifts": shifts.astype(np.float32),
+            "curves": curves.astype(np.float32),
+        }
+
+    def _crop(self, image: ImageArray, generator: np.random.Generator) -> ImageArray:
+        image = fit_short_side(image, self.image_size, least=self.crop)
+        top, left = (int(generator.integers(side - self.crop + 1)) for side in image.shape[:2])
+        cut = image[top : top + self.crop, left : left + self.crop]
+        return np.ascontiguousarray(cut[:, ::-1] if generator.random() < 0.5 else cut)
+
+    def _palettes(self, index: int, generator: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Source and wanted swatches (8, 3) and the mask (8,); half of the samples have four colours."""
+        asked = DEFAULT_COLORS if generator.random() < 0.5 else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
+        source = self.swatches.lab[index, asked - MIN_COLORS].astype(np.float32)
+        count = int(self.swatches.count[index, asked - MIN_COLORS])
+        wanted = np.zeros_like(source)
+        wanted[:count] = self.unrelated(count, generator)
+        return source, wanted, (np.arange(MAX_COLORS) < count).astype(np.float32)
+
+    def unrelated(self, size: int, generator: np.random.Generator, *, reordered: float = _REORDERED) -> FloatArray:
+        """A palette that another picture or a designer chose.
+
+        Args:
+            size: swatches.
+            generator: of the randomness.
+            reordered: how often the swatches come in any order instead of darkest first.
+
+        Returns:
+            CIELAB (size, 3).
+        """
+        row, column = int(generator.integers(len(self.images))), max(size, MIN_COLORS) - MIN_COLORS
+        found: FloatArray = self.swatches.lab[row, column, :size]
+        if len(self.designed) and (generator.random() < 0.5 or self.swatches.count[row, column] < size):
+            chosen = choose(self.designed[int(generator.integers(len(self.designed)))], size, generator)
+            found = found if chosen is None else chosen
+        found = found[np.argsort(found[:, 0], kind="stable")]
+        return generator.permutation(found) if generator.random() < reordered else found
+
+
+def fit_short_side(image: ImageArray, side: int, *, least: int) -> ImageArray:
+    """Brings the short side of an image (H, W, 3) to `side` pixels, and in any case to `least`."""
+    side = max(side, least)
+    height, width = image.shape[:2]
+    scale = side / min(height, width)
+    if scale == 1:
+        return image
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
+
+
+def stack(draws: Sequence[Draw]) -> Draw:
+    """Draws to a batch."""
+    return {name: np.stack([draw[name] for draw in draws]) for name in draws[0]}
+
+
+def batches(sampler: Sampler, batch_size: int, *, start: int = 0, threads: int = 2) -> Iterator[Draw]:
+    """The stream in batches, from batch `start` on, endless; drawn ahead by threads, and without any framework."""
+    with ThreadPoolExecutor(threads) as pool:
+
+        def begin(number: int) -> list[Future[Draw]]:
+            return [pool.submit(sampler.draw, number * batch_size + i) for i in range(batch_size)]
+
+        waiting = [begin(start + i) for i in range(_AHEAD)]
+        number = start + _AHEAD
+        try:
+            while True:
+                yield stack([future.result() for future in waiting.pop(0)])
+                waiting.append(begin(number))
+                number += 1
+        finally:
+            for future in (future for part in waiting for future in part):
+                future.cancel()

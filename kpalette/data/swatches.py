@@ -1,0 +1,241 @@
+"""The palettes that training asks for: those of the pictures themselves, and designed ones.
+
+Swatches are CIELAB (k, 3). Those of pictures are taken once and kept in the user's cache folder.
+"""
+
+import collections
+import io
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.color import rgb_to_lab
+from kpalette.data.images import ImageSet, decode, hash_share
+from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError
+from kpalette.extract import extract_palettes
+from kpalette.files import one_line, read_file, reason, write_file
+from kpalette.images import resize
+from kpalette.lut import thread_count
+from kpalette.palette import parse_color
+from kpalette.palette_files import list_presets
+from kpalette.types import MAX_COLORS, MIN_COLORS, ImageArray
+from kpalette.workers import worker_pool
+
+PARTS = ("train", "report", "all")
+
+_SIZES = range(MIN_COLORS, MAX_COLORS + 1)
+_LONGEST = 256  # pixels: training shows crops of small pictures, and no palette changes visibly
+_BATCH = 16  # pictures that a worker gets at once
+_ALONE = 48  # so many pictures are done before a pool of processes has started
+_VERSION = 1  # of the cache, to be raised when what is computed changes
+_BROKEN_CACHE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ImageError)
+_log = logging.getLogger(__name__)
+
+Lab = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class SwatchTable:
+    """Palettes of pictures, by `kmeans`, of every size from 2 to 8.
+
+    Attributes:
+        lab: float32 (N, 7, 8, 3): [n, k - 2, :count[n, k - 2]] is the palette of k colours, darkest first; 0 behind.
+        count: uint8 (N, 7), how many swatches were found, 2 to k: less than k where a picture has fewer colours.
+    """
+
+    lab: NDArray[np.float32]
+    count: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.lab)
+
+
+def extract_swatches(
+    images: ImageSet, *, cache: Path | None = None, progress: Progress | None = None, workers: int | None = None
+) -> tuple[ImageSet, SwatchTable, tuple[str, ...]]:
+    """Takes the palettes of all pictures, each first shrunk to 256 pixels on its long side.
+
+    Args:
+        images: pictures; each is decoded once, or not at all where the cache knows the set.
+        cache: the folder of the cache, `cache_folder()` if None. One that cannot be used is done without.
+        progress: called with (pictures done, pictures in all).
+        workers: processes; one a core if None, and none but this one for a few pictures. Programs that call this
+            outside `if __name__ == "__main__"` get along with one.
+
+    Returns:
+        (the pictures that are usable, their palettes, a line "name: reason" for each that is not: damaged, or of a
+        single colour).
+
+    Raises:
+        ImageError: if no picture is usable.
+    """
+    file = (cache_folder() if cache is None else Path(cache)) / f"swatches-{images.fingerprint}-{_VERSION}.npz"
+    found = _load(file, len(images))
+    if found is None:
+        workers = workers or (min(thread_count(), 16) if len(images) > _ALONE else 1)
+        rows: list[_Row] = []
+        try:
+            _extract(images, rows, workers, progress)
+        except BrokenProcessPool:
+            _log.warning("worker processes ended early: palettes are taken one by one")
+            _extract(images, rows, 1, progress)
+        found = _table(images, rows)
+        if not len(found[1]):
+            more = f", and {len(images) - 1} more" * (len(images) > 1)
+            raise ImageError(f"{one_line(images.source)} has no usable picture: {found[2][0]}{more}")
+        _save(file, *found)
+    usable, table, skipped = found
+    return images.subset(usable), table, skipped
+
+
+def cache_folder() -> Path:
+    """Where results that can be computed again are kept: $XDG_CACHE_HOME/kpalette, else ~/.cache/kpalette."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "kpalette"
+
+
+_Row = tuple[NDArray[np.float32], NDArray[np.uint8]] | str  # or why there is none
+_Found = tuple[NDArray[np.intp], SwatchTable, tuple[str, ...]]
+
+
+def _extract(images: ImageSet, rows: list[_Row], workers: int, progress: Progress | None) -> None:
+    """Appends to `rows` what is missing, in order."""
+    waiting: collections.deque[Future[list[_Row]]] = collections.deque()
+
+    def collect() -> None:
+        rows.extend(waiting.popleft().result())
+        if progress is not None:
+            progress(len(rows), len(images))
+
+    with worker_pool(workers, preload=__name__) as submit:
+        for start in range(len(rows), len(images), _BATCH):
+            waiting.append(submit(_swatches, list(_loaded(images, start))))
+            # Few wait, for all pictures may not fit into memory.
+            if len(waiting) > 2 * workers or workers == 1:
+                collect()
+        while waiting:
+            collect()
+
+
+def _loaded(images: ImageSet, start: int) -> Iterator[bytes | ImageArray | str]:
+    for item in images.items[start : start + _BATCH]:
+        try:
+            yield item.load()
+        except ImageError as error:
+            yield str(error)
+
+
+def _swatches(pictures: list[bytes | ImageArray | str]) -> list[_Row]:
+    return [picture if isinstance(picture, str) else _row(picture) for picture in pictures]
+
+
+def _row(picture: bytes | ImageArray) -> _Row:
+    try:
+        palettes = extract_palettes(resize(decode(picture, name="the picture"), longest=_LONGEST), method="kmeans")
+    except ImageError as error:
+        return str(error)
+    if len(palettes[-1]) < MIN_COLORS:
+        return "the picture has a single colour"
+    lab = np.zeros((len(_SIZES), MAX_COLORS, 3), dtype=np.float32)
+    for place, palette in zip(lab, palettes, strict=True):
+        place[: len(palette)] = palette.lab
+    return lab, np.array([len(palette) for palette in palettes], dtype=np.uint8)
+
+
+def _table(images: ImageSet, rows: list[_Row]) -> _Found:
+    usable = [i for i, row in enumerate(rows) if not isinstance(row, str)]
+    good = [row for row in rows if not isinstance(row, str)]
+    lab = np.array([row[0] for row in good], dtype=np.float32)
+    count = np.array([row[1] for row in good], dtype=np.uint8)
+    pairs = zip(images.names, rows, strict=True)
+    skipped = tuple(f"{one_line(name)}: {row}" for name, row in pairs if isinstance(row, str))
+    return np.array(usable, dtype=np.intp), SwatchTable(lab, count), skipped
+
+
+def _load(file: Path, length: int) -> _Found | None:
+    try:
+        with np.load(io.BytesIO(read_file(file, error=ImageError, what="a cache")), allow_pickle=False) as data:
+            lab, count, usable, skipped = (data[name] for name in ("lab", "count", "usable", "skipped"))
+    except _BROKEN_CACHE:
+        return None
+    shapes = (lab.shape, count.shape) == ((n := len(usable), len(_SIZES), MAX_COLORS, 3), (n, len(_SIZES)))
+    types = (lab.dtype, count.dtype, usable.dtype.kind) == (np.float32, np.uint8, "i")
+    if not shapes or not types or not n or n + len(skipped) != length or not 0 <= usable.min() <= usable.max() < length:
+        return None
+    return usable, SwatchTable(lab, count), tuple(str(line) for line in skipped)
+
+
+def _save(file: Path, usable: NDArray[np.intp], table: SwatchTable, skipped: tuple[str, ...]) -> None:
+    stream = io.BytesIO()
+    np.savez(stream, lab=table.lab, count=table.count, usable=usable, skipped=np.array(skipped, dtype=np.str_))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_file(file, stream.getvalue(), overwrite=True)
+    except (OSError, OutputError) as error:
+        _log.warning("palettes will be taken anew next time, the cache cannot be written: %s", reason(error))
+
+
+def designed_palettes(path: str | os.PathLike[str] | None, *, part: str = "train") -> list[Lab]:
+    """Reads palettes that people designed.
+
+    Args:
+        path: a JSON file {"palettes": [{"name": ..., "colors": ["#rrggbb", ...]}, ...]}; None for kpalette's presets.
+        part: "train" or "report", halves told by a hash of the name, the same on every machine; or "all".
+
+    Returns:
+        CIELAB (k, 3) each, k from 2 on: `choose` takes as many as are wanted. Palettes of one colour are left out.
+
+    Raises:
+        PaletteError: if the file cannot be read, names the palette that is wrong, or has none for this part.
+        ArgumentError: if `part` is unknown.
+    """
+    if part not in PARTS:
+        raise ArgumentError(f"`part` must be one of {', '.join(PARTS)}. Received: {part!r}")
+    what = "kpalette's presets" if path is None else one_line(os.fspath(path))
+    if path is None:
+        named = [(name, np.array(palette.lab)) for name, palette in list_presets().items()]
+    else:
+        named = list(_designed(read_file(path, error=PaletteError, what="a file of palettes"), what))
+    half = {"train": (0.0, 0.5), "report": (0.5, 1.0), "all": (0.0, 1.0)}[part]
+    found = [lab for name, lab in named if half[0] <= hash_share(name) < half[1] and len(lab) >= MIN_COLORS]
+    if not found:
+        raise PaletteError(f"{what}: no palette is in the part {part!r}")
+    return found
+
+
+def _designed(data: bytes, what: str) -> Iterator[tuple[str, Lab]]:
+    try:
+        entries = [(entry["name"], entry["colors"]) for entry in json.loads(data)["palettes"]]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise PaletteError(f'{what} is not of the form {{"palettes": [{{"name": ..., "colors": [...]}}]}}') from None
+    for name, colors in entries:
+        try:
+            yield str(name), rgb_to_lab(np.array([parse_color(color) for color in colors]).reshape(-1, 3))
+        except (PaletteError, AttributeError, TypeError) as error:
+            raise PaletteError(f"{what}: the palette {one_line(name)!r}: {one_line(reason(error))}") from None
+
+
+def choose(palette: Lab, size: int, generator: np.random.Generator) -> Lab | None:
+    """Takes some colours of a palette.
+
+    Args:
+        palette: CIELAB (n, 3).
+        size: how many are wanted.
+        generator: whose chance decides which ones, where there are more.
+
+    Returns:
+        CIELAB (size, 3) in the palette's order; None where it has fewer.
+    """
+    if len(palette) <= size:
+        return palette if len(palette) == size else None
+    return palette[np.sort(generator.choice(len(palette), size, replace=False))]

@@ -1,0 +1,88 @@
+"""The losses of PaletteNet's training as pure functions of tensors, and how they are weighed.
+
+Everything is in network range (L / 50 - 1, a / 128, b / 128) and float32, by `keras.ops`: every backend runs them.
+[P] is Cho et al. 2017; the hinge form of the adversarial loss is that of Lim and Ye 2017.
+"""
+
+from typing import Any, NamedTuple
+
+from keras import ops
+
+from kpalette.clusters import swatch_shares
+from kpalette.gamut import reduce_chroma
+from kpalette.ranges import from_network_range, to_network_range
+
+_MIN_SHARE = 0.02
+"""Share of a picture from which on a cluster counts in full: of fewer pixels the mean says little."""
+_NO_SPREAD = 1e-3  # a cluster as narrow as this has no spread to keep
+_TINY = 1e-6
+
+
+class LossWeights(NamedTuple):
+    """What each term of the generator's loss is multiplied by; a term of weight 0 is not computed."""
+
+    mse: float = 1.0
+    """Squared error on ab where the answer is known ([P] equation 4)."""
+    palette: float = 0.0
+    """Squared distance of the clusters' mean ab to where the palette wants them."""
+    spread: float = 0.0
+    """What the clusters lose of their spread: a flat answer is no answer."""
+    adversarial: float = 0.0
+    """The discriminator's judgement ([P] equation 5)."""
+
+
+def weighted_mse(wanted: Any, predicted: Any, weight: Any) -> Any:
+    """Mean squared error of ab (B, H, W, 2) over pixels by weight (B, H, W); a scalar."""
+    error = ops.mean(ops.square(predicted - wanted), axis=-1)
+    return ops.sum(error * weight) / (ops.sum(weight) + _TINY)
+
+
+def palette_terms(predicted: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+    """Whether the picture's clusters went where the palette wants them, without a ground truth.
+
+    Pixels belong to source swatches by the shares of `soft`. A cluster's mean ab should move by what parts its target
+    swatch from its source swatch, as far as the gamut allows at the source swatch's lightness, and its standard
+    deviation should not shrink.
+
+    Args:
+        predicted: ab (B, H, W, 2).
+        inputs: of `PaletteNet` with pairs.
+
+    Returns:
+        Two scalars, means over clusters: squared distance of the means, squared relative loss of spread.
+    """
+    lab = from_network_range(inputs["lab"])
+    source, target = from_network_range(inputs["source_palette"]), from_network_range(inputs["target_palette"])
+    mask = ops.cast(inputs["mask"], "float32")
+    shares = ops.stop_gradient(ops.stack(swatch_shares(lab, source, mask), axis=-1))
+    at_source_l = ops.concatenate([source[..., :1], target[..., 1:]], axis=-1)
+    reachable = to_network_range(reduce_chroma(at_source_l))[..., 1:]
+    mass = ops.sum(shares, axis=(1, 2))
+    own_mean, own_spread = _moments(inputs["lab"][..., 1:], shares, mass)
+    mean, spread = _moments(predicted, shares, mass)
+    wanted = own_mean + ops.stop_gradient(reachable - inputs["source_palette"][..., 1:])
+    pixels = ops.sum(mass, axis=-1, keepdims=True)
+    counts = mask * ops.clip(mass / (pixels * _MIN_SHARE + _TINY), 0.0, 1.0)
+    total = ops.sum(counts) + _TINY
+    lost = ops.relu(1.0 - (spread + _NO_SPREAD) / (own_spread + _NO_SPREAD))
+    distance = ops.sum(ops.square(mean - wanted), axis=-1)
+    return ops.sum(counts * distance) / total, ops.sum(counts * ops.square(lost)) / total
+
+
+def _moments(ab: Any, shares: Any, mass: Any) -> tuple[Any, Any]:
+    """Mean (B, 8, 2) and standard deviation (B, 8) of ab (B, H, W, 2) in each cluster."""
+    safe = ops.expand_dims(mass, -1) + _TINY
+    mean = ops.einsum("bhwk,bhwc->bkc", shares, ab) / safe
+    square = ops.einsum("bhwk,bhwc->bkc", shares, ops.square(ab)) / safe
+    variance = ops.sum(ops.maximum(square - ops.square(mean), 0.0), axis=-1)
+    return mean, ops.sqrt(variance + _TINY)
+
+
+def hinge(logits: Any) -> Any:
+    """The discriminator's loss on what is real: max(0, 1 - logit), elementwise. That on a fake is `hinge(-logits)`."""
+    return ops.relu(1.0 - logits)
+
+
+def fooling(logits: Any) -> Any:
+    """The generator's loss under a discriminator: minus the mean logit."""
+    return -ops.mean(logits)

@@ -1,0 +1,278 @@
+"""PaletteNet for other programs: ONNX and SavedModel, for pictures and batches of any size.
+
+Every export is compared with the model under Keras before it is given its name. TensorFlow must be Keras' backend;
+ONNX needs `pip install 'kpalette[export,onnx]'` as well. Inputs and output are `PaletteNet`'s, "ab" the output's name.
+"""
+
+import importlib
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.errors import KPaletteError, OutputError
+from kpalette.files import PART_PREFIX, check_free, reason, write_file
+from kpalette.lut import THREADS_VARIABLE, thread_count
+from kpalette.models.weights import Checkpoint
+from kpalette.types import MAX_COLORS
+
+OPSET = 18
+TOLERANCE = 1e-3
+"""How far an export may be from Keras, in network range: an eighth of a unit of a or b."""
+
+CHECKED_SIZES = ((1, 48, 80), (2, 33, 17))
+"""Batch, height and width of the random inputs that an export is compared on; sides that are no multiples too."""
+
+Inputs = Mapping[str, NDArray[np.float32]]
+
+
+class ExportError(KPaletteError):
+    """A model that cannot be exported or run here, or whose export differs from it."""
+
+
+def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> float:
+    """Writes a model as an ONNX file, its weights inside.
+
+    Args:
+        checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet`.
+        path: the file.
+        overwrite: whether a file there may be replaced.
+
+    Returns:
+        The largest difference from Keras that was found, in network range.
+
+    Raises:
+        ExportError: if a package is missing, Keras has another backend, or the difference is above `TOLERANCE`.
+        CheckpointError: if the checkpoint is missing or damaged.
+        OutputError: if the file exists, or cannot be written.
+    """
+    check_free(Path(path), overwrite=overwrite)
+    _need("onnxruntime", "onnx")
+    model = load(checkpoint)
+    data = to_onnx(model).SerializeToString()
+    difference = checked(model, onnx_session(data), "the ONNX file")
+    write_file(path, data, overwrite=overwrite)
+    return difference
+
+
+def export_saved_model(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> float:
+    """Writes a model as a folder of TensorFlow's SavedModel form, with the signature "serve".
+
+    Args:
+        checkpoint: as in `export_onnx`.
+        path: the folder: nothing, an empty folder, or with `overwrite` a SavedModel.
+        overwrite: whether a SavedModel there may be replaced.
+
+    Returns:
+        As `export_onnx`.
+
+    Raises:
+        ExportError: as in `export_onnx`.
+        CheckpointError: if the checkpoint is missing or damaged.
+        OutputError: if something is in the way, or cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    _check_folder(target, path, overwrite=overwrite)
+    model = load(checkpoint)
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serve", lambda inputs: {"ab": model(inputs)}, input_signature=[signature(model)])
+    temporary = target.with_name(f"{PART_PREFIX}{uuid.uuid4().hex}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        archive.write_out(str(temporary), verbose=False)
+        loaded = tf.saved_model.load(str(temporary))
+        difference = checked(model, lambda inputs: loaded.serve(dict(inputs))["ab"], "the SavedModel")
+        _check_folder(target, path, overwrite=overwrite)
+        if target.exists():
+            shutil.rmtree(target)
+        temporary.rename(target)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return difference
+
+
+def _check_folder(target: Path, path: Any, *, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir() or (any(target.iterdir()) and not (target / "saved_model.pb").is_file()):
+        raise OutputError(f"cannot write {path}: something else is there, and no SavedModel")
+    if any(target.iterdir()) and not overwrite:
+        raise OutputError(f"{path} exists already: use --force (overwrite=True) to replace it")
+
+
+def _need(package: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise ExportError(f"{package} is not installed: pip install 'kpalette[{extra}]'") from None
+
+
+def import_keras() -> Any:
+    """Keras, quietly and on as many threads as kpalette may use; ExportError where it, or its backend, is missing."""
+    # TensorFlow's greetings would stand among kpalette's own lines.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if THREADS_VARIABLE in os.environ:
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(thread_count()))
+    try:
+        return importlib.import_module("keras")
+    except ImportError:
+        raise ExportError(
+            "Keras or its backend is not installed: pip install 'kpalette[tensorflow]' "
+            "(or 'kpalette[onnx]', which runs checkpoints that have a graph.onnx)"
+        ) from None
+
+
+def load(checkpoint: Any) -> Any:
+    """A float32 model of a checkpoint, for pictures of all sizes, under TensorFlow.
+
+    Args:
+        checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet`, of which a copy is made.
+
+    Returns:
+        The model, to be called only.
+
+    Raises:
+        ExportError: if Keras is not installed, or its backend is not TensorFlow.
+        CheckpointError: if the checkpoint is missing or damaged.
+    """
+    keras = import_keras()
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(f"exports need TensorFlow: Keras runs on {keras.backend.backend()} (KERAS_BACKEND)")
+    if not isinstance(checkpoint, str | os.PathLike):
+        return any_size(copy_of(checkpoint))
+    from kpalette.models.checkpoint import load_checkpoint
+
+    return any_size(load_checkpoint(checkpoint, dtype="float32"))
+
+
+def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = None) -> Any:
+    """A float32 copy of a model.
+
+    Args:
+        model: a `PaletteNet`.
+        tensors: weights by name, as `preset.tensors_of` gives them; the model's own if None.
+
+    Returns:
+        The copy.
+    """
+    from kpalette.models.preset import build_model, options_of, tensors_of
+
+    weights = dict(tensors_of(model) if tensors is None else tensors)
+    config = {"config": options_of(model), "tensors": {}}
+    return build_model(type(model), Checkpoint(Path(), config, weights, {}), dtype="float32")
+
+
+def any_size(model: Any) -> Any:
+    """Makes a model one that TensorFlow can trace once for pictures of all sizes.
+
+    Args:
+        model: a `PaletteNet`, changed in place, to be called only.
+
+    Returns:
+        The same model.
+    """
+    import keras
+    import tensorflow as tf
+
+    def double(x: Any) -> Any:
+        return tf.image.resize(x, 2 * tf.shape(x)[1:3])
+
+    for layer in model.layers:
+        # Keras asks whether the new size is positive, which a size that is a tensor cannot answer.
+        if isinstance(layer, keras.layers.UpSampling2D):
+            layer.call = double
+    return model
+
+
+def signature(model: Any) -> dict[str, Any]:
+    """The TensorFlow specs of a model's inputs, by name."""
+    import tensorflow as tf
+
+    return {name: tf.TensorSpec(x.shape, tf.float32, name=name) for name, x in model.input.items()}
+
+
+def to_onnx(model: Any) -> Any:
+    """A model of `any_size` as an `onnx.ModelProto`; ExportError where tf2onnx is missing."""
+    import tensorflow as tf
+
+    tf2onnx = _need("tf2onnx", "export")
+    specs = [signature(model)]
+    traced = tf.function(lambda inputs: {"ab": model(inputs)}, input_signature=specs)
+    proto, _ = tf2onnx.convert.from_function(traced, input_signature=specs, opset=OPSET)
+    return proto
+
+
+def onnx_session(data: bytes, *, weights: Mapping[str, NDArray[np.float32]] | None = None) -> Callable[[Inputs], Any]:
+    """A function that runs an ONNX graph; nothing but ONNX Runtime is needed.
+
+    Args:
+        data: the file's bytes.
+        weights: initialisers that the graph names and does not hold.
+
+    Returns:
+        From inputs by name, of which it takes those that the graph has, to the first output; safe in threads.
+
+    Raises:
+        ExportError: if ONNX Runtime is not installed, or does not take the graph.
+    """
+    runtime = _need("onnxruntime", "onnx")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = thread_count()
+    options.log_severity_level = 3
+    # Threads that spin between operators take the cores from whatever else runs, from kpalette's own strips too.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # The session reads them where they lie: they must live as long.
+    kept = {name: runtime.OrtValue.ortvalue_from_numpy(value) for name, value in (weights or {}).items()}
+    if kept:
+        options.add_external_initializers(list(kept), list(kept.values()))
+    try:
+        session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has a class of its own for each code of failure, under no public base
+        raise ExportError(f"ONNX Runtime does not take the graph: {reason(error)}") from None
+    names = [node.name for node in session.get_inputs()]
+
+    def run(inputs: Inputs) -> Any:
+        assert kept is not None
+        return session.run(None, {name: inputs[name] for name in names})[0]
+
+    return run
+
+
+def checked(model: Any, exported: Callable[[Inputs], Any], what: str) -> float:
+    """Compares an export with its model on random pictures of `CHECKED_SIZES`.
+
+    Args:
+        model: under Keras.
+        exported: from inputs by name to ab.
+        what: what it is, for the message.
+
+    Returns:
+        The largest difference, in network range.
+
+    Raises:
+        ExportError: if it is above `TOLERANCE`.
+    """
+    generator = np.random.default_rng(0)
+    differences = []
+    for number, (batch, height, width) in enumerate(CHECKED_SIZES):
+        lab = generator.uniform(-1, 1, (batch, height, width, 3)) * [1.0, 0.5, 0.5]
+        palettes = generator.uniform(-0.5, 0.5, (2, batch, MAX_COLORS, 3))
+        mask = np.tile(np.arange(MAX_COLORS) < 4 + number, (batch, 1))
+        every = {"lab": lab, "source_palette": palettes[0], "target_palette": palettes[1], "mask": mask}
+        inputs = {name: every[name].astype(np.float32) for name in model.input}
+        differences.append(np.abs(np.asarray(exported(inputs)) - np.asarray(model(inputs))).max())
+    largest = float(np.max(differences))
+    if not largest <= TOLERANCE:
+        raise ExportError(f"{what} differs from Keras by {largest:.2g} on random pictures, more than {TOLERANCE:g}")
+    return largest

@@ -1,0 +1,141 @@
+"""Between checkpoints and models: variables by names that last, and `from_preset`.
+
+A variable's name is its path from the model's own layer on, "up1_film/dense/kernel" for instance: neither the model's
+name, to which Keras appends counters, nor the backend has a part in it. Seeds of dropout are no weights.
+"""
+
+import contextlib
+import inspect
+import os
+from collections.abc import Iterator
+from typing import Any, Self
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.errors import ArgumentError
+from kpalette.files import reason
+from kpalette.models.weights import Checkpoint, read_checkpoint
+from kpalette.models.weights_format import CONFIG_FILE, CheckpointError
+
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
+"""Keras' dtype policies that a model may be loaded with."""
+
+
+class PresetMixin:
+    """What a model of kpalette's gets its trained weights by."""
+
+    @classmethod
+    def from_preset(cls, name_or_folder: str | os.PathLike[str], *, dtype: str | None = None) -> Self:
+        """A trained model.
+
+        Args:
+            name_or_folder: a preset's name, or a checkpoint folder.
+            dtype: one of `POLICIES`; Keras' own setting unless told.
+
+        Returns:
+            A model of this class with the checkpoint's weights.
+
+        Raises:
+            ArgumentError: if there is no preset of that name, or `dtype` is no policy.
+            CheckpointError: if the checkpoint is damaged, or holds another model.
+        """
+        checkpoint = read_checkpoint(name_or_folder)
+        if checkpoint.config["model"] != cls.__name__:
+            raise CheckpointError(
+                f"{checkpoint.folder} holds a {checkpoint.config['model']}, not a {cls.__name__}: "
+                "use load_checkpoint, or the class that it holds"
+            )
+        model: Self = build_model(cls, checkpoint, dtype=dtype)
+        return model
+
+
+def build_model(kind: Any, checkpoint: Checkpoint, *, dtype: str | None = None) -> Any:
+    """Builds a model in code and gives it a checkpoint's weights.
+
+    Args:
+        kind: the model's class.
+        checkpoint: of such a model.
+        dtype: as in `PresetMixin.from_preset`.
+
+    Returns:
+        The model.
+
+    Raises:
+        ArgumentError: if `dtype` is no policy.
+        CheckpointError: if arguments or tensors do not fit the model.
+    """
+    path = checkpoint.folder / CONFIG_FILE
+    options = checkpoint.config["config"]
+    known = {p.name for p in inspect.signature(kind).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    for name, value in options.items():
+        if name not in known:
+            raise CheckpointError(f"{path}: {kind.__name__} has no option {name!r}")
+        # Kernels go from filters to filters: a size without weights to match would only fill the memory.
+        if type(value) is int and value**2 > sum(array.size for array in checkpoint.tensors.values()):
+            raise CheckpointError(f"{path}: {name!r} of {value} does not go with so few weights")
+    with _policy(dtype):
+        try:
+            model = kind(**options)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(f"{path}: cannot build {kind.__name__}: {reason(error)}") from None
+    _assign(model, checkpoint)
+    return model
+
+
+def options_of(model: Any) -> dict[str, Any]:
+    """Arguments of a model's constructor, without its name and what belongs to training."""
+    return {key: value for key, value in model.get_config().items() if key not in ("name", "trainable")}
+
+
+def tensors_of(model: Any) -> dict[str, NDArray[np.float32]]:
+    """A model's weights by name, those that are not trained among them, as float32."""
+    return {
+        name: np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+        for name, variable in _variables(model).items()
+    }
+
+
+def _variables(model: Any) -> dict[str, Any]:
+    named = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            parts = variable.path.split("/")
+            # A model that is built inside another has that one's name before its layers'.
+            named["/".join(parts[parts.index(layer.name) :])] = variable
+    return named
+
+
+@contextlib.contextmanager
+def _policy(dtype: str | None) -> Iterator[None]:
+    """Keras' dtype policy set for a while: a functional model's layers take no other way."""
+    if dtype is None:
+        yield
+        return
+    if dtype not in POLICIES:
+        raise ArgumentError(f"`dtype` must be one of {', '.join(POLICIES)}. Received: {dtype!r}")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _assign(model: Any, checkpoint: Checkpoint) -> None:
+    kind = type(model).__name__
+    variables, tensors, places = _variables(model), checkpoint.tensors, checkpoint.config["tensors"]
+    for name, variable in variables.items():
+        needed = tuple(variable.shape)
+        if name not in tensors:
+            path = checkpoint.folder / CONFIG_FILE
+            raise CheckpointError(f"{path}: tensor {name!r} is missing, {kind} needs it of shape {needed}")
+        if tensors[name].shape != needed:
+            path = checkpoint.folder / places[name]["file"]
+            raise CheckpointError(f"{path}: tensor {name!r} has shape {tensors[name].shape}, {kind} needs {needed}")
+    for name in tensors.keys() - variables.keys():
+        path = checkpoint.folder / places[name]["file"]
+        raise CheckpointError(f"{path}: tensor {name!r} of shape {tensors[name].shape} is none of {kind}'s")
+    for name, variable in variables.items():
+        variable.assign(tensors[name])

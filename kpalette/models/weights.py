@@ -1,0 +1,264 @@
+"""A checkpoint as a folder: `config.json`, weights as safetensors, `metrics.json`, `MODEL.md`. No Keras is needed.
+
+Reading runs no code of a file's and takes no class from it: JSON is checked entry by entry, weights by SHA-256.
+"""
+
+import importlib.metadata
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.errors import ArgumentError, OutputError
+from kpalette.files import PART_PREFIX, reason
+from kpalette.models.weights_files import read_json, read_tensors, to_json, to_stored, write_tensors
+from kpalette.models.weights_format import (
+    ABOUT_FILE,
+    CONFIG_FILE,
+    FORMAT,
+    GRAPH_FILE,
+    KEYS,
+    METRICS_FILE,
+    WEIGHTS_FILE,
+    CheckpointError,
+    check_config,
+)
+
+PRESETS = ("palettenet", "ablated")
+"""The checkpoints that ship, once they are trained."""
+
+_TRAIN = {
+    "palettenet": "python -m kpalette.train --phase adversarial --from RUN",
+    "ablated": "python -m kpalette.train --phase pretrain",
+}
+_PACKAGE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a checkpoint holds.
+
+    Attributes:
+        folder: where it lies.
+        config: its `config.json`, checked: "model", "config" (the model's arguments), "tensors" and so on.
+        tensors: float32 arrays by the names of the model's variables.
+        metrics: its `metrics.json`, {} where there is none.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    tensors: dict[str, NDArray[np.float32]]
+    metrics: dict[str, Any]
+
+
+def read_checkpoint(name_or_folder: str | os.PathLike[str]) -> Checkpoint:
+    """Reads a checkpoint and checks all of it.
+
+    Args:
+        name_or_folder: a preset's name, or a folder.
+
+    Returns:
+        What it holds; tensors stored as float16 come as float32.
+
+    Raises:
+        ArgumentError: if there is no preset of that name and no such folder.
+        CheckpointError: if the preset has no weights yet, or anything in the folder is missing, changed or malformed.
+    """
+    folder = _find(name_or_folder)
+    path = folder / CONFIG_FILE
+    config = check_config(read_json(path), path)
+    tensors: dict[str, NDArray[np.float32]] = {}
+    for entry in config["files"]:
+        tensors |= read_tensors(folder, entry, config)
+    metrics = read_json(folder / METRICS_FILE) if (folder / METRICS_FILE).exists() else {}
+    if not isinstance(metrics, dict):
+        raise CheckpointError(f"{folder / METRICS_FILE}: must hold a JSON object")
+    return Checkpoint(folder, config, {name: tensors[name] for name in sorted(tensors)}, metrics)
+
+
+def list_checkpoints() -> tuple[str, ...]:
+    """Names of the presets whose weights are there."""
+    return tuple(name for name in PRESETS if _preset_folder(name) is not None)
+
+
+def find_preset(name: str) -> Path:
+    """The folder of a preset: in the installed package, or in the clone that the package is imported from.
+
+    Args:
+        name: one of `PRESETS`.
+
+    Returns:
+        Its folder, which has a `config.json`.
+
+    Raises:
+        ArgumentError: if there is no such preset.
+        CheckpointError: if its weights are not there; the message says how to make them.
+    """
+    if name not in PRESETS:
+        raise ArgumentError(f"no checkpoint {name!r}: give one of {', '.join(PRESETS)}, or a checkpoint folder")
+    folder = _preset_folder(name)
+    if folder is None:
+        raise CheckpointError(
+            f"the weights of {name!r} are not there: train them with `{_TRAIN[name]}`, or give a checkpoint folder"
+        )
+    return folder
+
+
+def _preset_folder(name: str) -> Path | None:
+    places = [_PACKAGE / "checkpoints" / name]
+    # Beside an installed package lie other people's folders.
+    if (_PACKAGE.parent / "pyproject.toml").is_file():
+        places.append(_PACKAGE.parent / "checkpoints" / name)
+    return next((place for place in places if (place / CONFIG_FILE).is_file()), None)
+
+
+def _find(name_or_folder: str | os.PathLike[str]) -> Path:
+    if not isinstance(name_or_folder, str | os.PathLike):
+        raise ArgumentError(f"`name_or_folder` must be a preset's name or a folder. Received: {name_or_folder!r}")
+    text = os.fspath(name_or_folder)
+    folder = Path(text)
+    by_name = isinstance(name_or_folder, str) and not {os.sep, os.altsep} & set(text)
+    try:
+        is_folder = bool(text) and folder.is_dir()
+        has_config = is_folder and (folder / CONFIG_FILE).exists()
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"cannot read {folder}: {reason(error)}") from None
+    # A folder of pictures that happens to be called like a preset does not hide it.
+    if by_name and not has_config and (text in PRESETS or not is_folder):
+        return find_preset(text)
+    if not is_folder:
+        raise CheckpointError(f"{folder} is no folder")
+    if not has_config:
+        raise CheckpointError(f"{folder} is no checkpoint: it has no {CONFIG_FILE}")
+    return folder
+
+
+def write_checkpoint(
+    folder: str | os.PathLike[str],
+    *,
+    config: dict[str, Any],
+    tensors: Mapping[str, Any],
+    metrics: dict[str, Any] | None = None,
+    about: str | None = None,
+    half: bool = True,
+    overwrite: bool = False,
+) -> Path:
+    """Writes a checkpoint whole or not at all: into a neighbouring folder first, which is then renamed.
+
+    Args:
+        folder: where to; folders above it are made. Nothing, an empty folder, or with `overwrite` a checkpoint.
+        config: "model", the model's class name, and "config", its arguments; a `Checkpoint.config` will do.
+        tensors: arrays of finite numbers by name, any shape; stored as float16 or float32.
+        metrics: figures for `metrics.json`, anything that JSON can hold.
+        about: for `MODEL.md`: what the weights were trained on, and by which command.
+        half: whether to store as float16, half the size, some 3 digits; float32 is exact.
+        overwrite: whether a checkpoint that is there may be replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ArgumentError: if `config`, `tensors` or `metrics` cannot be stored; the message names what.
+        OutputError: if something else is in the way, or writing fails, on a full disk for instance.
+    """
+    target = _target(folder, overwrite=overwrite)
+    if not {"model", "config"} <= config.keys():
+        raise ArgumentError(f'`config` must hold "model" and "config". Received: {sorted(config)}')
+    document = {"format": FORMAT, "model": config["model"], "config": config["config"]}
+    document |= {"dtype": "float16" if half else "float32", **_version()}
+    stored = {name: to_stored(name, tensors[name], document["dtype"]) for name in sorted(tensors)}
+    metrics_text = to_json(metrics or {}, "metrics")
+    temporary = target.with_name(f"{PART_PREFIX}{uuid.uuid4().hex}")
+    try:
+        temporary.mkdir(parents=True)
+        document |= write_tensors(temporary, stored)
+        try:
+            check_config(document, Path(CONFIG_FILE))
+        except CheckpointError as error:
+            raise ArgumentError(f"cannot be stored: {error}") from None
+        (temporary / CONFIG_FILE).write_text(to_json(document, "config"), "utf-8")
+        (temporary / METRICS_FILE).write_text(metrics_text, "utf-8")
+        (temporary / ABOUT_FILE).write_text(_about(target.name, document, stored, about), "utf-8")
+        _put_in_place(temporary, _target(folder, overwrite=overwrite))
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {reason(error)}") from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Path(folder)
+
+
+def _target(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """The folder behind links; OutputError where a checkpoint cannot go."""
+    if not os.fspath(folder):
+        raise OutputError("the folder's name is empty")
+    try:
+        target = Path(os.path.realpath(folder))
+        if not target.exists():
+            return target
+        if not target.is_dir():
+            raise OutputError(f"cannot write {folder}: it is a file")
+        names = {path.name for path in target.iterdir()}
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {folder}: {reason(error)}") from None
+    if not names:
+        return target
+    if not _is_checkpoint(target):
+        raise OutputError(f"cannot write {folder}: it is a folder with other things in it, and no checkpoint")
+    if not overwrite:
+        raise OutputError(f"{folder} exists already: use --force (overwrite=True) to replace it")
+    own = {CONFIG_FILE, METRICS_FILE, ABOUT_FILE, GRAPH_FILE}
+    foreign = {name for name in names - own if not WEIGHTS_FILE.fullmatch(name)}
+    if foreign:
+        raise OutputError(f"cannot replace {folder}: {min(foreign)} in it is no part of a checkpoint, move it away")
+    return target
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Whether it is one of any format, be its weights damaged: other programs have a `config.json` too."""
+    try:
+        document = read_json(folder / CONFIG_FILE)
+    except CheckpointError:
+        return False
+    return isinstance(document, dict) and KEYS.keys() <= document.keys()
+
+
+def _put_in_place(new: Path, target: Path) -> None:
+    if not target.exists():
+        new.rename(target)
+        return
+    old = new.with_name(f"{new.name}-old")
+    target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _version() -> dict[str, str]:
+    try:
+        return {"kpalette": importlib.metadata.version("kpalette")}
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+
+
+def _about(name: str, document: dict[str, Any], tensors: dict[str, NDArray[Any]], about: str | None) -> str:
+    config = ", ".join(f"{key}={value!r}" for key, value in sorted(document["config"].items()))
+    values = sum(array.size for array in tensors.values())
+    megabytes = sum(entry["bytes"] for entry in document["files"]) / 1e6
+    parts = [
+        f"# {name}",
+        about and about.strip(),
+        f"`{document['model']}({config})`, {values:,} weights in {len(tensors)} tensors, {document['dtype']}, "
+        f"{megabytes:.1f} MB. Figures are in `{METRICS_FILE}`.",
+        "```python\nfrom kpalette.models.checkpoint import load_checkpoint\n\n"
+        f'model = load_checkpoint("path/to/{name}")\n```',
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"

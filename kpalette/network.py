@@ -1,0 +1,200 @@
+"""Networks as recolourers: image, Lab, network at working size, change of ab at full size, Lab, image.
+
+The network runs under Keras (TensorFlow or JAX) or under ONNX Runtime, which needs neither; all else is NumPy and
+OpenCV. Colours are float32 throughout, and so are networks: bfloat16 is faster only where the processor has it.
+"""
+
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from kpalette.color import lab_to_rgb, linear_to_lab, rgb_to_linear
+from kpalette.errors import ArgumentError
+from kpalette.gamut import in_gamut, reduce_chroma
+from kpalette.images import Picture, image_to_rgb, resize, rgb_to_image
+from kpalette.lightness import transfer_lightness
+from kpalette.lut import thread_count
+from kpalette.models.export import import_keras, load, signature
+from kpalette.models.graph import has_graph, open_graph
+from kpalette.models.weights import read_checkpoint
+from kpalette.palette import Palette
+from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
+from kpalette.recolorer import Recolored
+from kpalette.types import FloatArray, ImageArray
+from kpalette.upsample import fit_field
+
+RUNTIMES = ("auto", "onnx", "keras")
+"""Who computes a network; "auto" is ONNX Runtime where it is installed and the checkpoint has a graph, else Keras."""
+
+WORKING_SIZE = 512
+
+_STRIP = 1 << 17  # pixels that a thread works on at a time: few MB for each array
+
+_CHROMA_STEPS = 12
+"""Halvings of the chroma reduction: 12 leave a thirtieth of a chroma unit, which 8 bits do not show."""
+
+Network = Callable[[Mapping[str, FloatArray]], Any]
+"""From inputs by name, of which it takes what it knows, to ab (1, h, w, 2), network range."""
+
+
+class NetworkRecolorer:
+    """A recolourer that is a `PaletteNet`; see `Recolorer`. Nothing is loaded before the first picture.
+
+    Args:
+        checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet` (which needs Keras).
+        runtime: one of `RUNTIMES`.
+        working_size: pixels of the longer side at which the network sees pictures, which are never enlarged.
+        name: by which it is called; the checkpoint's unless told.
+        title: one line that says what it does.
+
+    Raises:
+        ArgumentError: if `runtime` or `working_size` is out of range.
+    """
+
+    extraction = "kmeans"
+    default_lightness = 0.0
+
+    def __init__(
+        self,
+        checkpoint: Any,
+        *,
+        runtime: str = "auto",
+        working_size: int = WORKING_SIZE,
+        name: str | None = None,
+        title: str = "PaletteNet: a network that recolours by pairs of source and target colours",
+    ) -> None:
+        """See the class."""
+        by_name = isinstance(checkpoint, str | os.PathLike)
+        if runtime not in RUNTIMES:
+            raise ArgumentError(f"`runtime` must be one of {', '.join(RUNTIMES)}. Received: {runtime!r}")
+        if runtime == "onnx" and not by_name:
+            raise ArgumentError("`runtime` onnx needs a checkpoint's name or folder, not a model")
+        if not isinstance(working_size, int) or working_size < 1:
+            raise ArgumentError(f"`working_size` must be a positive whole number. Received: {working_size!r}")
+        self.name = name or (os.path.basename(os.path.normpath(checkpoint)) if by_name else str(checkpoint.name))
+        self.title = title
+        self.runtime = runtime
+        self.working_size = working_size
+        self._checkpoint = checkpoint
+        self._network: Network | None = None
+        self._lock = threading.Lock()
+
+    def load(self) -> Network:
+        """Loads the network unless it is there.
+
+        Returns:
+            The function that runs it, safe in threads.
+
+        Raises:
+            KPaletteError: if the weights are missing or damaged, or a package is not installed.
+        """
+        with self._lock:
+            if self._network is None:
+                self._network = _load(self._checkpoint, self.runtime)
+        return self._network
+
+    def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
+        """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
+        network = self.load()
+        if np.array_equal(source.lab, target.lab):
+            return Recolored(picture.rgb, lambda: 0.0)
+
+        def shown(lab: FloatArray) -> FloatArray:
+            return _with_lightness(lab, source, target, lightness)
+
+        small = shown(_image_to_lab(resize(picture.rgb, longest=self.working_size)))
+        swatches, mask = pack_palettes([Palette(shown(source.lab), source.weights), target])
+        ab = network(
+            {
+                "lab": to_network_range(small)[np.newaxis],
+                "source_palette": swatches[:1],
+                "target_palette": swatches[1:],
+                "mask": mask[:1],
+            }
+        )
+        change = np.asarray(ab, dtype=np.float32)[0] * np.float32(AB_SCALE) - small[..., 1:]
+        return _carry_over(picture.rgb, shown, small, change)
+
+
+def _carry_over(
+    image: ImageArray, shown: Callable[[FloatArray], FloatArray], small: FloatArray, change: FloatArray
+) -> Recolored:
+    """Adds a change of ab at working size to the image, in strips, so that memory stays small."""
+    height, width = image.shape[:2]
+    same_size = change.shape[:2] == (height, width)
+    field = None if same_size else fit_field(change, small, height=height, width=width)
+    result: ImageArray = np.empty_like(image)
+
+    def recolor_rows(part: slice) -> int:
+        lab = shown(_image_to_lab(image[part]))
+        lab[..., 1:] += change[part] if field is None else field.rows(part, lab)
+        result[part] = rgb_to_image(lab_to_rgb(reduce_chroma(lab, steps=_CHROMA_STEPS)))
+        return int(lab[..., 0].size - np.count_nonzero(in_gamut(lab)))
+
+    step = max(1, _STRIP // width)
+    parts = [slice(start, min(start + step, height)) for start in range(0, height, step)]
+    with ThreadPoolExecutor(thread_count()) as pool:
+        outside = sum(pool.map(recolor_rows, parts))
+    return Recolored(result, lambda: outside / (height * width))
+
+
+def _with_lightness(lab: FloatArray, source: Palette, target: Palette, strength: float) -> FloatArray:
+    """Lab (..., 3) with its lightness moved along the palettes' curve, and the chroma that there is room for there."""
+    if strength == 0.0:
+        return lab
+    L = transfer_lightness(lab[..., 0], source, target, strength=strength)
+    moved: FloatArray = reduce_chroma(np.concatenate([L[..., np.newaxis], lab[..., 1:]], axis=-1))
+    return moved
+
+
+@lru_cache(maxsize=1)
+def _linear_of_bytes() -> FloatArray:
+    linear: FloatArray = rgb_to_linear(image_to_rgb(np.arange(256, dtype=np.uint8)))
+    return linear
+
+
+def _image_to_lab(image: ImageArray) -> FloatArray:
+    """As `rgb_to_lab(image_to_rgb(image))`, its powers looked up: half the time."""
+    lab: FloatArray = linear_to_lab(_linear_of_bytes().take(image))
+    return lab
+
+
+def _load(checkpoint: Any, runtime: str) -> Network:
+    if isinstance(checkpoint, str | os.PathLike):
+        found = read_checkpoint(checkpoint)  # before anything that takes seconds: most often it is what is missing
+        with_onnx = has_graph(found) and importlib.util.find_spec("onnxruntime") is not None
+        if runtime == "onnx" or (runtime == "auto" and with_onnx):
+            return open_graph(found)
+    if import_keras().backend.backend() == "tensorflow":
+        return _traced(load(checkpoint))
+    if isinstance(checkpoint, str | os.PathLike):
+        from kpalette.models.checkpoint import load_checkpoint
+
+        checkpoint = load_checkpoint(checkpoint, dtype="float32")
+    return _predicting(checkpoint)
+
+
+def _traced(model: Any) -> Network:
+    """TensorFlow's graph of a model, made once for all sizes."""
+    import tensorflow as tf
+
+    specs = signature(model)
+    traced = tf.function(model, input_signature=[specs]).get_concrete_function()
+    return lambda inputs: traced(**{name: tf.constant(inputs[name]) for name in specs})
+
+
+def _predicting(model: Any) -> Network:
+    """Keras' own way, on any backend; JAX compiles for every size anew."""
+    lock = threading.Lock()
+
+    def run(inputs: Mapping[str, FloatArray]) -> Any:
+        with lock:
+            return model.predict_on_batch({name: inputs[name] for name in model.input})
+
+    return run

@@ -1,0 +1,72 @@
+"""`python -m kpalette.train`: trains PaletteNet. The function is `kpalette.training.run.train`.
+
+The package's public name `train` is that function, and so is this module when it is called: `kpalette.train(config)`
+works whatever was imported before.
+"""
+
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import Field, fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+
+from kpalette import image_codec
+from kpalette.cli.app import run
+from kpalette.training.config import PHASES, PRECISIONS, SCHEDULES, TrainConfig, describe
+from kpalette.training.run import train
+
+_FLAGS = {"discriminator": "--discriminator/--no-discriminator", "shuffle": "--shuffle/--no-shuffle"}
+_NAMES = {"start_from": "--from", "resume": "--resume"}
+_CHOICES = {"phase": PHASES, "precision": PRECISIONS, "schedule": SCHEDULES, "conditioning": ("pairs", "target")}
+
+
+def _option(field: "Field[Any]", text: str) -> Callable[[Any], Any]:
+    """The option of a field of `TrainConfig`: its name, its type, its own words."""
+    name = _FLAGS.get(field.name) or _NAMES.get(field.name) or "--" + field.name.replace("_", "-")
+    shown: dict[str, Any] = {"show_default": field.default is not None and field.default is not False}
+    if field.name in _FLAGS or field.name == "resume":
+        return click.option(name, field.name, is_flag=True, default=field.default, help=text, **shown)
+    kind: Any = click.Choice(_CHOICES[field.name]) if field.name in _CHOICES else _kind(str(field.type))
+    return click.option(name, field.name, type=kind, default=field.default, help=text, **shown)
+
+
+def _kind(annotation: str) -> type:
+    return next((kind for name, kind in (("float", float), ("int", int)) if name in annotation), str)
+
+
+def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+    texts = describe()
+    for field in reversed(fields(TrainConfig)):
+        function = _option(field, texts[field.name])(function)
+    return function
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@_with_options
+@click.option("--quiet", is_flag=True, help="Say nothing on standard error but errors.")
+def command(quiet: bool, **options: Any) -> None:
+    """Train PaletteNet into a run folder.
+
+    \b
+    python -m kpalette.train --phase pretrain --images PICTURES --run runs/one
+    python -m kpalette.train --phase adversarial --from runs/one --images PICTURES --run runs/two
+    """  # noqa: D301
+    # Threads decode while progress is told: what keeps standard error from the one would keep it from the other.
+    image_codec.decoder_guard = nullcontext
+    best: Path = train(TrainConfig(**options), quiet=quiet)
+    click.echo(best)
+
+
+class _Callable(ModuleType):
+    def __call__(self, config: TrainConfig, *, quiet: bool = False) -> Path:
+        return train(config, quiet=quiet)
+
+
+sys.modules[__name__].__class__ = _Callable
+
+if __name__ == "__main__":
+    run(command, name="python -m kpalette.train")

@@ -1,0 +1,1 @@
+"""Floor 7: training. `AdversarialTrainer` for Keras users; the loop behind `python -m kpalette.train`."""

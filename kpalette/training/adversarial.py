@@ -1,0 +1,190 @@
+"""`AdversarialTrainer`: generator and discriminator, their objectives, and the step that holds the GAN logic.
+
+[P] is Cho et al. 2017, section 3.3. Real is a picture under another turn of hue with its palette turned alike: never
+the source that a fake is made from, which would reward copying its hues. Fake are, a third each, what was recoloured
+with the palette asked for, the same with the palette it came from, and the source with the palette that it was asked to
+take. Both networks take their gradients from the same weights and batch.
+"""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from kpalette.errors import ArgumentError, KPaletteError
+from kpalette.losses import LossWeights, fooling, hinge, palette_terms, weighted_mse
+from kpalette.models.initializers import PACKAGE
+
+KINDS = ("real", "recolored", "recolored_own", "unchanged")
+"""What the discriminator is asked about; its accuracy is told for each. Only the first is real."""
+
+ENCODER = ("stem", "down")
+"""How the names of the encoder's layers begin."""
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AdversarialTrainer(keras.Model):
+    """Trains a `PaletteNet`, with a `PaletteDiscriminator` or without one.
+
+    `compile` takes the two optimizers; `fit` takes batches (inputs, ab, weight) as `kpalette.hue_pairs` gives them. On
+    the JAX backend, whose `fit` carries one optimizer, `kpalette.train` has a step of its own over the same objectives.
+
+    Args:
+        generator: the `PaletteNet`.
+        discriminator: the `PaletteDiscriminator`, or None for phase 1 and for the arm without one.
+        loss_weights: what the terms of the generator's loss are multiplied by.
+        freeze_encoder: whether the generator's encoder keeps its weights, as in phase 2 of [P].
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model | None = None,
+        *,
+        loss_weights: LossWeights | None = None,
+        freeze_encoder: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """See the class."""
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.terms = loss_weights or LossWeights()
+        self.freeze_encoder = freeze_encoder
+        if self.terms.adversarial and discriminator is None:
+            raise ArgumentError("`loss_weights.adversarial` is above 0, but there is no `discriminator`")
+        for layer in generator.layers:
+            if layer.name.startswith(ENCODER):
+                layer.trainable = not freeze_encoder
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """The generator's ab (B, H, W, 2), network range, for its inputs by name; others are left aside."""
+        return self.generator({name: inputs[name] for name in self.generator.input}, training=training)
+
+    def compile(self, generator_optimizer: Any, discriminator_optimizer: Any = None) -> None:
+        """Takes both optimizers and makes their variables at once, so that they are saved and restored like weights.
+
+        Args:
+            generator_optimizer: an optimizer or its name.
+            discriminator_optimizer: the same; needed where there is a discriminator.
+        """
+        super().compile(optimizer=generator_optimizer)
+        self.optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer = None
+        if self.discriminator is not None:
+            if discriminator_optimizer is None:
+                raise ArgumentError("`discriminator_optimizer` must be given where there is a discriminator")
+            self.discriminator_optimizer = keras.optimizers.get(discriminator_optimizer)
+            self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def generator_objective(self, inputs: dict[str, Any], wanted: Any, weight: Any) -> tuple[Any, dict[str, Any], Any]:
+        """The generator's loss on a batch.
+
+        Args:
+            inputs: of the generator.
+            wanted: ab (B, H, W, 2), network range.
+            weight: (B, H, W).
+
+        Returns:
+            The weighted sum, its terms by name, and the predicted ab.
+        """
+        ab = ops.cast(self(inputs, training=True), "float32")
+        logs = {"mse": weighted_mse(wanted, ab, weight)}
+        total = self.terms.mse * logs["mse"]
+        if self.terms.palette or self.terms.spread:
+            logs["palette"], logs["spread"] = palette_terms(ab, inputs)
+            total = total + self.terms.palette * logs["palette"] + self.terms.spread * logs["spread"]
+        if self.discriminator is not None and self.terms.adversarial:
+            logs["fooling"] = fooling(self._judge(_recolored(inputs, ab), inputs["target_palette"], inputs["mask"]))
+            total = total + self.terms.adversarial * logs["fooling"]
+        for penalty in self.generator.losses:
+            total = total + penalty
+        return total, {**logs, "loss": total}, ab
+
+    def discriminator_objective(
+        self, inputs: dict[str, Any], wanted: Any, weight: Any, ab: Any, *, training: bool = True
+    ) -> tuple[Any, dict[str, Any]]:
+        """The discriminator's loss on a batch, and its accuracy for each of `KINDS`.
+
+        Args:
+            inputs: of the generator.
+            wanted: ab (B, H, W, 2), network range; real where it is known.
+            weight: (B, H, W); rows of weight 0 have no real.
+            ab: what the generator answered.
+            training: whether the singular vectors of spectral norm move.
+
+        Returns:
+            Mean of the losses on real and on fake, and the terms by name.
+        """
+        logits = self.judgements(inputs, wanted, ops.stop_gradient(ab), training=training)
+        known = ops.cast(ops.max(weight, axis=(1, 2), keepdims=False) > 0, "float32")[:, None]
+        real = ops.sum(hinge(logits["real"]) * known) / ops.maximum(ops.sum(known), 1.0)
+        fake = ops.mean(ops.stack([ops.mean(hinge(-logits[kind])) for kind in KINDS[1:]]))
+        loss = (real + fake) / 2
+        right = {kind: ops.mean(ops.cast(logits[kind] < 0, "float32")) for kind in KINDS[1:]}
+        found = ops.sum(ops.cast(logits["real"] > 0, "float32") * known) / ops.maximum(ops.sum(known), 1.0)
+        return loss, {"d_loss": loss, "d_real": found, **{f"d_{kind}": value for kind, value in right.items()}}
+
+    def judgements(self, inputs: dict[str, Any], wanted: Any, ab: Any, *, training: bool = False) -> dict[str, Any]:
+        """Logits (B, 1) for each of `KINDS`; arguments as in `discriminator_objective`."""
+        size = ops.shape(inputs["lab"])[0]
+        lab, mask = inputs["lab"], inputs["mask"]
+        fake = _recolored(inputs, ab)
+        parts = [
+            (_recolored(inputs, wanted), inputs["target_palette"], mask),
+            (fake, inputs["target_palette"], mask),
+            (fake, inputs["source_palette"], mask),
+            (lab, inputs["target_palette"], mask),
+        ]
+        # One pass, so that the singular vectors of spectral norm move once.
+        joined = [ops.concatenate(list(column), axis=0) for column in zip(*parts, strict=True)]
+        logits = self._judge(*joined, training=training)
+        return {kind: logits[i * size : (i + 1) * size] for i, kind in enumerate(KINDS)}
+
+    def _judge(self, lab: Any, palette: Any, mask: Any, *, training: bool = False) -> Any:
+        assert self.discriminator is not None
+        return self.discriminator({"lab": lab, "palette": palette, "mask": mask}, training=training)
+
+    def train_step(self, *data: Any) -> Any:
+        """One step of both networks; TensorFlow only (see the class)."""
+        if keras.backend.backend() != "tensorflow":
+            raise KPaletteError(
+                "AdversarialTrainer.fit needs the TensorFlow backend; on others use python -m kpalette.train"
+            )
+        from kpalette.training.tensorflow_step import train_step
+
+        return train_step(self, *data)
+
+    def get_config(self) -> dict[str, Any]:
+        """Arguments of the constructor."""
+        return {
+            **super().get_config(),
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": self.discriminator and keras.saving.serialize_keras_object(self.discriminator),
+            "loss_weights": list(self.terms),
+            "freeze_encoder": self.freeze_encoder,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "AdversarialTrainer":
+        """The trainer of a config."""
+        config = dict(config)
+        networks = [
+            value and keras.saving.deserialize_keras_object(value)
+            for value in (config.pop("generator"), config.pop("discriminator"))
+        ]
+        return cls(*networks, **{**config, "loss_weights": LossWeights(*config["loss_weights"])})
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Both optimizers."""
+        optimizers = {"generator_optimizer": self.optimizer, "discriminator_optimizer": self.discriminator_optimizer}
+        return {name: value and keras.saving.serialize_keras_object(value) for name, value in optimizers.items()}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as `get_compile_config` says."""
+        self.compile(**{name: value and keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+
+def _recolored(inputs: dict[str, Any], ab: Any) -> Any:
+    return ops.concatenate([inputs["lab"][..., :1], ops.cast(ab, "float32")], axis=-1)

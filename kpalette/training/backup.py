@@ -1,0 +1,127 @@
+"""Backups of a run: everything that a killed run needs to go on as if nothing had happened.
+
+One safetensors file an epoch, written whole or not at all; the last two are kept, and a damaged one gives way to the
+one before it.
+"""
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from kpalette.errors import ArgumentError
+from kpalette.files import one_line, write_file
+
+Tensors = dict[str, NDArray[np.generic]]
+
+_KEPT = 2
+
+
+def trainer_tensors(trainer: Any) -> Tensors:
+    """All variables of both networks and both optimizers, by role and number."""
+    return {name: np.array(variable.value) for name, variable in _variables(trainer).items()}
+
+
+def restore_trainer(trainer: Any, tensors: Tensors) -> None:
+    """Puts back what `trainer_tensors` gave; ArgumentError names the first tensor that does not fit."""
+    variables = _variables(trainer)
+    for name in sorted(variables.keys() ^ tensors.keys()):
+        raise ArgumentError(f"the backup and the run's config.json differ: {name} is only in one of them")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != tensors[name].shape:
+            raise ArgumentError(
+                f"the backup and the run's config.json differ: {name} has shape {tensors[name].shape}, "
+                f"wanted is {tuple(variable.shape)}"
+            )
+    for name, variable in variables.items():
+        variable.assign(tensors[name])
+
+
+def _variables(trainer: Any) -> dict[str, Any]:
+    parts = {
+        "generator": trainer.generator, "generator_optimizer": trainer.optimizer,
+        "discriminator": trainer.discriminator, "discriminator_optimizer": trainer.discriminator_optimizer,
+    }  # fmt: skip
+    return {
+        f"{name}/{number:04d}": variable
+        for name, part in parts.items()
+        if part is not None
+        for number, variable in enumerate(part.variables)
+    }
+
+
+def write_backup(folder: Path, *, epoch: int, tensors: Tensors, notes: dict[str, Any]) -> None:
+    """Writes the backup of an epoch and drops all but the last two.
+
+    Args:
+        folder: of the backups.
+        epoch: how many epochs are done.
+        tensors: of `trainer_tensors`.
+        notes: anything that JSON can hold.
+
+    Raises:
+        OutputError: if it cannot be written; those before it stay.
+    """
+    metadata = {"epoch": str(epoch), "notes": json.dumps(notes), "sha256": _digest(tensors)}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(_path(folder, epoch), save(tensors, metadata), overwrite=True)
+    for path in _found(folder)[_KEPT:]:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def read_backup(folder: Path) -> tuple[int, Tensors, dict[str, Any], list[str]]:
+    """Reads the last backup that is whole.
+
+    Args:
+        folder: of the backups.
+
+    Returns:
+        Epochs done, tensors, notes, and a line for each damaged backup that was passed over; 0 epochs and nothing else
+        where there is no backup at all.
+
+    Raises:
+        ArgumentError: if there are backups, and every one is damaged.
+    """
+    passed: list[str] = []
+    for path in _found(folder):
+        try:
+            return (*_read(path), passed)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            passed.append(f"{path} is damaged: {one_line(error)}")
+    if passed:
+        raise ArgumentError(f"no backup can be read: {'; '.join(passed)}; start the run anew in another folder")
+    return 0, {}, {}, passed
+
+
+def _read(path: Path) -> tuple[int, Tensors, dict[str, Any]]:
+    data = path.read_bytes()
+    tensors: Tensors = load(data)
+    length = int.from_bytes(data[:8], "little")
+    metadata = json.loads(data[8 : 8 + length])["__metadata__"]
+    if _digest(tensors) != metadata["sha256"]:
+        raise ValueError("its tensors are not those that were written")
+    return int(metadata["epoch"]), tensors, json.loads(metadata["notes"])
+
+
+def _digest(tensors: Tensors) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(tensors[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _path(folder: Path, epoch: int) -> Path:
+    return folder / f"epoch-{epoch:06d}.safetensors"
+
+
+def _found(folder: Path) -> list[Path]:
+    """Backups, the newest first."""
+    return sorted(folder.glob("epoch-*.safetensors"), reverse=True) if folder.is_dir() else []

@@ -1,0 +1,205 @@
+"""`TrainConfig`: everything that decides a training run, as it is written to the run's config.json."""
+
+import ast
+import inspect
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from kpalette.errors import ArgumentError
+from kpalette.files import read_file
+
+PHASES = ("pretrain", "adversarial")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+SCHEDULES = ("constant", "cosine", "step")
+
+_PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
+    "pretrain": {
+        "run": "runs/pretrain", "epochs": 100, "learning_rate": 4e-4, "mse_weight": 100.0, "palette_weight": 0.0,
+        "spread_weight": 0.0, "adversarial_weight": 0.0, "patience": 0,
+    },
+    "adversarial": {
+        "run": "runs/adversarial", "epochs": 20, "learning_rate": 1e-4, "mse_weight": 100.0, "palette_weight": 20.0,
+        "spread_weight": 1.0, "adversarial_weight": 0.05, "patience": 5,
+    },
+}  # fmt: skip
+"""What an option is if None: phase 2 starts from weights that are good already, and moves them less."""
+
+_WHOLE = ("filters", "batch_size", "crop", "epochs", "previews", "threads")
+_SHARES = ("dropout", "unrelated", "selection_share", "natural")
+_POSITIVE = ("learning_rate", "discriminator_rate")
+_NOT_NEGATIVE = (
+    "l2",
+    "mse_weight",
+    "palette_weight",
+    "spread_weight",
+    "adversarial_weight",
+    "clip",
+    "seed",
+    "patience",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A training run. Raises ArgumentError, one line, for a value out of range."""
+
+    phase: str = "pretrain"
+    """"pretrain" (encoder and decoder, squared error) or "adversarial" (decoder and discriminator)."""
+    run: str | None = None
+    """Folder of the run: config.json, log.csv, tensorboard/, previews/, backup/, best/; runs/<phase> if None."""
+    start_from: str | None = None
+    """What phase 2 starts from: a run of phase 1, or a checkpoint."""
+    discriminator: bool = True
+    """Whether phase 2 has one; without, all else equal, is the arm that tells what it adds."""
+    resume: bool = False
+    """Whether a run that exists goes on from its last whole epoch."""
+
+    images: str | None = None
+    """A folder of pictures, a tar of them, or ArtBench-10 in any of its forms; the embedded pictures if None."""
+    palettes: str | None = None
+    """Designed palettes, a JSON file {"palettes": [{"name": ..., "colors": [...]}]}; kpalette's presets if None."""
+    selection_share: float = 0.1
+    """Share of the artists whose pictures choose the best weights."""
+    crop: int = 96
+    """Side of the squares that training sees, pixels."""
+    image_size: int | None = None
+    """What the pictures' short side is brought to before; a third more than `crop` if None."""
+    unrelated: float = 0.5
+    """Share of each batch that asks for an unrelated palette; the rest are hue pairs."""
+    natural: float = 0.5
+    """Share of samples that show the picture in its own hues."""
+    shuffle: bool = True
+    """Whether every pass over the pictures has an order of its own."""
+
+    filters: int = 32
+    """Channels of the first level of both networks."""
+    conditioning: str = "pairs"
+    """What the network hears of: "pairs" of source and target swatches, or the "target" alone."""
+    dropout: float = 0.0
+    """Share of features dropped in the decoder."""
+    l2: float = 0.0
+    """Weight of the L2 penalty on the generator's kernels."""
+
+    batch_size: int = 8
+    """Samples of a step, over all devices."""
+    epochs: int | None = None
+    """Epochs of the run, counted from its start; 100 or 20 (phase 2) if None."""
+    steps_per_epoch: int | None = None
+    """Steps between validations; one pass over the pictures if None."""
+    learning_rate: float | None = None
+    """Of the generator's Adam; 4e-4 or 1e-4 (phase 2) if None."""
+    discriminator_rate: float = 2e-4
+    """Of the discriminator's Adam."""
+    schedule: str = "cosine"
+    """"constant", "cosine" (to nothing at the end) or "step" (a tenth after each third)."""
+    clip: float = 1.0
+    """Norm that gradients are clipped to; 0 leaves them."""
+    ema: float = 0.999
+    """Momentum of the averaged weights, which are what is validated and kept, less in short runs; 0 for none."""
+    precision: str = "auto"
+    """"float32", "mixed_bfloat16", or "auto": the second on accelerators and on CPUs that compute in it."""
+
+    mse_weight: float | None = None
+    palette_weight: float | None = None
+    spread_weight: float | None = None
+    adversarial_weight: float | None = None
+    """What the terms of the generator's loss are multiplied by (`kpalette.losses.LossWeights`); the squared error alone
+    (100), or 100, 20, 1 and 0.05 (phase 2) if None."""
+
+    patience: int | None = None
+    """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""
+    previews: int = 6
+    """Pictures of each preview."""
+    devices: int = 1
+    """Accelerators, or logical CPU devices, to share the batch among."""
+    threads: int = 2
+    """Threads that prepare samples."""
+    seed: int = 0
+    """Of initialisation, order, crops, shifts and palettes."""
+
+    def __post_init__(self) -> None:
+        """Puts the phase's own values in for None, and checks every value."""
+        for name, allowed in (("phase", PHASES), ("precision", PRECISIONS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in allowed:
+                raise _wrong(name, f"one of {', '.join(allowed)}", getattr(self, name))
+        for name, value in _PHASE_DEFAULTS[self.phase].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        if not self.discriminator:
+            object.__setattr__(self, "adversarial_weight", 0.0)
+        for name in (*_WHOLE, "devices"):
+            _check(name, getattr(self, name), "a positive whole number", lambda v: isinstance(v, int) and v > 0)
+        for name in ("image_size", "steps_per_epoch"):
+            if getattr(self, name) is not None:
+                _check(name, getattr(self, name), "a positive whole number", lambda v: isinstance(v, int) and v > 0)
+        for name in _SHARES:
+            _check(name, getattr(self, name), "a number in 0..1", lambda v: 0 <= v <= 1)
+        _check("ema", self.ema, "a number from 0 to below 1", lambda v: 0 <= v < 1)
+        for name in _POSITIVE:
+            _check(name, getattr(self, name), "a number above 0", lambda v: 0 < v < float("inf"))
+        for name in _NOT_NEGATIVE:
+            _check(name, getattr(self, name), "a number, not negative", lambda v: 0 <= v < float("inf"))
+        if self.phase == "adversarial" and not self.start_from and not self.resume:
+            raise ArgumentError("phase `adversarial` starts from phase 1: give its run folder (--from RUN)")
+        if self.batch_size % self.devices:
+            raise ArgumentError(
+                f"`batch_size` must be a multiple of `devices`. Received: {self.batch_size} and {self.devices}"
+            )
+
+    def hue_rows(self, rows: int) -> int:
+        """How many of a batch's rows are hue pairs."""
+        return rows - round(rows * self.unrelated)
+
+    @property
+    def folder(self) -> Path:
+        """Of the run."""
+        return Path(self.run or "")
+
+    @property
+    def adversarial(self) -> bool:
+        """Whether there is a discriminator."""
+        return self.phase == "adversarial" and self.discriminator
+
+    def to_json(self) -> str:
+        """The config as it is written to a run folder."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, path: Path) -> "TrainConfig":
+        """Reads the config.json of a run; ArgumentError names the file and what is wrong with it."""
+        data = read_file(path, error=ArgumentError, what="a run's config.json")
+        try:
+            values: Any = json.loads(data)
+            known = {field.name for field in fields(cls)}
+            if not isinstance(values, dict) or not values.keys() <= known:
+                raise ValueError(f"unknown entries: {', '.join(sorted(set(values) - known))}")
+            return cls(**values)
+        except (ValueError, TypeError) as error:
+            raise ArgumentError(f"{path} is no config of a run: {str(error).splitlines()[0]}") from None
+
+
+def describe() -> dict[str, str]:
+    """What each field of `TrainConfig` is, one line each, as its source says."""
+    body = ast.parse(inspect.getsource(TrainConfig)).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for node in body.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names.append(node.target.id)
+        elif names and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            # One text may stand for several fields above it.
+            found |= dict.fromkeys(names, " ".join(str(node.value.value).split()))
+            names = []
+    return found
+
+
+def _check(name: str, value: Any, wanted: str, fits: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not fits(value):
+        raise _wrong(name, wanted, value)
+
+
+def _wrong(name: str, wanted: str, value: Any) -> ArgumentError:
+    return ArgumentError(f"`{name}` must be {wanted}. Received: {value!r}")

@@ -1,0 +1,132 @@
+"""The networks and optimizers of a run, as its config says; and the weights by which it is judged."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kpalette.data.pairs import Pair
+from kpalette.errors import ArgumentError
+from kpalette.losses import LossWeights
+from kpalette.models.checkpoint import load_checkpoint
+from kpalette.models.discriminator import PaletteDiscriminator
+from kpalette.models.generator import PaletteNet
+from kpalette.training.adversarial import AdversarialTrainer
+from kpalette.training.config import TrainConfig
+
+BEST = "best"
+"""Folder of a run's best weights, a checkpoint."""
+
+_AVERAGED_SHARE = 10
+_CPU_INFO = Path("/proc/cpuinfo")
+_BETA1 = {"pretrain": 0.9, "adversarial": 0.5}
+
+
+def resolve_precision(precision: str) -> str:
+    """The dtype policy for "auto": bfloat16 where it is computed in hardware, since elsewhere it is ten times slower.
+
+    Args:
+        precision: "auto", or a policy, which is given back.
+
+    Returns:
+        "float32" or "mixed_bfloat16".
+    """
+    if precision != "auto":
+        return precision
+    if any(not device.startswith("cpu") for device in keras.distribution.list_devices()):
+        return "mixed_bfloat16"
+    flags = _CPU_INFO.read_text() if _CPU_INFO.is_file() else ""
+    known = keras.backend.backend() == "tensorflow" and any(flag in flags for flag in ("avx512_bf16", "amx_bf16"))
+    return "mixed_bfloat16" if known else "float32"
+
+
+def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTrainer:
+    """Builds networks and optimizers.
+
+    Args:
+        config: of the run.
+        steps_per_epoch: for the schedule of the learning rate.
+
+    Returns:
+        The trainer, compiled; the generator's weights those of `config.start_from` in phase 2.
+
+    Raises:
+        ArgumentError: if what it starts from is no PaletteNet.
+    """
+    before = keras.config.dtype_policy()
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(resolve_precision(config.precision))
+    try:
+        generator = _generator(config)
+        discriminator = PaletteDiscriminator(filters=config.filters) if config.adversarial else None
+    finally:
+        keras.config.set_dtype_policy(before)
+    weights = LossWeights(config.mse_weight, config.palette_weight, config.spread_weight, config.adversarial_weight)  # type: ignore[arg-type]  # None gave way to the phase's own
+    trainer = AdversarialTrainer(
+        generator, discriminator, loss_weights=weights, freeze_encoder=config.phase == "adversarial"
+    )
+    steps = steps_per_epoch * int(config.epochs or 0)
+    # In a short run, the weights it began with would rule a long average: it spans a tenth of the run at most.
+    momentum = min(config.ema, 1 - _AVERAGED_SHARE / max(steps, 2 * _AVERAGED_SHARE))
+    averaged = {"use_ema": True, "ema_momentum": momentum} if config.ema else {}
+    trainer.compile(
+        _adam(config, float(config.learning_rate or 0), steps, averaged),
+        _adam(config, config.discriminator_rate, steps, {}) if discriminator is not None else None,
+    )
+    return trainer
+
+
+def _generator(config: TrainConfig) -> keras.Model:
+    if config.phase == "pretrain":
+        return PaletteNet(
+            filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2
+        )
+    start = Path(str(config.start_from))
+    best = start / BEST
+    model = load_checkpoint(
+        str(best if best.is_dir() else config.start_from), dtype=resolve_precision(config.precision)
+    )
+    if not isinstance(model, PaletteNet):
+        raise ArgumentError(f"{config.start_from} holds no PaletteNet: phase `adversarial` starts from phase 1")
+    return model
+
+
+def _adam(config: TrainConfig, rate: float, steps: int, more: dict[str, Any]) -> keras.optimizers.Optimizer:
+    schedule: Any = rate
+    if config.schedule == "cosine":
+        schedule = keras.optimizers.schedules.CosineDecay(rate, max(steps, 1))
+    elif config.schedule == "step":
+        schedule = keras.optimizers.schedules.ExponentialDecay(rate, max(steps // 3, 1), 0.1, staircase=True)
+    clip = {"global_clipnorm": config.clip} if config.clip else {}
+    return keras.optimizers.Adam(schedule, beta_1=_BETA1[config.phase], **clip, **more)
+
+
+@contextmanager
+def averaged_weights(trainer: AdversarialTrainer) -> Iterator[None]:
+    """Within, the generator has its averaged weights, where the optimizer keeps any."""
+    variables = trainer.generator.trainable_variables
+    if not trainer.optimizer.use_ema:
+        yield
+        return
+    own = [np.array(variable.value) for variable in variables]
+    trainer.optimizer.finalize_variable_values(variables)
+    try:
+        yield
+    finally:
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
+
+
+def predict(trainer: AdversarialTrainer, inputs: dict[str, Any]) -> Any:
+    """The generator's ab (B, H, W, 2) as NumPy float32, for its inputs by name."""
+    generator = trainer.generator
+    return generator.predict_on_batch({name: inputs[name] for name in generator.input})
+
+
+def judge(trainer: AdversarialTrainer, pair: Pair, ab: Any) -> dict[str, float]:
+    """The discriminator's accuracy for each kind of a batch."""
+    _, logs = trainer.discriminator_objective(pair.inputs, pair.ab, pair.weight, ab, training=False)
+    return {name: float(value) for name, value in logs.items() if name != "d_loss"}

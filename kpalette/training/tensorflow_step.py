@@ -1,0 +1,125 @@
+"""The training step on TensorFlow: two networks, two optimizers, one batch."""
+
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+import tensorflow as tf
+
+from kpalette.data.pairs import make_pair
+from kpalette.data.pipeline import draws, pairs
+from kpalette.data.samples import Sampler
+from kpalette.errors import ArgumentError
+from kpalette.training.config import TrainConfig
+
+Stepper = Callable[[Any], dict[str, Any]]
+"""From a batch, a `Pair` or a draw, to the terms of both losses."""
+
+
+def train_step(trainer: Any, data: Any) -> dict[str, Any]:
+    """One step of an `AdversarialTrainer`: both gradients are of the weights as they were.
+
+    Args:
+        trainer: compiled.
+        data: (inputs, ab, weight), see `kpalette.data.pairs.Pair`.
+
+    Returns:
+        The terms of both losses by name, scalars.
+    """
+    inputs, wanted, weight = data
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    variables = trainer.generator.trainable_variables
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        total, logs, ab = trainer.generator_objective(inputs, wanted, weight)
+        # Gradients of replicas are summed.
+        share = total / replicas
+    gradients = tape.gradient(share, [variable.value for variable in variables])
+    if trainer.discriminator is not None:
+        logs = {**logs, **_discriminator_step(trainer, inputs, wanted, weight, ab, replicas)}
+    trainer.optimizer.apply(gradients, variables)
+    return dict(logs)
+
+
+def _discriminator_step(trainer: Any, inputs: Any, wanted: Any, weight: Any, ab: Any, replicas: int) -> dict[str, Any]:
+    variables = trainer.discriminator.trainable_variables
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([variable.value for variable in variables])
+        loss, logs = trainer.discriminator_objective(inputs, wanted, weight, ab)
+        share = loss / replicas
+    gradients = tape.gradient(share, [variable.value for variable in variables])
+    trainer.discriminator_optimizer.apply(gradients, variables)
+    return dict(logs)
+
+
+def make_stepper(trainer: Any, *, hue_rows: int, teach: bool, strategy: Any = None) -> Stepper:
+    """Compiles the step.
+
+    Args:
+        trainer: compiled, under `strategy` if there is one.
+        hue_rows: see `make_pair`, for the rows of one replica.
+        teach: see `make_pair`.
+        strategy: of `tf.distribute`, or None.
+
+    Returns:
+        A function of a batch: a `Pair`, or a draw, of which the step makes the pair itself.
+    """
+    pair = partial(make_pair, hue_rows=hue_rows, teach=teach)
+
+    def step(batch: Any) -> dict[str, Any]:
+        return train_step(trainer, pair(batch) if isinstance(batch, dict) else batch)
+
+    if strategy is None:
+        compiled: Stepper = tf.function(step, autograph=False)
+        return compiled
+
+    def shared(batch: Any) -> dict[str, Any]:
+        logs = strategy.run(step, args=(batch,))
+        return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+    compiled = tf.function(shared, autograph=False)
+    return compiled
+
+
+class TensorflowBackend:
+    """Runs a training on TensorFlow: on GPUs the step makes the pairs itself, on CPUs the pipeline does.
+
+    Args:
+        config: of the run.
+        sampler: of the training split.
+        build: makes the trainer; called under the strategy where there are several devices.
+    """
+
+    def __init__(self, config: TrainConfig, sampler: Sampler, build: Callable[[], Any]) -> None:
+        """See the class."""
+        self.config, self.sampler = config, sampler
+        self.strategy = _strategy(config.devices) if config.devices > 1 else None
+        with self.strategy.scope() if self.strategy else nullcontext():
+            self.trainer = build()
+        self.rows = config.batch_size // config.devices
+        self.hue_rows, self.teach = config.hue_rows(self.rows), config.phase == "pretrain"
+        self.step = make_stepper(self.trainer, hue_rows=self.hue_rows, teach=self.teach, strategy=self.strategy)
+
+    def batches(self, start: int) -> Iterator[Any]:
+        """The stream from batch `start` on, endless."""
+        if self.strategy is None:
+            return iter(self._dataset(start))
+        first = start * self.config.devices
+        return iter(self.strategy.distribute_datasets_from_function(lambda _: self._dataset(first)))
+
+    def _dataset(self, start: int) -> Any:
+        dataset = draws(self.sampler, self.rows, start=start, threads=self.config.threads)
+        if tf.config.list_physical_devices("GPU"):
+            return dataset
+        return pairs(dataset, hue_rows=self.hue_rows, teach=self.teach, threads=self.config.threads)
+
+    def store(self) -> None:
+        """Nothing to do: Keras' variables are the state."""
+
+
+def _strategy(devices: int) -> Any:
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(found) < devices:
+        raise ArgumentError(f"`devices` is {devices}, but TensorFlow finds {len(found)}: {[d.name for d in found]}")
+    return tf.distribute.MirroredStrategy([device.name for device in found[:devices]])

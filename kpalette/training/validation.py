@@ -1,0 +1,116 @@
+"""What a network is worth on the selection split: the figures by which the best weights are chosen.
+
+Everything is fixed by the pictures: the square seen, the turns of hue, the palettes asked for. scikit-image's pictures
+and the report split take no part.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.color import lab_to_rgb
+from kpalette.data.pairs import Pair, make_pair
+from kpalette.data.samples import Draw, Sampler, fit_short_side, stack
+from kpalette.gamut import reduce_chroma
+from kpalette.images import rgb_to_image
+from kpalette.metrics import measure
+from kpalette.palette import Palette
+from kpalette.ranges import AB_SCALE, from_network_range
+from kpalette.types import DEFAULT_COLORS, MIN_COLORS, FloatArray
+
+Predict = Callable[[dict[str, Any]], NDArray[np.float32]]
+"""Inputs of the generator to ab (B, H, W, 2), network range."""
+
+Judge = Callable[[Pair, NDArray[np.float32]], dict[str, float]]
+"""A pair and the generator's answer to it, to accuracies by name."""
+
+FIGURES = ("ssim", "palette_de_ab", "richness", "palette_mse")
+
+
+def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judge | None = None) -> dict[str, float]:
+    """Figures over all pictures of a sampler, two answers for each: a hue pair's, and an unrelated palette's.
+
+    Args:
+        sampler: of the selection split; its pictures are seen whole but for what a square leaves out.
+        predict: the network.
+        batch_size: rows of a batch.
+        judge: the discriminator's accuracies on a batch of hue pairs, or None.
+
+    Returns:
+        val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to `soft`'s
+        answer); means for unrelated palettes of val_ssim, val_palette_de_ab, val_richness, val_palette_mse
+        (`kpalette.metrics`); `val_score`, by which weights are chosen: the mean of both errors; what `judge` says.
+    """
+    errors: dict[str, list[NDArray[np.float64]]] = {"hue": [], "unrelated": []}
+    squares: list[NDArray[np.float64]] = []
+    figures: list[list[float]] = []
+    judged: list[dict[str, float]] = []
+    for hue, draw in batches(sampler, batch_size):
+        pair = make_pair(draw, hue_rows=len(draw["image"]) if hue else 0)
+        ab = predict(pair.inputs)
+        weight = pair.weight.reshape(len(ab), -1).astype(np.float64)
+        square = np.sum((ab - pair.ab) ** 2, axis=-1).reshape(weight.shape)
+        per_picture = np.maximum(weight.sum(axis=1), 1e-9)
+        errors["hue" if hue else "unrelated"].append((np.sqrt(square) * weight).sum(axis=1) / per_picture * AB_SCALE)
+        if hue:
+            squares.append((square * weight).sum(axis=1) / per_picture / 2)
+            judged += [] if judge is None else [judge(pair, ab)]
+        else:
+            figures += _figures(pair, ab)
+    names = [f"val_{name}" for name in FIGURES]
+    hue_error, unrelated = (float(np.mean(np.concatenate(errors[key]))) for key in ("hue", "unrelated"))
+    return {
+        "val_score": (hue_error + unrelated) / 2,
+        "val_mse": float(np.mean(np.concatenate(squares))),
+        "val_ab_error": hue_error,
+        "val_ab_error_unrelated": unrelated,
+        **dict(zip(names, np.mean(figures, axis=0).tolist(), strict=True)),
+        **{f"val_{name}": float(np.mean([part[name] for part in judged])) for name in (judged[0] if judged else ())},
+    }
+
+
+def _figures(pair: Pair, ab: NDArray[np.float32]) -> Iterator[list[float]]:
+    lab, palettes = from_network_range(pair.inputs["lab"]), from_network_range(pair.inputs["target_palette"])
+    answer = np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1)
+    for source, result, palette, mask in zip(lab, answer, palettes, pair.inputs["mask"], strict=True):
+        before, after = (rgb_to_image(lab_to_rgb(reduce_chroma(x.astype(np.float32)))) for x in (source, result))
+        found = measure(before, after, Palette(palette[mask > 0]))
+        yield [found[name] for name in FIGURES]
+
+
+def batches(sampler: Sampler, batch_size: int) -> Iterator[tuple[bool, Draw]]:
+    """Every picture twice, in batches: as a hue pair (True), and with an unrelated palette (False)."""
+    numbers = range(len(sampler.images))
+    for hue in (True, False):
+        for start in range(0, len(numbers), batch_size):
+            yield hue, stack([fixed_draw(sampler, number, hue=hue) for number in numbers[start : start + batch_size]])
+
+
+def fixed_draw(sampler: Sampler, index: int, *, hue: bool) -> Draw:
+    """A picture's middle and the palette of four that is asked of it, always the same.
+
+    Args:
+        sampler: of the split.
+        index: of the picture.
+        hue: whether it is turned by two random turns, or shown in its own hues.
+
+    Returns:
+        A draw, without batch dimension.
+    """
+    generator = np.random.default_rng([0, index])
+    image = fit_short_side(sampler.images.read(index), sampler.crop, least=sampler.crop)
+    top, left = ((side - sampler.crop) // 2 for side in image.shape[:2])
+    count = int(sampler.swatches.count[index, DEFAULT_COLORS - MIN_COLORS])
+    source = sampler.swatches.lab[index, DEFAULT_COLORS - MIN_COLORS].astype(np.float32)
+    wanted: FloatArray = np.zeros_like(source)
+    wanted[:count] = sampler.unrelated(count, generator, reordered=0.0)
+    return {
+        "image": image[top : top + sampler.crop, left : left + sampler.crop],
+        "source_palette": source,
+        "wanted_palette": wanted,
+        "mask": (np.arange(len(source)) < count).astype(np.float32),
+        "shifts": generator.random(2).astype(np.float32) * np.float32(hue),
+        "curves": np.zeros(2, np.float32),
+    }

@@ -1,0 +1,83 @@
+"""Networks on the command line: `export`, and what other commands do with them."""
+
+import os
+
+import numpy as np
+import pytest
+
+from kpalette import read_image, recolor, recoloring
+from kpalette.models import weights
+from kpalette.network import NetworkRecolorer
+from tests.conftest import load
+
+COLORS = "orange,saddlebrown,purple,green"
+
+
+@pytest.fixture
+def preset(monkeypatch, tiny_checkpoint):
+    """`palettenet` has weights, `ablated` has none."""
+    monkeypatch.setattr(weights, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": None}.get)
+    monkeypatch.setattr(recoloring, "_made", {})
+
+
+@pytest.fixture
+def no_weights(monkeypatch):
+    monkeypatch.setattr(weights, "_preset_folder", {}.get)
+    monkeypatch.setattr(recoloring, "_made", {})
+
+
+def test_recolor_with_a_network(kp, small, preset, tiny_checkpoint):
+    for runtime in ([], ["--runtime", "onnx"], ["--runtime", "keras"]):
+        assert kp("recolor", "a.png", "-p", COLORS, "-m", "palettenet", *runtime, "-o", "b.png", "--force").code == 0
+        wanted = recolor(small, COLORS, model=NetworkRecolorer(tiny_checkpoint)).astype(int)
+        assert np.abs(read_image("b.png").rgb - wanted).max() <= 1
+
+
+def test_compare_leaves_out_what_has_no_weights(kp, small, preset):
+    result = kp("compare", "a.png", "-p", COLORS)
+    assert result.code == 0
+    methods = [line.split()[0] for line in result.text.splitlines()[1:]]
+    assert methods == ["source", "soft", "fitted", "baseline", "palettenet"]
+    assert result.err.splitlines()[0] == "kpalette: note: without ablated, whose weights are not there"
+
+
+def test_missing_weights_are_said_once(kp, small, no_weights):
+    os.mkdir("many")
+    for name in ("many/a.png", "many/b.png"):
+        os.link("a.png", name)
+    result = kp("recolor", "many", "-p", COLORS, "-m", "ablated")
+    assert result.code == 1
+    assert result.err == (
+        "kpalette: error: the weights of 'ablated' are not there: train them with "
+        "`python -m kpalette.train --phase pretrain`, or give a checkpoint folder\n"
+    )
+    said = kp("compare", "a.png", "-p", COLORS).err.splitlines()
+    assert said[0] == "kpalette: note: without palettenet and ablated, whose weights are not there"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["recolor", "a.png", "-p", COLORS, "--runtime", "onnx"], "--runtime is for networks (palettenet, ablated)"),
+        (["lut", "a.png", "-p", COLORS, "-m", "palettenet"], "palettenet is no colour mapping: a lattice cannot hold"),
+        (["export", "palettenet"], "give -o FILE.onnx, -o DIR for a SavedModel, or --graph, one of them"),
+        (["export", "palettenet", "-o", "a.onnx", "--graph"], "or --graph, one of them"),
+    ],
+)
+def test_wrong_usage(kp, small, arguments, message):
+    result = kp(*arguments)
+    assert result.code == 2
+    assert message in result.err
+    assert os.listdir(".") == ["a.png"]
+
+
+def test_export_writes_and_compares(kp, tmp_path, tiny_checkpoint):
+    load("tf2onnx")
+    result = kp("export", tiny_checkpoint, "-o", "net.onnx")
+    assert result.code == 0
+    assert result.err.startswith("wrote net.onnx: within ")
+    assert result.err.endswith(" of Keras on random pictures of two sizes\n")
+    assert kp("export", tiny_checkpoint, "-o", "net.onnx").err.startswith("kpalette: error: net.onnx exists already")
+    assert kp("export", tiny_checkpoint, "-o", "saved").code == 0
+    assert sorted(os.listdir(".")) == ["net.onnx", "saved"]
+    assert "none is no folder" in kp("export", tmp_path / "none", "-o", "b.onnx").err

@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+
+from kpalette.ranges import to_network_range
+from tests.conftest import load
+
+keras = load("keras")
+from kpalette.losses import fooling, hinge, palette_terms, weighted_mse  # noqa: E402
+
+
+def scene(shift=(0.0, 0.0), seed=0):
+    """Two clusters, one left, one right, and the palette that moves the left one by `shift` in ab."""
+    generator = np.random.default_rng(seed)
+    lab = np.full((1, 16, 16, 3), [50.0, 0, 0])
+    lab[:, :, :8] += [0, 30, 30]
+    lab[:, :, 8:] += [10, -25, -5]
+    lab += generator.normal(0, 3, lab.shape)
+    source = np.zeros((1, 8, 3))
+    source[0, :2] = [[50, 30, 30], [60, -25, -5]]
+    target = source.copy()
+    target[0, 0, 1:] += shift
+    mask = (np.arange(8) < 2).astype(np.float32)[None]
+    inputs = {"lab": lab, "source_palette": source, "target_palette": target}
+    return {**{k: to_network_range(v.astype(np.float32)) for k, v in inputs.items()}, "mask": mask}
+
+
+def terms(ab, inputs) -> tuple[float, float]:
+    tensors = {name: keras.ops.convert_to_tensor(value) for name, value in inputs.items()}
+    distance, spread = palette_terms(keras.ops.convert_to_tensor(ab.astype(np.float32)), tensors)
+    return float(distance), float(spread)
+
+
+def moved(inputs, shift):
+    ab = inputs["lab"][..., 1:].copy()
+    ab[:, :, :8] += np.array(shift) / 128
+    return ab
+
+
+def test_what_was_asked_for_costs_nothing():
+    inputs = scene(shift=(-20.0, 10.0))
+    distance, spread = terms(moved(inputs, (-20, 10)), inputs)
+    assert distance < 1e-6
+    assert spread < 1e-4
+
+
+def test_doing_nothing_costs_the_distance():
+    inputs = scene(shift=(-20.0, 10.0))
+    distance, _ = terms(inputs["lab"][..., 1:], inputs)
+    # Of two swatches, one is off by (20, 10) / 128.
+    assert distance == pytest.approx((20**2 + 10**2) / 128**2 / 2, rel=0.02)
+
+
+def test_a_flat_answer_is_no_answer():
+    inputs = scene()
+    flat = np.where(np.arange(16)[None, None, :, None] < 8, 30, -30) / 128 * np.ones((1, 16, 16, 2))
+    _, spread = terms(flat, inputs)
+    assert spread > 0.5
+    _, wider = terms(inputs["lab"][..., 1:] * 1.5, inputs)
+    assert wider == 0.0
+
+
+def test_padding_and_small_clusters_do_not_count():
+    inputs = scene(shift=(-20.0, 10.0))
+    ab = inputs["lab"][..., 1:]
+    before = terms(ab, inputs)
+    for name in ("source_palette", "target_palette"):
+        inputs[name] = inputs[name].copy()
+        inputs[name][0, 2:] = 0.9
+    assert terms(ab, inputs) == pytest.approx(before, rel=1e-5)
+    # A third swatch that no pixel is near to, and that should go far.
+    for name, value in (("source_palette", [0.9, 0.9, 0.9]), ("target_palette", [0.9, -0.9, -0.9])):
+        inputs[name][0, 2] = value
+    inputs["mask"] = (np.arange(8) < 3).astype(np.float32)[None]
+    assert terms(ab, inputs) == pytest.approx(before, rel=1e-3)
+
+
+def test_a_swatch_that_the_gamut_lacks_is_asked_for_as_far_as_it_goes():
+    inputs = scene(shift=(200.0, 0.0))
+    reachable, _ = terms(moved(inputs, (200, 0)), inputs)
+    assert reachable > 0.1  # the wish itself is beyond what counts as reached
+
+
+def test_gradients_are_finite():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow's tape")
+    tf = load("tensorflow")
+    inputs = {name: tf.constant(value) for name, value in scene(shift=(10.0, 0.0)).items()}
+    ab = tf.Variable(tf.zeros((1, 16, 16, 2)))
+    with tf.GradientTape() as tape:
+        total = sum(palette_terms(ab.value(), inputs))
+    gradient = tape.gradient(total, ab).numpy()
+    assert np.isfinite(gradient).all()
+    assert np.abs(gradient).max() > 0
+
+
+def test_mean_squared_error_counts_by_weight():
+    wanted, predicted = np.zeros((2, 2, 2, 2), np.float32), np.ones((2, 2, 2, 2), np.float32)
+    predicted[1] = 3.0
+    weight = np.zeros((2, 2, 2), np.float32)
+    weight[0] = 1.0
+    assert float(weighted_mse(wanted, predicted, weight)) == pytest.approx(1.0, rel=1e-5)
+    weight[1] = 1.0
+    assert float(weighted_mse(wanted, predicted, weight)) == pytest.approx(5.0, rel=1e-5)
+    assert float(weighted_mse(wanted, predicted, np.zeros_like(weight))) == 0.0
+
+
+def test_the_adversarial_terms():
+    logits = np.array([[2.0], [0.5], [-1.0]], np.float32)
+    np.testing.assert_allclose(np.asarray(hinge(logits)).ravel(), [0.0, 0.5, 2.0])
+    assert float(fooling(logits)) == pytest.approx(-0.5)

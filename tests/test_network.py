@@ -1,0 +1,220 @@
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kpalette.color import rgb_to_lab
+from kpalette.errors import ArgumentError, KPaletteError
+from kpalette.extract import extract_palette
+from kpalette.gamut import reduce_chroma
+from kpalette.images import as_picture, image_to_rgb, resize, rgb_to_image
+from kpalette.lightness import transfer_lightness
+from kpalette.network import NetworkRecolorer
+from kpalette.palette import Palette
+from kpalette.ranges import to_network_range
+from kpalette.recoloring import NETWORKS, get_recolorer, recolor
+from tests.conftest import load
+
+COLORS = Palette.parse("orange saddlebrown purple green")
+
+
+@pytest.fixture(scope="session")
+def onnx(tiny_checkpoint) -> NetworkRecolorer:
+    return NetworkRecolorer(tiny_checkpoint, runtime="onnx")
+
+
+@pytest.fixture(scope="session")
+def coarse(tiny_checkpoint) -> NetworkRecolorer:
+    """Sees a quarter of the photograph's sides."""
+    return NetworkRecolorer(tiny_checkpoint, runtime="onnx", working_size=32)
+
+
+def lab_of(image: np.ndarray) -> np.ndarray:
+    return rgb_to_lab(image_to_rgb(image))
+
+
+def same_but_for_rounding(a: np.ndarray, b: np.ndarray) -> bool:
+    difference = np.abs(a.astype(int) - b)
+    return difference.max() <= 1 and (difference > 0).mean() < 0.02
+
+
+def test_the_runtimes_agree(tiny_checkpoint, onnx, photo):
+    keras = NetworkRecolorer(tiny_checkpoint, runtime="keras")
+    for image in (photo, np.ascontiguousarray(photo[:17, :90])):
+        results = [recolor(image, COLORS, model=model, lightness=0.3) for model in (onnx, keras)]
+        assert same_but_for_rounding(*results)
+    assert np.abs(results[0].astype(int) - image).mean() > 5
+
+
+def test_keras_own_way_for_other_backends_agrees(tiny_checkpoint, onnx):
+    load("keras")
+    from kpalette.models.checkpoint import load_checkpoint
+    from kpalette.network import _predicting
+
+    generator = np.random.default_rng(0)
+    inputs = {
+        "lab": generator.uniform(-0.5, 0.5, (1, 20, 33, 3)).astype(np.float32),
+        "source_palette": generator.uniform(-0.5, 0.5, (1, 8, 3)).astype(np.float32),
+        "target_palette": generator.uniform(-0.5, 0.5, (1, 8, 3)).astype(np.float32),
+        "mask": np.float32([[1, 1, 1, 0, 0, 0, 0, 0]]),
+    }
+    predicted = _predicting(load_checkpoint(tiny_checkpoint))(inputs)
+    np.testing.assert_allclose(predicted, onnx.load()(inputs), atol=1e-3)
+
+
+def test_a_model_in_memory_of_either_conditioning(photo):
+    load("tensorflow")
+    from kpalette.models.generator import PaletteNet
+
+    model = PaletteNet(filters=4, conditioning="target", name="mine")
+    recolorer = NetworkRecolorer(model)
+    assert recolorer.name == "mine"
+    assert recolor(photo[:40, :50], COLORS, model=recolorer).shape == (40, 50, 3)
+    assert not any("call" in vars(layer) for layer in model.layers)  # a copy was changed, not the caller's
+
+
+def test_pictures_of_all_kinds(onnx, coarse, photo):
+    alpha = np.arange(128 * 128, dtype=np.uint8).reshape(128, 128)
+    rgba = np.dstack([photo, alpha])
+    np.testing.assert_array_equal(recolor(rgba, COLORS, model=onnx)[..., 3], alpha)
+    assert recolor(Image.fromarray(rgba), COLORS, model=onnx).mode == "RGBA"
+    for shape in [(1, 1), (17, 401), (401, 17)]:
+        grey = (np.arange(shape[0] * shape[1]).reshape(shape) % 256).astype(np.uint8)
+        for model in (onnx, coarse):
+            assert recolor(grey, COLORS, model=model).shape == (*shape, 3)
+    floats = recolor(photo / 255, COLORS, model=onnx, source=extract_palette(photo, method="kmeans"))
+    np.testing.assert_allclose(floats * 255, recolor(photo, COLORS, model=onnx), atol=0.51)
+
+
+@pytest.mark.parametrize("size", [2, 8])
+def test_two_to_eight_colours(onnx, photo, size):
+    target = Palette.from_rgb(np.random.default_rng(size).random((size, 3)))
+    assert recolor(photo, target, model=onnx).shape == photo.shape
+
+
+@pytest.mark.parametrize("lightness", [0.0, 1.0])
+def test_a_palette_turned_into_itself_changes_nothing(coarse, photo, lightness):
+    source = extract_palette(photo, method="kmeans")
+    done = coarse.apply(as_picture(photo), source, source, lightness=lightness)
+    np.testing.assert_array_equal(done.image, photo)
+    assert done.clipped == 0
+
+
+@pytest.mark.parametrize("lightness", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("which", ["onnx", "coarse"])
+def test_lightness_moves_along_the_curve_or_not_at_all(request, photo, lightness, which):
+    source = extract_palette(photo, method="kmeans")
+    target = source.matched(COLORS)
+    done = request.getfixturevalue(which).apply(as_picture(photo), source, target, lightness=lightness)
+    wanted = transfer_lightness(lab_of(photo)[..., 0], source, target, strength=lightness)
+    found = lab_of(done.image)[..., 0]
+    assert np.abs(found - wanted).mean() < 0.2  # 8 bits
+    assert np.abs(found - wanted).max() < 1.5  # and pale yellows, whose red is clipped
+    assert 0 <= done.clipped <= 1
+
+
+def test_the_network_is_shown_what_it_says(photo):
+    """Whoever computes it: the picture at the new lightness, the palettes alike; what it answers is what is shown."""
+    seen = {}
+    recolorer = NetworkRecolorer("anything", working_size=64)
+    source = extract_palette(photo, method="kmeans")
+    target = source.matched(COLORS)
+
+    def network(inputs):
+        seen.update(inputs)
+        return inputs["lab"][..., :0:-1]  # a and b exchanged
+
+    recolorer._network = network
+    small = resize(photo, longest=64)
+    done = recolorer.apply(as_picture(small), source, target, lightness=0.5).image
+    lab = lab_of(small)
+    lab[..., 0] = transfer_lightness(lab[..., 0], source, target, strength=0.5)
+    shown = reduce_chroma(lab)
+    np.testing.assert_allclose(seen["lab"], to_network_range(shown)[np.newaxis], atol=1e-5)
+    moved = source.lab.copy()
+    moved[:, 0] = transfer_lightness(moved[:, 0], source, target, strength=0.5)
+    expected = to_network_range(reduce_chroma(moved))
+    np.testing.assert_allclose(seen["source_palette"][0, :4], expected, atol=1e-5)
+    np.testing.assert_allclose(seen["target_palette"][0, :4], to_network_range(target.lab), atol=1e-5)
+    assert seen["mask"].tolist() == [[1, 1, 1, 1, 0, 0, 0, 0]]
+    assert {array.dtype for array in seen.values()} == {np.dtype(np.float32)}
+    wanted = reduce_chroma(shown[..., [0, 2, 1]])
+    assert same_but_for_rounding(done, rgb_to_image(_rgb(wanted)))
+    recolorer.apply(as_picture(photo), source, target, lightness=0.0)
+    assert seen["lab"].shape == (1, 64, 64, 3)
+
+
+def _rgb(lab: np.ndarray) -> np.ndarray:
+    from kpalette.color import lab_to_rgb
+
+    return lab_to_rgb(lab)
+
+
+WITHOUT_BACKENDS = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "keras", "jax", "jaxlib", "torch", "onnx", "tf2onnx"):
+            raise AssertionError(f"{name} is imported")
+
+sys.meta_path.insert(0, Refuse())
+import kpalette
+from kpalette.network import NetworkRecolorer
+picture = kpalette.read_image("a.png")
+kpalette.write_image("b.png", kpalette.recolor(picture, "red blue", model=NetworkRecolorer(sys.argv[1])))
+"""
+
+
+def test_onnx_runs_without_any_backend(tiny_checkpoint, onnx, photo, tmp_path):
+    from kpalette import read_image, write_image
+
+    write_image(tmp_path / "a.png", photo)
+    subprocess.run([sys.executable, "-c", WITHOUT_BACKENDS, tiny_checkpoint], cwd=tmp_path, check=True)
+    np.testing.assert_array_equal(read_image(tmp_path / "b.png").rgb, recolor(photo, "red blue", model=onnx))
+
+
+def test_nothing_is_loaded_before_the_first_picture_and_missing_weights_are_said(photo, tmp_path):
+    recolorer = NetworkRecolorer(tmp_path / "none")
+    assert recolorer.name == "none"
+    with pytest.raises(KPaletteError, match="none is no folder"):
+        recolor(photo, COLORS, model=recolorer)
+
+
+def test_missing_packages_are_said(tiny_checkpoint, photo, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(KPaletteError, match=r"onnxruntime is not installed: pip install 'kpalette\[onnx\]'"):
+        recolor(photo, COLORS, model=NetworkRecolorer(tiny_checkpoint, runtime="onnx"))
+    monkeypatch.setitem(sys.modules, "keras", None)
+    with pytest.raises(KPaletteError, match=r"Keras or its backend is not installed: pip install 'kpalette\[tensorfl"):
+        recolor(photo, COLORS, model=NetworkRecolorer(tiny_checkpoint, runtime="keras"))
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else real(name))
+    with pytest.raises(KPaletteError, match="Keras or its backend is not installed"):
+        recolor(photo, COLORS, model=NetworkRecolorer(tiny_checkpoint))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (("palettenet",), {"runtime": "torch"}, "`runtime` must be one of auto, onnx, keras. Received: 'torch'"),
+        (("palettenet",), {"working_size": 0}, "`working_size` must be a positive whole number. Received: 0"),
+        ((object(),), {"runtime": "onnx"}, "`runtime` onnx needs a checkpoint's name or folder, not a model"),
+    ],
+)
+def test_arguments_out_of_contract(arguments, options, message):
+    with pytest.raises(ArgumentError, match=message):
+        NetworkRecolorer(*arguments, **options)
+
+
+def test_networks_are_in_the_registry():
+    for name, title in NETWORKS.items():
+        recolorer = get_recolorer(name)
+        assert (recolorer.name, recolorer.title) == (name, title)
+        assert get_recolorer(name) is recolorer
+        assert get_recolorer(name, runtime="keras") is not recolorer
+    with pytest.raises(ArgumentError, match="`runtime` is for palettenet and ablated alone. Received: 'onnx' for soft"):
+        get_recolorer("soft", runtime="onnx")

@@ -1,0 +1,82 @@
+import json
+from dataclasses import fields, replace
+
+import pytest
+
+from kpalette.errors import ArgumentError
+from kpalette.training.config import TrainConfig, describe
+
+
+def test_it_is_what_its_json_says(tmp_path):
+    config = TrainConfig(filters=8, images="somewhere", clip=0, unrelated=0.25)
+    path = tmp_path / "config.json"
+    path.write_text(config.to_json())
+    assert TrainConfig.from_json(path) == config
+
+
+def test_phases_have_values_of_their_own():
+    one, two = TrainConfig(), TrainConfig(phase="adversarial", start_from="runs/one")
+    assert (one.run, one.epochs, one.adversarial_weight, one.patience) == ("runs/pretrain", 100, 0.0, 0)
+    assert (two.run, two.epochs, two.patience) == ("runs/adversarial", 20, 5)
+    assert two.adversarial_weight > 0
+    assert TrainConfig(epochs=3).epochs == 3
+    assert two.adversarial
+    assert not one.adversarial
+
+
+def test_the_third_arm_differs_by_the_discriminator_alone():
+    two = TrainConfig(phase="adversarial", start_from="runs/one")
+    arm = replace(two, discriminator=False)
+    assert not arm.adversarial
+    assert arm.adversarial_weight == 0
+    assert {f.name for f in fields(two) if getattr(two, f.name) != getattr(arm, f.name)} == {
+        "discriminator", "adversarial_weight",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "unrelated", "hue"), [(8, 0.5, 4), (8, 0.0, 8), (8, 1.0, 0), (3, 0.5, 1), (1, 0.5, 1)]
+)
+def test_rows_of_a_batch(rows, unrelated, hue):
+    assert TrainConfig(unrelated=unrelated).hue_rows(rows) == hue
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"phase": "both"}, "`phase` must be one of pretrain, adversarial. Received: 'both'"),
+        ({"phase": "adversarial"}, "phase `adversarial` starts from phase 1: give its run folder (--from RUN)"),
+        ({"batch_size": 0}, "`batch_size` must be a positive whole number. Received: 0"),
+        ({"epochs": 1.5}, "`epochs` must be a positive whole number. Received: 1.5"),
+        ({"image_size": -1}, "`image_size` must be a positive whole number. Received: -1"),
+        ({"learning_rate": 0.0}, "`learning_rate` must be a number above 0. Received: 0.0"),
+        ({"learning_rate": float("nan")}, "`learning_rate` must be a number above 0. Received: nan"),
+        ({"unrelated": 1.1}, "`unrelated` must be a number in 0..1. Received: 1.1"),
+        ({"ema": 1.0}, "`ema` must be a number from 0 to below 1. Received: 1.0"),
+        ({"clip": -1}, "`clip` must be a number, not negative. Received: -1"),
+        ({"seed": True}, "`seed` must be a number, not negative. Received: True"),
+        ({"precision": "float16"}, "`precision` must be one of auto, float32, mixed_bfloat16. Received: 'float16'"),
+        ({"schedule": "linear"}, "`schedule` must be one of constant, cosine, step. Received: 'linear'"),
+        ({"batch_size": 8, "devices": 3}, "`batch_size` must be a multiple of `devices`. Received: 8 and 3"),
+    ],
+)
+def test_values_out_of_range(values, message):
+    with pytest.raises(ArgumentError) as error:
+        TrainConfig(**values)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"filterz": 3}', '{"filters": 0}', '{"filters": "x"}', "null"])
+def test_a_damaged_config(tmp_path, text):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ArgumentError, match="config.json") as error:
+        TrainConfig.from_json(path)
+    assert "\n" not in str(error.value)
+
+
+def test_every_field_is_described():
+    texts = describe()
+    assert set(texts) == {field.name for field in fields(TrainConfig)}
+    assert all(len(text) > 20 for text in texts.values())
+    assert set(json.loads(TrainConfig().to_json())) == set(texts)

@@ -1,0 +1,180 @@
+import csv
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kpalette
+from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError
+from kpalette.training.config import TrainConfig
+from kpalette.training.run import train
+from tests.conftest import load
+from tests.training.conftest import TINY, run, start
+
+keras = load("keras")
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "log.csv").open()))
+
+
+def tiny(pictures, folder, **more) -> TrainConfig:
+    values = {"filters": 4, "crop": 16, "batch_size": 4, "steps_per_epoch": 3, "previews": 2, "epochs": 1}
+    return TrainConfig(images=str(pictures), run=str(folder), **{**values, **more})
+
+
+@pytest.fixture(scope="module")
+def phase_1(pictures, tmp_path_factory, environment) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    code, output, errors = run([*TINY, "--images", str(pictures), "--run", str(folder), "--epochs", "4"], environment)
+    assert code == 0, errors
+    assert output == f"{folder}/best\n"
+    assert "epoch 4: loss " in errors
+    return folder
+
+
+def test_a_run_folder_holds_everything(phase_1):
+    names = sorted(path.name for path in phase_1.iterdir())
+    assert names == ["backup", "best", "config.json", "log.csv", "previews", "tensorboard"]
+    log = rows(phase_1)
+    assert [row["epoch"] for row in log] == ["1", "2", "3", "4"]
+    assert all(float(row["images_per_s"]) > 0 for row in log)
+    assert float(log[-1]["learning_rate"]) < 1e-5  # cosine, to nothing
+    assert len(list((phase_1 / "previews").glob("*.png"))) == 4
+    assert json.loads((phase_1 / "config.json").read_text())["filters"] == 4
+    metrics = json.loads((phase_1 / "best" / "metrics.json").read_text())
+    best = min(log, key=lambda row: float(row["val_score"]))
+    assert metrics["epoch"] == int(best["epoch"])
+    assert metrics["val_score"] == pytest.approx(float(best["val_score"]), rel=1e-5)
+    assert kpalette.load_checkpoint(phase_1 / "best").filters == 4
+
+
+def test_tensorboard_reads_what_was_written(phase_1):
+    loader = load("tensorboard.backend.event_processing.event_accumulator")
+    events = loader.EventAccumulator(str(phase_1 / "tensorboard"))
+    events.Reload()
+    assert "val_ab_error" in events.Tags()["scalars"]
+    assert "preview" in events.Tags()["images"]
+    logged = [event.value for event in events.Scalars("loss")]
+    np.testing.assert_allclose(logged, [float(row["loss"]) for row in rows(phase_1)], rtol=1e-5)
+
+
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(phase_1, pictures, tmp_path, environment):
+    folder = tmp_path / "killed"
+    arguments = [*TINY, "--images", str(pictures), "--run", str(folder), "--epochs", "4"]
+    process = start(arguments, environment)
+    deadline = time.monotonic() + 300
+    while not (folder / "backup" / "epoch-000002.safetensors").exists():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    code, _, errors = run(["--run", str(folder), "--resume"], environment)
+    assert code == 0, errors
+    assert "going on after epoch" in errors
+    for ours, theirs in zip(rows(folder), rows(phase_1), strict=True):
+        for name in ours.keys() - {"images_per_s"}:
+            assert float(ours[name]) == pytest.approx(float(theirs[name]), rel=1e-4, abs=1e-4), name
+    wanted = kpalette.load_checkpoint(phase_1 / "best").get_weights()
+    for a, b in zip(kpalette.load_checkpoint(folder / "best").get_weights(), wanted, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_jax_trains_without_tensorflow(pictures, tmp_path, environment):
+    load("jax")
+    # A package of that name that cannot be imported, found before the real one.
+    (tmp_path / "blocked" / "tensorflow").mkdir(parents=True)
+    (tmp_path / "blocked" / "tensorflow" / "__init__.py").write_text("raise ImportError('TensorFlow was imported')")
+    path = f"{tmp_path / 'blocked'}{os.pathsep}{environment['PYTHONPATH']}"
+    folder = tmp_path / "jax"
+    arguments = [*TINY, "--images", str(pictures), "--run", str(folder), "--epochs", "2"]
+    code, _, errors = run(arguments, environment, KERAS_BACKEND="jax", PYTHONPATH=path)
+    assert code == 0, errors
+    assert len(rows(folder)) == 2
+    more = ["--run", str(folder), "--resume"]
+    code, _, errors = run(more, environment, KERAS_BACKEND="jax", PYTHONPATH=path)
+    assert code == 0, errors
+    # What JAX trained, TensorFlow loads.
+    assert kpalette.load_checkpoint(folder / "best").filters == 4
+
+
+def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("one backend is enough here: test_parity compares the steps")
+    best = train(tiny(pictures, tmp_path / "two", phase="adversarial", start_from=str(phase_1)), quiet=True)
+    log = rows(tmp_path / "two")
+    assert [row["epoch"] for row in log] == ["0", "1"]  # what phase 1 is worth comes first
+    assert {"fooling", "palette", "d_real", "val_d_recolored"} <= log[1].keys()
+    assert best == tmp_path / "two" / "best"
+    train(
+        tiny(pictures, tmp_path / "three", phase="adversarial", start_from=str(phase_1 / "best"), discriminator=False),
+        quiet=True,
+    )
+    third = rows(tmp_path / "three")
+    assert not {"fooling", "d_real"} & third[1].keys()
+    assert float(third[0]["val_ssim"]) == pytest.approx(float(log[0]["val_ssim"]), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "message"),
+    [
+        ({"images": "nowhere"}, ImageError, "nowhere"),
+        ({"run": "{one}"}, OutputError, "one holds a run already: --resume goes on with it, --run names another"),
+        (
+            {"run": "none", "resume": True},
+            ArgumentError,
+            "none holds no run to resume: none/config.json does not exist",
+        ),
+        ({"run": "{one}", "resume": True, "filters": 8}, ArgumentError, "one has filters 4, not 8: leave it out"),
+        ({"phase": "adversarial", "start_from": "nothing"}, KPaletteError, "nothing"),
+        ({"palettes": "nothing.json"}, KPaletteError, "nothing.json does not exist"),
+    ],
+)
+def test_what_cannot_be_trained(config, error, message, phase_1, pictures, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = {"images": str(pictures), "run": "new", "crop": 16, **config}
+    values["run"] = values["run"].format(one=phase_1)
+    with pytest.raises(error) as found:
+        train(TrainConfig(**values), quiet=True)
+    assert message in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_a_loss_that_is_no_number(pictures, tmp_path, environment):
+    folder = tmp_path / "nan"
+    arguments = [*TINY, "--images", str(pictures), "--run", str(folder), "--learning-rate", "1e30", "--clip", "0"]
+    code, _, errors = run([*arguments, "--schedule", "constant", "--epochs", "30"], environment)
+    assert code == 1
+    last = errors.splitlines()[-1]
+    assert last.startswith("kpalette: error: `")
+    assert "lower --learning-rate" in last
+    assert "Traceback" not in errors
+
+
+def test_wrong_usage(environment):
+    code, _, errors = run(["--phase", "adversarial"], environment)
+    assert (code, errors) == (
+        1, "kpalette: error: phase `adversarial` starts from phase 1: give its run folder (--from RUN)\n",
+    )  # fmt: skip
+    assert run(["--epochs", "many"], environment)[0] == 2
+
+
+def test_every_option_is_told(environment):
+    code, output, _ = run(["--help"], environment)
+    assert code == 0
+    for name in TrainConfig.__dataclass_fields__:
+        option = {"start_from": "--from"}.get(name, "--" + name.replace("_", "-"))
+        assert option in output
+
+
+def test_the_name_is_the_function_whatever_was_imported():
+    assert callable(kpalette.train)
+    import kpalette.train as module
+
+    with pytest.raises(OutputError):
+        module(TrainConfig(run=os.devnull))
