@@ -46,9 +46,8 @@ def main() -> None:
     last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
     for name in ("val_ab_error", "val_ab_error_unrelated"):
         value = float(last[name])
-        print(
-            f"{name} {value:.2f} (doing nothing {nothing[name]:.1f}; goal {GOAL}: {'met' if value <= GOAL else 'missed'})"
-        )
+        verdict = "met" if value <= GOAL else "missed"
+        print(f"{name} {value:.2f} (doing nothing {nothing[name]:.1f}; goal {GOAL}: {verdict})")
     if options.log:
         shutil.copyfile(options.run / "log.csv", options.log)
 

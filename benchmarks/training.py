@@ -116,8 +116,8 @@ def measure_step(options: argparse.Namespace) -> None:
     ):
         found = in_turns({"ours": ours, "plain": theirs}, options.repeats)
         ratio = found["ours"] / found["plain"]
-        print(f"{what}, filters {options.filters}, {precision}: {found['ours']:.3f} s, plain U-Net {found['plain']:.3f} s, "
-              f"ratio {ratio:.2f}")  # fmt: skip
+        seconds = f"{found['ours']:.3f} s, plain U-Net {found['plain']:.3f} s, ratio {ratio:.2f}"
+        print(f"{what}, filters {options.filters}, {precision}: {seconds}")
         if what.startswith("step"):
             consumed = options.batch / found["ours"]
     fed = pipeline_speed(options)

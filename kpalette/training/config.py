@@ -50,7 +50,7 @@ class TrainConfig:
     run: str | None = None
     """Folder of the run: config.json, log.csv, tensorboard/, previews/, backup/, best/; runs/<phase> if None."""
     start_from: str | None = None
-    """What phase 2 starts from: a run of phase 1, or a checkpoint."""
+    """A run or checkpoint whose weights training starts from; phase 2 needs one of phase 1."""
     discriminator: bool = True
     """Whether phase 2 has one; without, all else equal, is the arm that tells what it adds."""
     resume: bool = False
@@ -74,7 +74,7 @@ class TrainConfig:
     """Whether every pass over the pictures has an order of its own."""
 
     filters: int = 32
-    """Channels of the first level of both networks."""
+    """Channels of the first level of new networks."""
     conditioning: str = "pairs"
     """What the network hears of: "pairs" of source and target swatches, or the "target" alone."""
     dropout: float = 0.0

@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 import keras
+import numpy as np
 
 from kpalette.data.pairs import make_pair
 from kpalette.data.samples import Sampler, batches
@@ -133,6 +134,8 @@ class JaxBackend:
         if distribution is not None:
             keras.distribution.set_distribution(distribution)
         self.trainer = build()
+        # Keras' own predict gives the weights' memory away, which the averages share.
+        self._answer = jax.jit(lambda *state: self.trainer.generator.stateless_call(*state, training=False)[0])
         self.step = Stepper(
             self.trainer, hue_rows=config.hue_rows(config.batch_size), teach=config.phase == "pretrain",
             place=None if distribution is None else partial(_shared, distribution),
@@ -141,6 +144,13 @@ class JaxBackend:
     def batches(self, start: int) -> Iterator[Any]:
         """The stream from batch `start` on, endless."""
         return batches(self.sampler, self.config.batch_size, start=start, threads=self.config.threads)
+
+    def predict(self, inputs: dict[str, Any]) -> Any:
+        """The generator's ab (B, H, W, 2) as NumPy float32, by Keras' variables as they are."""
+        generator = self.trainer.generator
+        groups = (generator.trainable_variables, generator.non_trainable_variables)
+        states = [[variable.value for variable in group] for group in groups]
+        return np.asarray(self._answer(*states, {name: inputs[name] for name in generator.input}))
 
     def store(self) -> None:
         """Puts the step's state into Keras' variables."""

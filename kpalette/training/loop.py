@@ -16,7 +16,7 @@ from kpalette.models.checkpoint import save_checkpoint
 from kpalette.training.backup import read_backup, restore_trainer, trainer_tensors, write_backup
 from kpalette.training.config import TrainConfig
 from kpalette.training.logs import CsvLog, EventLog, Talk
-from kpalette.training.networks import BEST, averaged_weights, build_trainer, judge, predict
+from kpalette.training.networks import BEST, averaged_weights, build_trainer, judge
 from kpalette.training.previews import preview
 from kpalette.training.scores import Best
 from kpalette.training.validation import validate
@@ -36,6 +36,9 @@ class Backend(Protocol):
 
     def step(self, batch: Any) -> dict[str, Any]:
         """One step; the terms of the losses by name."""
+
+    def predict(self, inputs: dict[str, Any]) -> Any:
+        """The generator's ab as NumPy, by Keras' variables as they are."""
 
     def store(self) -> None:
         """Brings Keras' variables up to date."""
@@ -130,11 +133,11 @@ class Run:
         """Validates the averaged weights, writes logs, and keeps them where they are the best so far."""
         judging = partial(judge, self.trainer) if self.trainer.discriminator is not None else None
         with averaged_weights(self.trainer):
-            found = validate(self.selection, partial(predict, self.trainer), batch_size=_VALIDATION_ROWS, judge=judging)
+            found = validate(self.selection, self.backend.predict, batch_size=_VALIDATION_ROWS, judge=judging)
             better = self.best.take(epoch, found)
             if better:
                 self._keep(epoch, found)
-            picture, data = preview(self.selection, partial(predict, self.trainer), count=self.config.previews)
+            picture, data = preview(self.selection, self.backend.predict, count=self.config.previews)
             weights = {w.path: np.asarray(w.value) for w in self.trainer.generator.trainable_variables}
         folder = self.config.folder / "previews"
         folder.mkdir(exist_ok=True)

@@ -51,7 +51,7 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
         steps_per_epoch: for the schedule of the learning rate.
 
     Returns:
-        The trainer, compiled; the generator's weights those of `config.start_from` in phase 2.
+        The trainer, compiled; the generator's weights those of `config.start_from` if there is one.
 
     Raises:
         ArgumentError: if what it starts from is no PaletteNet.
@@ -80,7 +80,7 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
 
 
 def _generator(config: TrainConfig) -> keras.Model:
-    if config.phase == "pretrain":
+    if not config.start_from:
         return PaletteNet(
             filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2
         )
@@ -90,7 +90,7 @@ def _generator(config: TrainConfig) -> keras.Model:
         str(best if best.is_dir() else config.start_from), dtype=resolve_precision(config.precision)
     )
     if not isinstance(model, PaletteNet):
-        raise ArgumentError(f"{config.start_from} holds no PaletteNet: phase `adversarial` starts from phase 1")
+        raise ArgumentError(f"{config.start_from} holds no PaletteNet: training starts from one")
     return model
 
 
@@ -118,12 +118,6 @@ def averaged_weights(trainer: AdversarialTrainer) -> Iterator[None]:
     finally:
         for variable, value in zip(variables, own, strict=True):
             variable.assign(value)
-
-
-def predict(trainer: AdversarialTrainer, inputs: dict[str, Any]) -> Any:
-    """The generator's ab (B, H, W, 2) as NumPy float32, for its inputs by name."""
-    generator = trainer.generator
-    return generator.predict_on_batch({name: inputs[name] for name in generator.input})
 
 
 def judge(trainer: AdversarialTrainer, pair: Pair, ab: Any) -> dict[str, float]:

@@ -114,6 +114,11 @@ class TensorflowBackend:
             return dataset
         return pairs(dataset, hue_rows=self.hue_rows, teach=self.teach, threads=self.config.threads)
 
+    def predict(self, inputs: dict[str, Any]) -> Any:
+        """The generator's ab (B, H, W, 2) as NumPy float32, by Keras' variables as they are."""
+        generator = self.trainer.generator
+        return generator.predict_on_batch({name: inputs[name] for name in generator.input})
+
     def store(self) -> None:
         """Nothing to do: Keras' variables are the state."""
 
