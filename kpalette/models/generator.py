@@ -3,7 +3,8 @@
 [P] is J. Cho, S. Yun, K. Lee, J. Y. Choi, "PaletteNet: Image Recolorization with Given Color Palette", CVPR Workshops
 2017. Where this leaves it: the palette enters behind instance normalisation (tiled in front of one it is erased), as
 FiLM and as attention from pixels to swatches; pairs of source and target swatches make the correspondence explicit;
-resize and convolution stand in for transposed convolution; the output starts from the picture's own ab.
+resize and convolution stand in for transposed convolution; the output starts from soft cluster shift (`kpalette.soft`),
+what colours say of themselves, and the network adds what only the picture can say.
 """
 
 from typing import Any
@@ -13,8 +14,18 @@ from keras import ops
 
 from kpalette.errors import ArgumentError
 from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
-from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, SwatchAttention, instance_norm
+from kpalette.models.layers import (
+    CropLike,
+    Double,
+    FiLM,
+    MaskedMean,
+    PadToMultiple,
+    SwatchAttention,
+    SwatchNearness,
+    instance_norm,
+)
 from kpalette.models.preset import PresetMixin
+from kpalette.soft import DEFAULT_TAU
 from kpalette.types import MAX_COLORS
 
 CONDITIONINGS = ("pairs", "target")
@@ -22,6 +33,8 @@ MULTIPLE = 16
 """The encoder halves a picture four times: sides are padded to multiples of this."""
 
 CODE_SIZE = 64
+_FAINT = 1e-4
+"""Variance of the head's first kernels, times Glorot's: the first answer is nearness alone, not noise."""
 _KEEP_AB = 0.98  # how near to 1 an ab may come before arctanh
 
 
@@ -159,12 +172,15 @@ def _u_net(lab: Any, pair: Any, code: Any, mask: Any, block: _Blocks, filters: i
 
 
 def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, mask: Any, block: _Blocks) -> Any:
-    """The picture's ab, plus a soft choice among the swatches' shifts, plus what the network adds."""
+    """The picture's ab, plus a soft choice among the swatches' shifts, plus what the network adds.
+
+    With pairs the choice begins as that of `kpalette.soft`, by nearness in Lab; the network learns where to leave it.
+    """
     features = keras.layers.Concatenate(name="head_join")([keras.layers.Identity(name="lightness")(L), d4])
     shift = target[..., 1:] - source[..., 1:] if source is not target else target[..., 1:]
-    chosen = SwatchAttention(name="head_choice")(features, pair, shift, mask)
+    near = [SwatchNearness(tau=DEFAULT_TAU, name="nearness")(lab, source)] if source is not target else []
+    chosen = SwatchAttention(query_scale=_FAINT, name="head_choice")(features, pair, shift, mask, *near)
     base = lab[..., 1:] + ops.cast(chosen, "float32") if source is not target else ops.cast(chosen, "float32")
-    # A tenth as large: the first answer is the choice among shifts, not noise.
-    small = glorot_uniform(scale=0.01)
+    small = glorot_uniform(scale=_FAINT)
     own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer=small, name="head_conv")(features)
     return ops.tanh(ops.arctanh(ops.clip(base, -_KEEP_AB, _KEEP_AB)) + ops.cast(own, "float32"))

@@ -13,9 +13,13 @@ from kpalette.models.layers import (  # noqa: E402
     MaskedMean,
     PadToMultiple,
     SwatchAttention,
+    SwatchNearness,
     _doubled,
     instance_norm,
 )
+from kpalette.palette import Palette  # noqa: E402
+from kpalette.ranges import to_network_range  # noqa: E402
+from kpalette.soft import soft_weights  # noqa: E402
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "tfa_reference.npz")
 PARITY = 2e-6
@@ -86,3 +90,24 @@ def test_doubling_in_a_graph_of_unknown_sizes():
     traced = tf.function(layer.call, input_signature=[tf.TensorSpec((None, None, None, 3))])
     x = np.random.default_rng(0).random((2, 4, 3, 3)).astype(np.float32)
     np.testing.assert_allclose(traced(x), layer(x), atol=1e-6)
+
+
+def test_nearness_is_that_of_soft():
+    generator = np.random.default_rng(0)
+    lab = generator.uniform([0, -60, -60], [100, 60, 60], (1, 4, 5, 3)).astype(np.float32)
+    swatches = generator.uniform([0, -60, -60], [100, 60, 60], (1, 4, 3)).astype(np.float32)
+    logits = SwatchNearness(tau=10.0)(to_network_range(lab), to_network_range(swatches))
+    shares = np.asarray(keras.ops.softmax(logits, axis=-1)).reshape(-1, 4)
+    np.testing.assert_allclose(shares, soft_weights(lab.reshape(-1, 3), Palette(swatches[0]), tau=10.0), atol=1e-4)
+
+
+def test_known_logits_are_added():
+    generator = np.random.default_rng(0)
+    x, keys = generator.random((1, 2, 2, 3)).astype(np.float32), generator.random((1, 8, 3)).astype(np.float32)
+    values, present = np.eye(8, dtype=np.float32)[None], np.ones((1, 8), np.float32)
+    layer = SwatchAttention()
+    nearness = np.zeros((1, 2, 2, 8), np.float32)
+    plain = np.asarray(layer(x, keys, values, present, nearness))
+    np.testing.assert_allclose(plain, layer(x, keys, values, present), atol=1e-6)
+    nearness[..., 3] = 50.0
+    np.testing.assert_allclose(np.asarray(layer(x, keys, values, present, nearness))[..., 3], 1.0, atol=1e-6)

@@ -7,8 +7,10 @@ from kpalette.errors import ArgumentError
 from tests.conftest import load
 
 keras = load("keras")
+from kpalette.clusters import swatch_shares  # noqa: E402
 from kpalette.models.discriminator import PaletteDiscriminator  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
+from kpalette.ranges import AB_SCALE, from_network_range  # noqa: E402
 
 MODELS = [
     (PaletteNet, {"filters": 4}),
@@ -132,6 +134,21 @@ def test_the_features_of_the_decoder_hear_of_the_palette_themselves():
         a, b = np.asarray(a), np.asarray(b)
         inner = slice(a.shape[1] // 4, -a.shape[1] // 4)
         assert np.abs(a - b)[:, inner, inner].mean() > 0.1 * a.std()
+
+
+def test_the_untrained_network_begins_as_soft():
+    """Its first answer, with pairs, is soft cluster shift, but for what chroma reduction would take away."""
+    model = PaletteNet(filters=8)
+    inputs = batch(model)
+    lab, source, target = (from_network_range(inputs[n]) for n in ("lab", "source_palette", "target_palette"))
+    shares = swatch_shares(lab, source, inputs["mask"])
+    moves = (target - source)[..., 1:]
+    wanted = lab[..., 1:] + sum(share[..., None] * moves[:, i, None, None] for i, share in enumerate(shares))
+    inside = np.abs(wanted).max(axis=-1) < 0.9 * AB_SCALE
+    assert inside.mean() > 0.5
+    error = np.abs(run(model, inputs) * AB_SCALE - wanted)[inside]
+    assert np.median(error) < 2.0
+    assert np.median(np.abs(wanted - lab[..., 1:])[inside]) > 10.0
 
 
 def test_pairs_tell_more_than_targets():
