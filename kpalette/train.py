@@ -4,20 +4,21 @@ The package's public name `train` is that function, and so is this module when i
 works whatever was imported before.
 """
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import click
 
-from kpalette import image_codec
+import kpalette.image_codec
 from kpalette.cli.app import run
 from kpalette.training.config import PHASES, PRECISIONS, SCHEDULES, TrainConfig, describe
-from kpalette.training.run import train
+from kpalette.training.run import FREE, check_same, read_config, train
 
 _FLAGS = {"discriminator": "--discriminator/--no-discriminator", "shuffle": "--shuffle/--no-shuffle"}
 _NAMES = {"start_from": "--from", "resume": "--resume"}
@@ -56,8 +57,17 @@ def command(quiet: bool, **options: Any) -> None:
     python -m kpalette.train --phase adversarial --from runs/one --images PICTURES --run runs/two
     """  # noqa: D301
     # Threads decode while progress is told: what keeps standard error from the one would keep it from the other.
-    image_codec.decoder_guard = nullcontext
-    best: Path = train(TrainConfig(**options), quiet=quiet)
+    kpalette.image_codec.decoder_guard = nullcontext
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    config = TrainConfig(**options)
+    if config.resume:
+        source = click.get_current_context().get_parameter_source
+        given = [name for name in options if source(name) is click.core.ParameterSource.COMMANDLINE]
+        own = read_config(config.folder)
+        check_same(config, own, given)
+        # What was left out is the run's own, not the default.
+        config = replace(own, **{name: getattr(config, name) for name in FREE if name in given})
+    best: Path = train(config, quiet=quiet)
     click.echo(best)
 
 

@@ -39,7 +39,7 @@ FLOORS = {
     ],
     7: [
         "upsample", "network",
-        "training", "training.config", "training.adversarial", "training.tensorflow_step", "training.jax_step",
+        "training", "training.config", "training.tensorflow_step", "training.jax_step", "training.adversarial",
         "training.backup", "training.scores", "training.validation", "training.previews", "training.logs",
         "training.networks", "training.loop", "training.run",
     ],
@@ -50,6 +50,7 @@ FLOORS = {
         "cli.recolor", "cli.lut", "cli.export", "cli.app", "train", "__main__", "",
     ],
 }  # fmt: skip
+FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]
 BACKENDS = {"keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard"}
 BACKENDS_FROM_FLOOR = 5
@@ -121,7 +122,7 @@ def public_callables() -> list[tuple[str, object]]:
     for room in ORDER:
         if room.startswith("cli") or room in ("__main__", ""):
             continue
-        if room.startswith("models") and importlib.util.find_spec("keras") is None:
+        if FLOOR_OF[room] >= BACKENDS_FROM_FLOOR and importlib.util.find_spec("keras") is None:
             continue
         module = __import__(f"kpalette.{room}", fromlist=["x"])
         for name, value in vars(module).items():
@@ -144,7 +145,8 @@ PAIRS = {"palette.Palette.__init__", "palette.Palette.from_rgb"}
 def test_options_are_keyword_only_and_named(name, function):
     parameters = inspect.signature(function).parameters.values()
     # Keras builds its classes by **kwargs, and calls them by positions.
-    of_keras = name.startswith("models.") and name.split(".")[-1] in ("__init__", "call", "from_config")
+    methods = ("__init__", "build", "call", "compile", "compute_output_shape", "from_config")
+    of_keras = name.startswith(("models.", "training.adversarial")) and name.split(".")[-1] in methods
     if name in PAIRS or (of_keras and not name.endswith("__init__")):
         return
     for parameter in parameters:

@@ -23,6 +23,9 @@ def export(checkpoint: str, output: str | None, graph: bool, force: bool) -> Non
     """  # noqa: D301 - click needs the backspace itself
     if (output is None) != graph or output == "":
         raise click.UsageError("give -o FILE.onnx, -o DIR for a SavedModel, or --graph, one of them")
+    suffix = "" if output is None else Path(output).suffix.lower()
+    if suffix not in ("", ".onnx", ".savedmodel"):
+        raise click.UsageError(f"{suffix} is no form of export: give -o FILE.onnx, or -o DIR for a SavedModel")
     from kpalette.models.export import export_onnx, export_saved_model
     from kpalette.models.graph import write_graph
     from kpalette.models.weights import read_checkpoint
@@ -32,6 +35,6 @@ def export(checkpoint: str, output: str | None, graph: bool, force: bool) -> Non
         written, difference = str(folder / "graph.onnx"), write_graph(folder)
     else:
         written = output
-        write = export_onnx if Path(output).suffix.lower() == ".onnx" else export_saved_model
+        write = export_onnx if suffix == ".onnx" else export_saved_model
         difference = write(folder, output, overwrite=force)
     click.echo(f"wrote {one_line(written)}: within {difference:.1e} of Keras on random pictures of two sizes", err=True)

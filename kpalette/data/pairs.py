@@ -34,6 +34,11 @@ class Pair(NamedTuple):
     """How much each pixel counts, (B, H, W): 0 where the answer is not known."""
 
 
+def hue_rows(rows: int, unrelated: float) -> int:
+    """How many of a batch's rows are hue pairs, where a share of `unrelated` asks for unrelated palettes."""
+    return rows - round(rows * unrelated)
+
+
 def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, steps: int = TRAINING_STEPS) -> Pair:
     """Makes training pairs of a batch.
 

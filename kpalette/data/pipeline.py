@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kpalette.data.pairs import make_pair
+from kpalette.data.pairs import hue_rows, make_pair
 from kpalette.data.samples import Draw, Sampler
 from kpalette.types import MAX_COLORS
 
@@ -55,7 +55,7 @@ def pairs(dataset: Any, *, hue_rows: int, teach: bool = True, threads: int = 2) 
 
 
 def hue_pairs(
-    images: Any = None,
+    images: Any,
     *,
     batch_size: int = 8,
     crop: int = 96,
@@ -93,5 +93,5 @@ def hue_pairs(
     sampler = Sampler.of(
         images, crop=crop, image_size=image_size, palettes=palettes, shuffle=shuffle, natural=natural, seed=seed
     )
-    hue_rows = batch_size - round(batch_size * unrelated)
-    return pairs(draws(sampler, batch_size, start=start, threads=threads), hue_rows=hue_rows, threads=threads)
+    rows = hue_rows(batch_size, unrelated)
+    return pairs(draws(sampler, batch_size, start=start, threads=threads), hue_rows=rows, threads=threads)

@@ -4,6 +4,8 @@ A training run is one endless stream of samples: position p is the (p mod n)-th 
 in an order of that pass. A resumed run goes on at its position, whatever happened before.
 """
 
+import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +18,11 @@ from numpy.typing import NDArray
 from kpalette.data.artbench import open_images
 from kpalette.data.images import ImageSet
 from kpalette.data.swatches import SwatchTable, choose, designed_palettes, extract_swatches
+from kpalette.errors import ImageError
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, FloatArray, ImageArray
+
+_log = logging.getLogger(__name__)
+_noted: set[str] = set()
 
 Draw = dict[str, NDArray[np.generic]]
 """One sample or a batch of them; see `kpalette.data.pairs.make_pair` for names, shapes and ranges."""
@@ -24,6 +30,7 @@ Draw = dict[str, NDArray[np.generic]]
 _CURVED, _CURVES = 0.3, (0.6, 0.35)  # how often lightness is bent, and by how much at most
 _REORDERED = 0.15  # how often swatches are assigned at random: users do not always match by lightness
 _MARGIN = 4 / 3  # how much more of a picture there is than a square shows
+_LONGEST = 4  # what a strip is cut to, in short sides: enlarged whole, it would fill the memory
 _AHEAD = 3  # batches that wait for the step
 
 
@@ -67,9 +74,32 @@ class Sampler:
         found = images if isinstance(images, ImageSet) else open_images(images)
         usable, swatches, _ = extract_swatches(found)
         return cls(
-            usable, swatches, designed_palettes(palettes, part="train"), crop, image_size or round(crop * _MARGIN),
+            usable, swatches, designed_palettes(palettes, part="train"), crop, image_size or default_size(crop),
             shuffle, natural, seed,
         )  # fmt: skip
+
+    @property
+    def held_size(self) -> int:
+        """Short side, in pixels, that pictures held in memory need."""
+        return max(self.image_size, self.crop)
+
+    @property
+    def digest(self) -> str:
+        """Sixteen digits that stand for the pictures by name and colours, wherever they lie."""
+        found = hashlib.sha256("\n".join(self.images.names).encode(errors="surrogateescape"))
+        found.update(np.ascontiguousarray(self.swatches.lab).tobytes())
+        return found.hexdigest()[:16]
+
+    def read(self, index: int) -> tuple[int, ImageArray]:
+        """A picture and its place; one that can be read no more gives way to the next that can, with a note."""
+        for place in (*range(index, len(self.images)), *range(index)):
+            try:
+                return place, self.images.read(place)
+            except ImageError as error:
+                if self.images.names[place] not in _noted:
+                    _noted.add(self.images.names[place])
+                    _log.warning("left out from now on: %s", error)
+        raise ImageError("none of the training pictures can be read any more")
 
     def index(self, position: int) -> int:
         """Which picture stands at a position of the stream."""
@@ -80,7 +110,7 @@ class Sampler:
 
     def draw(self, position: int) -> Draw:
         """The sample at a position of the stream, without batch dimension; float32 but for the image."""
-        index = self.index(position)
+        index, image = self.read(self.index(position))
         generator = np.random.default_rng([self.seed, *divmod(position, len(self.images)), 1])
         source, wanted, mask = self._palettes(index, generator)
         shifts = generator.random(2)
@@ -88,7 +118,7 @@ class Sampler:
             shifts[0] = 0.0
         curves = generator.uniform(-1.0, 1.0, 2) * _CURVES * (generator.random() < _CURVED)
         return {
-            "image": self._crop(self.images.read(index), generator),
+            "image": self._crop(image, generator),
             "source_palette": source,
             "wanted_palette": wanted,
             "mask": mask,
@@ -97,7 +127,7 @@ class Sampler:
         }
 
     def _crop(self, image: ImageArray, generator: np.random.Generator) -> ImageArray:
-        image = fit_short_side(image, self.image_size, least=self.crop)
+        image = fit_short_side(segment(image, at=generator.random()), self.image_size, least=self.crop)
         top, left = (int(generator.integers(side - self.crop + 1)) for side in image.shape[:2])
         cut = image[top : top + self.crop, left : left + self.crop]
         return np.ascontiguousarray(cut[:, ::-1] if generator.random() < 0.5 else cut)
@@ -123,12 +153,25 @@ class Sampler:
             CIELAB (size, 3).
         """
         row, column = int(generator.integers(len(self.images))), max(size, MIN_COLORS) - MIN_COLORS
-        found: FloatArray = self.swatches.lab[row, column, :size]
+        # Of a picture with fewer colours, some are asked for twice.
+        found: FloatArray = np.resize(self.swatches.lab[row, column, : self.swatches.count[row, column]], (size, 3))
         if len(self.designed) and (generator.random() < 0.5 or self.swatches.count[row, column] < size):
             chosen = choose(self.designed[int(generator.integers(len(self.designed)))], size, generator)
             found = found if chosen is None else chosen
         found = found[np.argsort(found[:, 0], kind="stable")]
         return generator.permutation(found) if generator.random() < reordered else found
+
+
+def default_size(crop: int) -> int:
+    """What pictures' short side is brought to unless told: a third more than a square shows."""
+    return round(crop * _MARGIN)
+
+
+def segment(image: ImageArray, *, at: float) -> ImageArray:
+    """Cuts very long pictures (H, W, 3) to four times their short side, from the share `at` of what is left over."""
+    longest = _LONGEST * min(image.shape[:2])
+    top, left = (int(at * max(0, side - longest)) for side in image.shape[:2])
+    return image[top : top + longest, left : left + longest]
 
 
 def fit_short_side(image: ImageArray, side: int, *, least: int) -> ImageArray:

@@ -174,7 +174,7 @@ def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = N
 
 
 def any_size(model: Any) -> Any:
-    """Makes a model one that TensorFlow can trace once for pictures of all sizes.
+    """Makes a model's resizes one operator each, also in a graph of all sizes, where `Double` slices and joins.
 
     Args:
         model: a `PaletteNet`, changed in place, to be called only.
@@ -182,16 +182,16 @@ def any_size(model: Any) -> Any:
     Returns:
         The same model.
     """
-    import keras
     import tensorflow as tf
+
+    from kpalette.models.layers import Double
 
     def double(x: Any) -> Any:
         return tf.image.resize(x, 2 * tf.shape(x)[1:3])
 
     for layer in model.layers:
-        # Keras asks whether the new size is positive, which a size that is a tensor cannot answer.
-        if isinstance(layer, keras.layers.UpSampling2D):
-            layer.call = double
+        if isinstance(layer, Double):
+            vars(layer)["call"] = double
     return model
 
 

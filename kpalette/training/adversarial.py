@@ -1,9 +1,9 @@
 """`AdversarialTrainer`: generator and discriminator, their objectives, and the step that holds the GAN logic.
 
-[P] is Cho et al. 2017, section 3.3. Real is a picture under another turn of hue with its palette turned alike: never
-the source that a fake is made from, which would reward copying its hues. Fake are, a third each, what was recoloured
-with the palette asked for, the same with the palette it came from, and the source with the palette that it was asked to
-take. Both networks take their gradients from the same weights and batch.
+[P] is Cho et al. 2017, section 3.3. Real is another picture of the batch with its own palette, both turned as the
+fakes' sources are: never the source that a fake is made from. Fake are, a third each, what was recoloured with the
+palette asked for, the same with the palette it came from, and the source with the palette that it was asked to take.
+Both networks take their gradients from the same weights and batch.
 """
 
 from typing import Any
@@ -39,8 +39,8 @@ class AdversarialTrainer(keras.Model):
     def __init__(
         self,
         generator: keras.Model,
-        discriminator: keras.Model | None = None,
         *,
+        discriminator: keras.Model | None = None,
         loss_weights: LossWeights | None = None,
         freeze_encoder: bool = False,
         **kwargs: Any,
@@ -54,8 +54,8 @@ class AdversarialTrainer(keras.Model):
         if self.terms.adversarial and discriminator is None:
             raise ArgumentError("`loss_weights.adversarial` is above 0, but there is no `discriminator`")
         for layer in generator.layers:
-            if layer.name.startswith(ENCODER):
-                layer.trainable = not freeze_encoder
+            if freeze_encoder and layer.name.startswith(ENCODER):
+                layer.trainable = False
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
@@ -103,40 +103,32 @@ class AdversarialTrainer(keras.Model):
         return total, {**logs, "loss": total}, ab
 
     def discriminator_objective(
-        self, inputs: dict[str, Any], wanted: Any, weight: Any, ab: Any, *, training: bool = True
+        self, inputs: dict[str, Any], ab: Any, *, training: bool = True
     ) -> tuple[Any, dict[str, Any]]:
         """The discriminator's loss on a batch, and its accuracy for each of `KINDS`.
 
         Args:
             inputs: of the generator.
-            wanted: ab (B, H, W, 2), network range; real where it is known.
-            weight: (B, H, W); rows of weight 0 have no real.
             ab: what the generator answered.
             training: whether the singular vectors of spectral norm move.
 
         Returns:
             Mean of the losses on real and on fake, and the terms by name.
         """
-        logits = self.judgements(inputs, wanted, ops.stop_gradient(ab), training=training)
-        known = ops.cast(ops.max(weight, axis=(1, 2), keepdims=False) > 0, "float32")[:, None]
-        real = ops.sum(hinge(logits["real"]) * known) / ops.maximum(ops.sum(known), 1.0)
+        logits = self.judgements(inputs, ops.stop_gradient(ab), training=training)
         fake = ops.mean(ops.stack([ops.mean(hinge(-logits[kind])) for kind in KINDS[1:]]))
-        loss = (real + fake) / 2
-        right = {kind: ops.mean(ops.cast(logits[kind] < 0, "float32")) for kind in KINDS[1:]}
-        found = ops.sum(ops.cast(logits["real"] > 0, "float32") * known) / ops.maximum(ops.sum(known), 1.0)
-        return loss, {"d_loss": loss, "d_real": found, **{f"d_{kind}": value for kind, value in right.items()}}
+        loss = (ops.mean(hinge(logits["real"])) + fake) / 2
+        signs = {kind: 1.0 if kind == "real" else -1.0 for kind in KINDS}
+        right = {f"d_{kind}": ops.mean(ops.cast(logits[kind] * signs[kind] > 0, "float32")) for kind in KINDS}
+        return loss, {"d_loss": loss, **right}
 
-    def judgements(self, inputs: dict[str, Any], wanted: Any, ab: Any, *, training: bool = False) -> dict[str, Any]:
+    def judgements(self, inputs: dict[str, Any], ab: Any, *, training: bool = False) -> dict[str, Any]:
         """Logits (B, 1) for each of `KINDS`; arguments as in `discriminator_objective`."""
         size = ops.shape(inputs["lab"])[0]
-        lab, mask = inputs["lab"], inputs["mask"]
+        lab, source, target, mask = (inputs[name] for name in ("lab", "source_palette", "target_palette", "mask"))
         fake = _recolored(inputs, ab)
-        parts = [
-            (_recolored(inputs, wanted), inputs["target_palette"], mask),
-            (fake, inputs["target_palette"], mask),
-            (fake, inputs["source_palette"], mask),
-            (lab, inputs["target_palette"], mask),
-        ]
+        real = [ops.roll(x, 1, axis=0) for x in (lab, source, mask)]
+        parts = [real, (fake, target, mask), (fake, source, mask), (lab, target, mask)]
         # One pass, so that the singular vectors of spectral norm move once.
         joined = [ops.concatenate(list(column), axis=0) for column in zip(*parts, strict=True)]
         logits = self._judge(*joined, training=training)
@@ -169,12 +161,11 @@ class AdversarialTrainer(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "AdversarialTrainer":
         """The trainer of a config."""
-        config = dict(config)
-        networks = [
-            value and keras.saving.deserialize_keras_object(value)
-            for value in (config.pop("generator"), config.pop("discriminator"))
-        ]
-        return cls(*networks, **{**config, "loss_weights": LossWeights(*config["loss_weights"])})
+        networks = {
+            name: config[name] and keras.saving.deserialize_keras_object(config[name])
+            for name in ("generator", "discriminator")
+        }
+        return cls(**{**config, **networks, "loss_weights": LossWeights(*config["loss_weights"])})
 
     def get_compile_config(self) -> dict[str, Any]:
         """Both optimizers."""

@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from kpalette.data.pairs import hue_rows
 from kpalette.errors import ArgumentError
 from kpalette.files import read_file
+
+CONFIG, BEST = "config.json", "best"
+"""What a run folder's config is called, and the checkpoint of its best weights."""
 
 PHASES = ("pretrain", "adversarial")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
@@ -26,8 +30,12 @@ _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """What an option is if None: phase 2 starts from weights that are good already, and moves them less."""
 
+_LAST_SEED = 2**32 - 1
+_CHOICES = {
+    "phase": PHASES, "precision": PRECISIONS, "schedule": SCHEDULES, "conditioning": ("pairs", "target"),
+}  # fmt: skip
 _WHOLE = ("filters", "batch_size", "crop", "epochs", "previews", "threads")
-_SHARES = ("dropout", "unrelated", "selection_share", "natural")
+_SHARES = ("unrelated", "selection_share", "natural")
 _POSITIVE = ("learning_rate", "discriminator_rate")
 _NOT_NEGATIVE = (
     "l2",
@@ -121,7 +129,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Puts the phase's own values in for None, and checks every value."""
-        for name, allowed in (("phase", PHASES), ("precision", PRECISIONS), ("schedule", SCHEDULES)):
+        for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise _wrong(name, f"one of {', '.join(allowed)}", getattr(self, name))
         for name, value in _PHASE_DEFAULTS[self.phase].items():
@@ -136,7 +144,11 @@ class TrainConfig:
                 _check(name, getattr(self, name), "a positive whole number", lambda v: isinstance(v, int) and v > 0)
         for name in _SHARES:
             _check(name, getattr(self, name), "a number in 0..1", lambda v: 0 <= v <= 1)
-        _check("ema", self.ema, "a number from 0 to below 1", lambda v: 0 <= v < 1)
+        for name in ("ema", "dropout"):
+            _check(name, getattr(self, name), "a number from 0 to below 1", lambda v: 0 <= v < 1)
+        for name in ("seed", "patience"):
+            wanted = f"a whole number from 0 to {_LAST_SEED}"
+            _check(name, getattr(self, name), wanted, lambda v: isinstance(v, int) and 0 <= v <= _LAST_SEED)
         for name in _POSITIVE:
             _check(name, getattr(self, name), "a number above 0", lambda v: 0 < v < float("inf"))
         for name in _NOT_NEGATIVE:
@@ -147,10 +159,12 @@ class TrainConfig:
             raise ArgumentError(
                 f"`batch_size` must be a multiple of `devices`. Received: {self.batch_size} and {self.devices}"
             )
-
-    def hue_rows(self, rows: int) -> int:
-        """How many of a batch's rows are hue pairs."""
-        return rows - round(rows * self.unrelated)
+        rows = self.batch_size // self.devices
+        if hue_rows(rows, self.unrelated) * self.devices != hue_rows(self.batch_size, self.unrelated):
+            raise ArgumentError(
+                f"of the {rows} rows that each of {self.devices} devices gets, a share `unrelated` of "
+                f"{self.unrelated:g} is no whole number: give a larger `batch_size`"
+            )
 
     @property
     def folder(self) -> Path:

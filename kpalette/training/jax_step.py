@@ -12,7 +12,7 @@ import jax
 import keras
 import numpy as np
 
-from kpalette.data.pairs import make_pair
+from kpalette.data.pairs import hue_rows, make_pair
 from kpalette.data.samples import Sampler, batches
 from kpalette.errors import ArgumentError
 from kpalette.training.config import TrainConfig
@@ -102,7 +102,7 @@ class Stepper:
 
             def discriminator_loss(trained: list[Any]) -> Any:
                 with held.scope(state, d_trained=trained) as scope:
-                    loss, logs = trainer.discriminator_objective(inputs, wanted, weight, ab)
+                    loss, logs = trainer.discriminator_objective(inputs, ab)
                     return loss, (logs, held.current(scope, "d_others"))
 
             (_, (more, others)), d_gradients = jax.value_and_grad(discriminator_loss, has_aux=True)(state["d_trained"])
@@ -129,7 +129,7 @@ class JaxBackend:
         """See the class."""
         self.config = config
         # Decoded once: a GPU is faster than any decoder.
-        self.sampler = replace(sampler, images=sampler.images.held(short_side=max(sampler.image_size, sampler.crop)))
+        self.sampler = replace(sampler, images=sampler.images.held(short_side=sampler.held_size))
         distribution = _distribution(config.devices) if config.devices > 1 else None
         if distribution is not None:
             keras.distribution.set_distribution(distribution)
@@ -137,7 +137,7 @@ class JaxBackend:
         # Keras' own predict gives the weights' memory away, which the averages share.
         self._answer = jax.jit(lambda *state: self.trainer.generator.stateless_call(*state, training=False)[0])
         self.step = Stepper(
-            self.trainer, hue_rows=config.hue_rows(config.batch_size), teach=config.phase == "pretrain",
+            self.trainer, hue_rows=hue_rows(config.batch_size, config.unrelated), teach=config.phase == "pretrain",
             place=None if distribution is None else partial(_shared, distribution),
         )  # fmt: skip
 
@@ -155,6 +155,10 @@ class JaxBackend:
     def store(self) -> None:
         """Puts the step's state into Keras' variables."""
         self.step.store()
+
+    def reload(self) -> None:
+        """Takes the step's state from Keras' variables."""
+        self.step.reload()
 
 
 def _distribution(devices: int) -> Any:

@@ -13,10 +13,10 @@ import numpy as np
 from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.models.checkpoint import save_checkpoint
-from kpalette.training.backup import read_backup, restore_trainer, trainer_tensors, write_backup
-from kpalette.training.config import TrainConfig
+from kpalette.training.backup import Tensors, read_backup, restore_trainer, trainer_tensors, write_backup
+from kpalette.training.config import BEST, TrainConfig
 from kpalette.training.logs import CsvLog, EventLog, Talk
-from kpalette.training.networks import BEST, averaged_weights, build_trainer, judge
+from kpalette.training.networks import averaged_weights, build_trainer, judge, load_start
 from kpalette.training.previews import preview
 from kpalette.training.scores import Best
 from kpalette.training.validation import validate
@@ -43,6 +43,9 @@ class Backend(Protocol):
     def store(self) -> None:
         """Brings Keras' variables up to date."""
 
+    def reload(self) -> None:
+        """Takes Keras' variables as they are now."""
+
 
 class Run:
     """A run that is ready: its data, its networks, where it stands.
@@ -62,22 +65,28 @@ class Run:
         self.trainer = self.backend.trainer
         self.talk = Talk(steps=self.steps, epochs=int(config.epochs or 0), batch_size=config.batch_size, quiet=quiet)
         self.best = Best(config.phase)
+        self.data = [training.digest, selection.digest]
         self.done = self._restore()
         self.log = CsvLog(config.folder / "log.csv", done=self.done)
         self.events = EventLog(config.folder / "tensorboard")
 
     def _restore(self) -> int:
-        if not self.config.resume:
-            return 0
-        done, tensors, notes, passed = read_backup(self.config.folder / "backup")
+        empty: tuple[int, Tensors, dict[str, Any], list[str]] = (0, {}, {}, [])
+        done, tensors, notes, passed = read_backup(self.config.folder / "backup") if self.config.resume else empty
         for line in passed:
             self.talk.say(f"{line}: going on from the one before")
         if done:
+            if notes["data"] != self.data:
+                raise ArgumentError(
+                    f"the pictures of the run in {self.config.folder} have changed since epoch {done}: bring back "
+                    "those that it began with, or start anew in another folder"
+                )
             restore_trainer(self.trainer, tensors)
             self.best.restore(notes["best"])
-            if hasattr(self.backend.step, "reload"):
-                self.backend.step.reload()
             self.talk.say(f"going on after epoch {done}")
+        else:
+            load_start(self.trainer, self.config)
+        self.backend.reload()
         return done
 
     def train(self) -> Path:
@@ -95,7 +104,7 @@ class Run:
                 logs = self._epoch(epoch, stream)
                 logs["images_per_s"] = self.steps * self.config.batch_size / (time.perf_counter() - started)
                 self._judge_epoch(epoch, logs)
-                notes = {"best": self.best.notes()}
+                notes = {"best": self.best.notes(), "data": self.data}
                 write_backup(
                     self.config.folder / "backup", epoch=epoch, tensors=trainer_tensors(self.trainer), notes=notes
                 )
@@ -123,10 +132,11 @@ class Run:
     def _check(self, logs: dict[str, float], epoch: int, step: int) -> None:
         for name, value in logs.items():
             if not math.isfinite(value):
+                kept = [f"epoch {epoch - 1} in {self.config.folder / 'backup'}"] if epoch > 1 else []
+                kept += [f"the best so far in {self.config.folder / BEST}"] if self.best.found else []
                 raise KPaletteError(
-                    f"`{name}` became {value} at epoch {epoch}, step {step}: the weights of epoch {epoch - 1} are kept "
-                    f"in {self.config.folder / 'backup'}, the best in {self.config.folder / BEST}; "
-                    "lower --learning-rate, or keep --clip above 0"
+                    f"`{name}` became {value} at epoch {epoch}, step {step}: lower --learning-rate, or keep --clip "
+                    f"above 0; weights that are kept: {' and '.join(kept) or 'none'}"
                 )
 
     def _judge_epoch(self, epoch: int, logs: dict[str, float]) -> None:
@@ -134,6 +144,7 @@ class Run:
         judging = partial(judge, self.trainer) if self.trainer.discriminator is not None else None
         with averaged_weights(self.trainer):
             found = validate(self.selection, self.backend.predict, batch_size=_VALIDATION_ROWS, judge=judging)
+            self._check(found, epoch, self.steps)
             better = self.best.take(epoch, found)
             if better:
                 self._keep(epoch, found)

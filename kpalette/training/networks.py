@@ -9,16 +9,12 @@ import keras
 import numpy as np
 
 from kpalette.data.pairs import Pair
-from kpalette.errors import ArgumentError
 from kpalette.losses import LossWeights
 from kpalette.models.checkpoint import load_checkpoint
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
 from kpalette.training.adversarial import AdversarialTrainer
 from kpalette.training.config import TrainConfig
-
-BEST = "best"
-"""Folder of a run's best weights, a checkpoint."""
 
 _AVERAGED_SHARE = 10
 _CPU_INFO = Path("/proc/cpuinfo")
@@ -51,22 +47,21 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
         steps_per_epoch: for the schedule of the learning rate.
 
     Returns:
-        The trainer, compiled; the generator's weights those of `config.start_from` if there is one.
-
-    Raises:
-        ArgumentError: if what it starts from is no PaletteNet.
+        The trainer, compiled, with initial weights.
     """
     before = keras.config.dtype_policy()
     keras.utils.set_random_seed(config.seed)
     keras.config.set_dtype_policy(resolve_precision(config.precision))
     try:
-        generator = _generator(config)
+        generator = PaletteNet(
+            filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2
+        )
         discriminator = PaletteDiscriminator(filters=config.filters) if config.adversarial else None
     finally:
         keras.config.set_dtype_policy(before)
     weights = LossWeights(config.mse_weight, config.palette_weight, config.spread_weight, config.adversarial_weight)  # type: ignore[arg-type]  # None gave way to the phase's own
     trainer = AdversarialTrainer(
-        generator, discriminator, loss_weights=weights, freeze_encoder=config.phase == "adversarial"
+        generator, discriminator=discriminator, loss_weights=weights, freeze_encoder=config.phase == "adversarial"
     )
     steps = steps_per_epoch * int(config.epochs or 0)
     # In a short run, the weights it began with would rule a long average: it spans a tenth of the run at most.
@@ -79,19 +74,10 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
     return trainer
 
 
-def _generator(config: TrainConfig) -> keras.Model:
-    if not config.start_from:
-        return PaletteNet(
-            filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2
-        )
-    start = Path(str(config.start_from))
-    best = start / BEST
-    model = load_checkpoint(
-        str(best if best.is_dir() else config.start_from), dtype=resolve_precision(config.precision)
-    )
-    if not isinstance(model, PaletteNet):
-        raise ArgumentError(f"{config.start_from} holds no PaletteNet: training starts from one")
-    return model
+def load_start(trainer: AdversarialTrainer, config: TrainConfig) -> None:
+    """Gives the generator the weights of `config.start_from`, if there is one."""
+    if config.start_from:
+        trainer.generator.set_weights(load_checkpoint(config.start_from).get_weights())
 
 
 def _adam(config: TrainConfig, rate: float, steps: int, more: dict[str, Any]) -> keras.optimizers.Optimizer:
@@ -108,7 +94,8 @@ def _adam(config: TrainConfig, rate: float, steps: int, more: dict[str, Any]) ->
 def averaged_weights(trainer: AdversarialTrainer) -> Iterator[None]:
     """Within, the generator has its averaged weights, where the optimizer keeps any."""
     variables = trainer.generator.trainable_variables
-    if not trainer.optimizer.use_ema:
+    # Keras' averages are zero until the first step.
+    if not trainer.optimizer.use_ema or int(np.asarray(trainer.optimizer.iterations.value)) == 0:
         yield
         return
     own = [np.array(variable.value) for variable in variables]
@@ -122,5 +109,5 @@ def averaged_weights(trainer: AdversarialTrainer) -> Iterator[None]:
 
 def judge(trainer: AdversarialTrainer, pair: Pair, ab: Any) -> dict[str, float]:
     """The discriminator's accuracy for each kind of a batch."""
-    _, logs = trainer.discriminator_objective(pair.inputs, pair.ab, pair.weight, ab, training=False)
+    _, logs = trainer.discriminator_objective(pair.inputs, ab, training=False)
     return {name: float(value) for name, value in logs.items() if name != "d_loss"}

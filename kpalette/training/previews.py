@@ -5,13 +5,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kpalette.color import lab_to_rgb
 from kpalette.data.pairs import make_pair
 from kpalette.data.samples import Sampler, stack
-from kpalette.gamut import reduce_chroma
-from kpalette.images import rgb_to_image
 from kpalette.ranges import AB_SCALE, from_network_range
-from kpalette.training.validation import Predict, fixed_draw
+from kpalette.training.validation import Predict, fixed_draw, lab_to_image
 from kpalette.types import ImageArray
 
 _STRIP = 12  # height of the palettes, pixels
@@ -41,16 +38,12 @@ def preview(sampler: Sampler, predict: Predict, *, count: int) -> tuple[ImageArr
 
 def _with_ab(inputs: dict[str, Any], ab: Any) -> ImageArray:
     lab = from_network_range(inputs["lab"])
-    return _image(np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1))
-
-
-def _image(lab: Any) -> ImageArray:
-    return rgb_to_image(lab_to_rgb(reduce_chroma(lab.astype(np.float32))))
+    return lab_to_image(np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1))
 
 
 def _strips(inputs: dict[str, Any], name: str, width: int) -> ImageArray:
     """Palettes (B, 12, width, 3)."""
-    swatches = _image(from_network_range(inputs[name]))
+    swatches = lab_to_image(from_network_range(inputs[name]))
     strips = []
     for row, mask in zip(swatches, inputs["mask"], strict=True):
         known = row[mask > 0]

@@ -1,21 +1,28 @@
 """`train`: a whole run, from its config to the best weights."""
 
 import os
-from dataclasses import MISSING, fields, replace
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import fields, replace
 from pathlib import Path
 
 from kpalette.data.artbench import open_images
 from kpalette.data.images import split
-from kpalette.data.samples import Sampler
+from kpalette.data.samples import Sampler, default_size
 from kpalette.data.swatches import designed_palettes, extract_swatches
 from kpalette.errors import ArgumentError, OutputError
 from kpalette.files import reason, write_file
-from kpalette.training.config import TrainConfig
+from kpalette.models.export import import_keras
+from kpalette.models.weights import read_checkpoint
+from kpalette.training.config import BEST, CONFIG, TrainConfig
 
-CONFIG = "config.json"
-
-_FREE = ("run", "resume", "threads", "previews")
+FREE = ("run", "resume", "threads", "previews")
 """What a resumed run may do otherwise: nothing that its loss curve depends on."""
+
+_LOCK = ".lock"
+_SILENCE = 10.0  # seconds between lines on the palettes' extraction
 
 
 def train(config: TrainConfig, *, quiet: bool = False) -> Path:
@@ -26,79 +33,146 @@ def train(config: TrainConfig, *, quiet: bool = False) -> Path:
     Keras backend is the one that KERAS_BACKEND names: tensorflow or jax.
 
     Args:
-        config: everything that decides the run; with `resume`, what differs from the run's own config is an error.
+        config: everything that decides the run; with `resume`, the run's own config counts, and an option that is
+            neither its nor the default is an error.
         quiet: whether nothing is said on standard error.
 
     Returns:
         The checkpoint of the best weights.
 
     Raises:
-        ArgumentError: if the config does not fit the run that is resumed, or what phase 2 starts from.
+        ArgumentError: if the config does not fit the run that is resumed, or what training starts from.
         ImageError: if there are no pictures that can be read.
-        OutputError: if the folder holds a run already, or cannot be written.
+        OutputError: if the folder holds a run already, is in use, or cannot be written.
         KPaletteError: if a loss is no number any more; backups and best weights stay.
     """
     config = _resumed(config) if config.resume else _begun(config)
-    training, selection, notes = _samplers(config)
-    # Keras takes seconds to import: not before everything else is known to be right.
-    from kpalette.training.loop import Run
+    # Keras takes seconds to import: not before the config is known to be right.
+    import_keras()
+    with _alone(config.folder):
+        training, selection, notes = _samplers(config, quiet=quiet)
+        from kpalette.training.loop import Run
 
-    run = Run(config, training, selection, quiet=quiet)
-    for note in notes:
-        run.talk.say(note)
-    return run.train()
+        run = Run(config, training, selection, quiet=quiet)
+        if not config.resume:
+            write_file(config.folder / CONFIG, config.to_json().encode(), overwrite=False)
+        for note in notes:
+            run.talk.say(note)
+        return run.train()
 
 
 def _begun(config: TrainConfig) -> TrainConfig:
+    """The config of a new run; what it starts from decides the network's size and what it hears of."""
     path = config.folder / CONFIG
     if path.exists():
         raise OutputError(f"{config.folder} holds a run already: --resume goes on with it, --run names another folder")
-    return config
+    if not config.start_from:
+        return config
+    best = Path(config.start_from, BEST)
+    start = str(best if best.is_dir() else config.start_from)
+    found = read_checkpoint(start).config
+    if found["model"] != "PaletteNet":
+        raise ArgumentError(f"{config.start_from} holds a {found['model']}: training starts from a PaletteNet")
+    known = {name: found["config"][name] for name in ("filters", "conditioning") if name in found["config"]}
+    return replace(config, start_from=start, **known)
 
 
 def _resumed(config: TrainConfig) -> TrainConfig:
     """The run's own config, with what may be otherwise taken from the one given."""
-    path = config.folder / CONFIG
+    own = read_config(config.folder)
+    unset = TrainConfig(phase=own.phase, start_from=own.start_from)
+    given = [f.name for f in fields(config) if getattr(config, f.name) != getattr(unset, f.name)]
+    check_same(config, own, [name for name in given if (name, config.phase) != ("phase", "pretrain")])
+    return replace(own, **{name: getattr(config, name) for name in FREE})
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The config of the run in a folder; ArgumentError where there is none."""
+    path = folder / CONFIG
     if not path.is_file():
-        raise ArgumentError(f"{config.folder} holds no run to resume: {path} does not exist")
-    own = TrainConfig.from_json(path)
-    unset = TrainConfig(phase=config.phase, start_from=own.start_from)
-    for field in fields(TrainConfig):
-        asked, before = getattr(config, field.name), getattr(own, field.name)
-        default = field.default if field.default is not MISSING else None
-        if field.name in _FREE or asked in (before, default, getattr(unset, field.name)):
-            continue
-        raise ArgumentError(
-            f"the run in {config.folder} has {field.name} {before!r}, not {asked!r}: leave it out to resume, or give "
-            "another folder to start anew"
-        )
-    return replace(own, **{name: getattr(config, name) for name in _FREE})
+        raise ArgumentError(f"{folder} holds no run to resume: {path} does not exist")
+    return TrainConfig.from_json(path)
 
 
-def _samplers(config: TrainConfig) -> tuple[Sampler, Sampler, list[str]]:
+def check_same(config: TrainConfig, own: TrainConfig, names: list[str]) -> None:
+    """ArgumentError where an option that was given to a resumed run is not what the run has.
+
+    Args:
+        config: as given.
+        own: the run's.
+        names: of the options that were given.
+    """
+    for name in names:
+        asked, before = getattr(config, name), getattr(own, name)
+        if name not in FREE and asked != before:
+            raise ArgumentError(
+                f"the run in {config.folder} has {name} {before!r}, not {asked!r}: leave it out to resume, or give "
+                "another folder to start anew"
+            )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Makes a run's folder and keeps other processes out of it; the system forgets the lock of a process that ends."""
+    made = not folder.exists()
+    try:
+        os.makedirs(folder / "backup", exist_ok=True)
+        lock = open(folder / _LOCK, "w")
+    except OSError as error:
+        raise OutputError(f"cannot make {folder}: {reason(error)}") from None
+    with lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows has no such locks
+            pass
+        except OSError:
+            raise OutputError(
+                f"another process trains in {folder}: wait for it, or give --run another folder"
+            ) from None
+        try:
+            yield
+        finally:
+            if made and not (folder / CONFIG).exists():
+                _take_away(folder)
+
+
+def _take_away(folder: Path) -> None:
+    """Removes what a run that never began has made."""
+    with suppress(OSError):
+        (folder / _LOCK).unlink()
+        (folder / "backup").rmdir()
+        folder.rmdir()
+
+
+def _samplers(config: TrainConfig, *, quiet: bool) -> tuple[Sampler, Sampler, list[str]]:
     """Training and selection samples, and what is to be said of the pictures."""
     images = open_images(config.images)
     if "train" in images.splits:
         images = images.subset(i for i, part in enumerate(images.splits) if part == "train")
     designed = designed_palettes(config.palettes, part="train")
-    size = config.image_size or round(config.crop * 4 / 3)
+    size = config.image_size or default_size(config.crop)
     samplers, skipped = [], list(images.skipped)
     for part in split(images, share=config.selection_share):
-        usable, swatches, left_out = extract_swatches(part)
+        usable, swatches, left_out = extract_swatches(part, progress=None if quiet else _teller())
         skipped += left_out
         samplers.append(
             Sampler(usable, swatches, designed, config.crop, size, config.shuffle, config.natural, config.seed)
         )
-    _write_config(config)
     counts = " and ".join(str(len(sampler.images)) for sampler in samplers)
     notes = [f"{counts} pictures for training and selection, {len(skipped)} skipped"]
     return samplers[0], samplers[1], [*notes, *(f"skipped {line}" for line in skipped[:20])]
 
 
-def _write_config(config: TrainConfig) -> None:
-    try:
-        os.makedirs(config.folder / "backup", exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make {config.folder}: {reason(error)}") from None
-    if not config.resume:
-        write_file(config.folder / CONFIG, config.to_json().encode(), overwrite=False)
+def _teller() -> Callable[[int, int], None]:
+    """Says now and then how many pictures' palettes are extracted."""
+    last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _SILENCE:
+            last = time.monotonic()
+            print(f"palettes of {done} of {total} pictures extracted, kept for later runs", file=sys.stderr)
+
+    return tell

@@ -8,13 +8,16 @@ from typing import Any
 SSIM_SLACK = 0.005
 """How much structure phase 2 may cost."""
 
+EDGES_SLACK = 0.001
+"""How many more pairs of neighbours may be parted, as a share."""
+
 
 class Best:
     """The best epoch of a run so far.
 
     Phase 1 is judged by its mean ab error, hue pairs and unrelated palettes alike. Phase 2 is judged by how far the
     result's colours are from the palette, `val_palette_de_ab`, and only where ssim is no more than 0.005 below phase
-    1's, and richness no lower than phase 1's or 1: a flat picture is no better.
+    1's, richness no lower than phase 1's or 1, and false_edges no more than 0.001 above: flat or blotched is no better.
 
     Args:
         phase: of the run.
@@ -25,6 +28,11 @@ class Best:
         self.phase = phase
         self.first: dict[str, float] = {}
         self.score, self.epoch = math.inf, 0
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a best epoch yet."""
+        return math.isfinite(self.score)
 
     def take(self, epoch: int, figures: Mapping[str, float]) -> bool:
         """Hears of an epoch's validation; returns whether it is the best so far."""
@@ -40,7 +48,8 @@ class Best:
             return figures["val_score"]
         keeps = figures["val_ssim"] >= self.first["val_ssim"] - SSIM_SLACK
         rich = figures["val_richness"] >= min(1.0, self.first["val_richness"])
-        return figures["val_palette_de_ab"] if keeps and rich else math.inf
+        smooth = figures["val_false_edges"] <= self.first["val_false_edges"] + EDGES_SLACK
+        return figures["val_palette_de_ab"] if keeps and rich and smooth else math.inf
 
     def tired(self, epoch: int, patience: int) -> bool:
         """Whether the last `patience` epochs were no better; never for 0."""
@@ -54,7 +63,7 @@ class Best:
 
     def notes(self) -> dict[str, Any]:
         """What a backup must hold of this."""
-        score = self.score if math.isfinite(self.score) else None
+        score = self.score if self.found else None
         return {"first": self.first, "score": score, "epoch": self.epoch}
 
     def restore(self, notes: Mapping[str, Any]) -> None:

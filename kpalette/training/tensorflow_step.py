@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
-from kpalette.data.pairs import make_pair
+from kpalette.data.pairs import hue_rows, make_pair
 from kpalette.data.pipeline import draws, pairs
 from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError
@@ -35,22 +36,35 @@ def train_step(trainer: Any, data: Any) -> dict[str, Any]:
         total, logs, ab = trainer.generator_objective(inputs, wanted, weight)
         # Gradients of replicas are summed.
         share = total / replicas
-    gradients = tape.gradient(share, [variable.value for variable in variables])
+    gradients = _joined(tape.gradient(share, [variable.value for variable in variables]), trainer.optimizer)
     if trainer.discriminator is not None:
-        logs = {**logs, **_discriminator_step(trainer, inputs, wanted, weight, ab, replicas)}
+        logs = {**logs, **_discriminator_step(trainer, inputs, ab, replicas)}
     trainer.optimizer.apply(gradients, variables)
     return dict(logs)
 
 
-def _discriminator_step(trainer: Any, inputs: Any, wanted: Any, weight: Any, ab: Any, replicas: int) -> dict[str, Any]:
+def _discriminator_step(trainer: Any, inputs: Any, ab: Any, replicas: int) -> dict[str, Any]:
     variables = trainer.discriminator.trainable_variables
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([variable.value for variable in variables])
-        loss, logs = trainer.discriminator_objective(inputs, wanted, weight, ab)
+        loss, logs = trainer.discriminator_objective(inputs, ab)
         share = loss / replicas
-    gradients = tape.gradient(share, [variable.value for variable in variables])
+    gradients = _joined(
+        tape.gradient(share, [variable.value for variable in variables]), trainer.discriminator_optimizer
+    )
     trainer.discriminator_optimizer.apply(gradients, variables)
     return dict(logs)
+
+
+def _joined(gradients: list[Any], optimizer: Any) -> list[Any]:
+    """Sums the replicas' gradients before they are clipped: the optimizer would clip each replica's, and then sum."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas == 1 or not optimizer.global_clipnorm:
+        return gradients
+    summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+    clipped, _ = tf.clip_by_global_norm(summed, optimizer.global_clipnorm)
+    # The optimizer sums once more.
+    return [gradient / replicas for gradient in clipped]
 
 
 def make_stepper(trainer: Any, *, hue_rows: int, teach: bool, strategy: Any = None) -> Stepper:
@@ -94,11 +108,15 @@ class TensorflowBackend:
     def __init__(self, config: TrainConfig, sampler: Sampler, build: Callable[[], Any]) -> None:
         """See the class."""
         self.config, self.sampler = config, sampler
+        if tf.config.list_physical_devices("GPU"):
+            # Decoded once: a GPU is faster than any decoder.
+            self.sampler = replace(sampler, images=sampler.images.held(short_side=sampler.held_size))
         self.strategy = _strategy(config.devices) if config.devices > 1 else None
         with self.strategy.scope() if self.strategy else nullcontext():
             self.trainer = build()
+        self._answer = tf.function(self.trainer.generator, autograph=False, reduce_retracing=True)
         self.rows = config.batch_size // config.devices
-        self.hue_rows, self.teach = config.hue_rows(self.rows), config.phase == "pretrain"
+        self.hue_rows, self.teach = hue_rows(self.rows, config.unrelated), config.phase == "pretrain"
         self.step = make_stepper(self.trainer, hue_rows=self.hue_rows, teach=self.teach, strategy=self.strategy)
 
     def batches(self, start: int) -> Iterator[Any]:
@@ -116,11 +134,14 @@ class TensorflowBackend:
 
     def predict(self, inputs: dict[str, Any]) -> Any:
         """The generator's ab (B, H, W, 2) as NumPy float32, by Keras' variables as they are."""
-        generator = self.trainer.generator
-        return generator.predict_on_batch({name: inputs[name] for name in generator.input})
+        # Keras' own predict would give each replica the whole batch, and join their answers.
+        return self._answer({name: tf.constant(inputs[name]) for name in self.trainer.generator.input}).numpy()
 
     def store(self) -> None:
         """Nothing to do: Keras' variables are the state."""
+
+    def reload(self) -> None:
+        """Nothing to do; see `store`."""
 
 
 def _strategy(devices: int) -> Any:

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from kpalette.color import lab_to_rgb
 from kpalette.data.pairs import Pair, make_pair
-from kpalette.data.samples import Draw, Sampler, fit_short_side, stack
+from kpalette.data.samples import Draw, Sampler, fit_short_side, segment, stack
 from kpalette.gamut import reduce_chroma
 from kpalette.images import rgb_to_image
 from kpalette.metrics import measure
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range
-from kpalette.types import DEFAULT_COLORS, MIN_COLORS, FloatArray
+from kpalette.types import DEFAULT_COLORS, MIN_COLORS, FloatArray, ImageArray
 
 Predict = Callable[[dict[str, Any]], NDArray[np.float32]]
 """Inputs of the generator to ab (B, H, W, 2), network range."""
@@ -26,7 +26,7 @@ Predict = Callable[[dict[str, Any]], NDArray[np.float32]]
 Judge = Callable[[Pair, NDArray[np.float32]], dict[str, float]]
 """A pair and the generator's answer to it, to accuracies by name."""
 
-FIGURES = ("ssim", "palette_de_ab", "richness", "palette_mse")
+FIGURES = ("ssim", "palette_de_ab", "richness", "false_edges", "palette_mse")
 
 
 def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judge | None = None) -> dict[str, float]:
@@ -40,8 +40,9 @@ def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judg
 
     Returns:
         val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to `soft`'s
-        answer); means for unrelated palettes of val_ssim, val_palette_de_ab, val_richness, val_palette_mse
-        (`kpalette.metrics`); `val_score`, by which weights are chosen: the mean of both errors; what `judge` says.
+        answer); means for unrelated palettes of val_ssim, val_palette_de_ab, val_richness, val_false_edges,
+        val_palette_mse (`kpalette.metrics`); `val_score`, by which weights are chosen: the mean of both errors; what
+        `judge` says.
     """
     errors: dict[str, list[NDArray[np.float64]]] = {"hue": [], "unrelated": []}
     squares: list[NDArray[np.float64]] = []
@@ -71,12 +72,16 @@ def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judg
     }
 
 
+def lab_to_image(lab: FloatArray) -> ImageArray:
+    """CIELAB (..., 3) to uint8 sRGB (..., 3), chroma reduced into the gamut."""
+    return rgb_to_image(lab_to_rgb(reduce_chroma(lab.astype(np.float32))))
+
+
 def _figures(pair: Pair, ab: NDArray[np.float32]) -> Iterator[list[float]]:
     lab, palettes = from_network_range(pair.inputs["lab"]), from_network_range(pair.inputs["target_palette"])
     answer = np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1)
     for source, result, palette, mask in zip(lab, answer, palettes, pair.inputs["mask"], strict=True):
-        before, after = (rgb_to_image(lab_to_rgb(reduce_chroma(x.astype(np.float32)))) for x in (source, result))
-        found = measure(before, after, Palette(palette[mask > 0]))
+        found = measure(lab_to_image(source), lab_to_image(result), Palette(palette[mask > 0]))
         yield [found[name] for name in FIGURES]
 
 
@@ -100,7 +105,8 @@ def fixed_draw(sampler: Sampler, index: int, *, hue: bool) -> Draw:
         A draw, without batch dimension.
     """
     generator = np.random.default_rng([0, index])
-    image = fit_short_side(sampler.images.read(index), sampler.crop, least=sampler.crop)
+    index, image = sampler.read(index)
+    image = fit_short_side(segment(image, at=0.5), sampler.crop, least=sampler.crop)
     top, left = ((side - sampler.crop) // 2 for side in image.shape[:2])
     count = int(sampler.swatches.count[index, DEFAULT_COLORS - MIN_COLORS])
     source = sampler.swatches.lab[index, DEFAULT_COLORS - MIN_COLORS].astype(np.float32)

@@ -81,3 +81,9 @@ def test_export_writes_and_compares(kp, tmp_path, tiny_checkpoint):
     assert kp("export", tiny_checkpoint, "-o", "saved").code == 0
     assert sorted(os.listdir(".")) == ["net.onnx", "saved"]
     assert "none is no folder" in kp("export", tmp_path / "none", "-o", "b.onnx").err
+
+
+def test_an_unknown_form_is_refused_before_anything_is_loaded(kp, preset):
+    result = kp("export", "palettenet", "-o", "a.tflite")
+    assert result.code == 2
+    assert ".tflite is no form of export" in result.error

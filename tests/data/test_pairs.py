@@ -6,7 +6,7 @@ import pytest
 from kpalette.arrays import namespace
 from kpalette.clusters import swatch_shares
 from kpalette.color import lab_to_rgb, rgb_to_lab, rotate_hue
-from kpalette.data.pairs import bend_lightness, make_pair, soft_target
+from kpalette.data.pairs import bend_lightness, hue_rows, make_pair, soft_target
 from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import image_to_rgb, sample_image
 from kpalette.palette import Palette
@@ -157,3 +157,8 @@ def test_it_maps_in_tf_data():
     assert ab.shape == (4, 16, 16, 2)
     assert weight.shape == (4, 16, 16)
     assert set(inputs) == {"lab", "source_palette", "target_palette", "mask"}
+
+
+@pytest.mark.parametrize(("rows", "unrelated", "hue"), [(8, 0.5, 4), (8, 0, 8), (8, 1.0, 0), (3, 0.5, 1), (1, 0.5, 1)])
+def test_rows_of_a_batch(rows, unrelated, hue):
+    assert hue_rows(rows, unrelated) == hue

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kpalette.data.images import embedded
-from kpalette.data.samples import Sampler, batches, fit_short_side
+from kpalette.data.samples import Sampler, batches, fit_short_side, segment
 from kpalette.data.swatches import extract_swatches
 
 
@@ -109,3 +109,11 @@ def test_palettes_of_few_colours():
     draw = Sampler(usable, swatches, [], crop=16, image_size=16).draw(1)
     assert draw["mask"].sum() == 2
     assert draw["wanted_palette"][:2].any()
+
+
+def test_long_strips_are_cut_before_they_are_enlarged():
+    strip = np.arange(3000 * 3, dtype=np.uint8).reshape(1, 3000, 3)
+    assert segment(strip, at=0.5).shape == (1, 4, 3)
+    np.testing.assert_array_equal(segment(strip, at=0.0), strip[:, :4])
+    image = np.zeros((30, 40, 3), np.uint8)
+    assert segment(image, at=0.9).shape == image.shape

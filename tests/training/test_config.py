@@ -35,13 +35,6 @@ def test_the_third_arm_differs_by_the_discriminator_alone():
 
 
 @pytest.mark.parametrize(
-    ("rows", "unrelated", "hue"), [(8, 0.5, 4), (8, 0.0, 8), (8, 1.0, 0), (3, 0.5, 1), (1, 0.5, 1)]
-)
-def test_rows_of_a_batch(rows, unrelated, hue):
-    assert TrainConfig(unrelated=unrelated).hue_rows(rows) == hue
-
-
-@pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"phase": "both"}, "`phase` must be one of pretrain, adversarial. Received: 'both'"),
@@ -54,8 +47,16 @@ def test_rows_of_a_batch(rows, unrelated, hue):
         ({"unrelated": 1.1}, "`unrelated` must be a number in 0..1. Received: 1.1"),
         ({"ema": 1.0}, "`ema` must be a number from 0 to below 1. Received: 1.0"),
         ({"clip": -1}, "`clip` must be a number, not negative. Received: -1"),
-        ({"seed": True}, "`seed` must be a number, not negative. Received: True"),
+        ({"seed": True}, "`seed` must be a whole number from 0 to 4294967295. Received: True"),
         ({"precision": "float16"}, "`precision` must be one of auto, float32, mixed_bfloat16. Received: 'float16'"),
+        ({"seed": 2**32}, "`seed` must be a whole number from 0 to 4294967295. Received: 4294967296"),
+        ({"conditioning": "both"}, "`conditioning` must be one of pairs, target. Received: 'both'"),
+        ({"dropout": 1}, "`dropout` must be a number from 0 to below 1. Received: 1"),
+        (
+            {"batch_size": 2, "devices": 2},
+            "of the 1 rows that each of 2 devices gets, a share `unrelated` of 0.5 is no whole number: "
+            "give a larger `batch_size`",
+        ),
         ({"schedule": "linear"}, "`schedule` must be one of constant, cosine, step. Received: 'linear'"),
         ({"batch_size": 8, "devices": 3}, "`batch_size` must be a multiple of `devices`. Received: 8 and 3"),
     ],

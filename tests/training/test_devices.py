@@ -10,6 +10,7 @@ from tests.conftest import load
 COMMON = """
 import sys
 import keras, numpy as np
+CLIP = 0.1
 from pathlib import Path
 from dataclasses import replace
 from kpalette.data.artbench import open_images
@@ -22,8 +23,8 @@ config = TrainConfig(filters=4, crop=16, batch_size=4, devices=devices, precisio
 
 def build():
     trainer = build_trainer(config, steps_per_epoch=3)
-    # Adam would hide gradients that are summed instead of averaged.
-    trainer.compile(keras.optimizers.SGD(0.01))
+    # Adam would hide gradients that are summed instead of averaged; clipping must be of their sum.
+    trainer.compile(keras.optimizers.SGD(0.01, global_clipnorm=CLIP))
     return trainer
 
 sampler = Sampler.of(pictures, crop=16)
@@ -67,6 +68,24 @@ def compare(one, two):
 def test_mirrored_strategy(pictures, tmp_path, environment):
     load("tensorflow")
     compare(*results(TENSORFLOW + COMMON + STEPS, pictures, tmp_path, environment))
+
+
+def test_a_whole_run_on_two(pictures, tmp_path, environment):
+    load("tensorflow")
+    code = (
+        TENSORFLOW
+        + f"""
+import kpalette
+for phase, start in (("pretrain", None), ("adversarial", {str(tmp_path / "pretrain")!r})):
+    kpalette.train(kpalette.TrainConfig(
+        phase=phase, start_from=start, images={str(pictures)!r}, run={str(tmp_path)!r} + "/" + phase, filters=4,
+        crop=16, batch_size=4, steps_per_epoch=2, epochs=1, devices=2, previews=2,
+    ))
+"""
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "adversarial" / "best" / "config.json").exists()
 
 
 def test_data_parallel(pictures, tmp_path, environment):

@@ -23,10 +23,10 @@ from tests.data.test_pairs import draw
 
 optimizer, out = sys.argv[1:]
 keras.utils.set_random_seed(0)
-trainer = AdversarialTrainer(PaletteNet(filters=4), PaletteDiscriminator(filters=4), freeze_encoder=True,
+trainer = AdversarialTrainer(PaletteNet(filters=4), discriminator=PaletteDiscriminator(filters=4), freeze_encoder=True,
                              loss_weights=LossWeights(mse=100.0, palette=20.0, spread=1.0, adversarial=0.1))
 makers = {
-    "sgd": lambda: keras.optimizers.SGD(0.01),
+    "sgd": lambda: keras.optimizers.SGD(0.05, global_clipnorm=1.0),
     "adam": lambda: keras.optimizers.Adam(
         keras.optimizers.schedules.CosineDecay(1e-3, 5), beta_1=0.5, global_clipnorm=1.0, use_ema=True, ema_momentum=0.9
     ),

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import kpalette
+from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError
 from kpalette.training.config import TrainConfig
 from kpalette.training.run import train
@@ -39,7 +41,7 @@ def phase_1(pictures, tmp_path_factory, environment) -> Path:
 
 def test_a_run_folder_holds_everything(phase_1):
     names = sorted(path.name for path in phase_1.iterdir())
-    assert names == ["backup", "best", "config.json", "log.csv", "previews", "tensorboard"]
+    assert names == [".lock", "backup", "best", "config.json", "log.csv", "previews", "tensorboard"]
     log = rows(phase_1)
     assert [row["epoch"] for row in log] == ["1", "2", "3", "4"]
     assert all(float(row["images_per_s"]) > 0 for row in log)
@@ -109,6 +111,9 @@ def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
     best = train(tiny(pictures, tmp_path / "two", phase="adversarial", start_from=str(phase_1)), quiet=True)
     log = rows(tmp_path / "two")
     assert [row["epoch"] for row in log] == ["0", "1"]  # what phase 1 is worth comes first
+    told = json.loads((phase_1 / "best" / "metrics.json").read_text())
+    for name in ("val_ab_error", "val_ssim", "val_palette_de_ab", "val_richness"):
+        assert float(log[0][name]) == pytest.approx(told[name], rel=1e-3)
     assert {"fooling", "palette", "d_real", "val_d_recolored"} <= log[1].keys()
     assert best == tmp_path / "two" / "best"
     train(
@@ -118,6 +123,33 @@ def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
     third = rows(tmp_path / "three")
     assert not {"fooling", "d_real"} & third[1].keys()
     assert float(third[0]["val_ssim"]) == pytest.approx(float(log[0]["val_ssim"]), rel=1e-4)
+    # A learning rate that leads nowhere good: what is kept is phase 1's.
+    wild = tiny(
+        pictures, tmp_path / "wild", phase="adversarial", start_from=str(phase_1), learning_rate=0.5, clip=0,
+        schedule="constant", palette_weight=0.0, discriminator=False,
+    )  # fmt: skip
+    kept = kpalette.load_checkpoint(train(wild, quiet=True)).get_weights()
+    for a, b in zip(kept, kpalette.load_checkpoint(phase_1 / "best").get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_phase_2_goes_on_too(phase_1, pictures, tmp_path, environment):
+    folder = tmp_path / "two"
+    arguments = [*TINY, "--phase", "adversarial", "--from", str(phase_1), "--images", str(pictures)]
+    whole = [*arguments, "--epochs", "3", "--patience", "0", "--run"]
+    assert run([*whole, str(tmp_path / "whole")], environment)[0] == 0
+    process = start([*whole, str(folder)], environment)
+    while not (folder / "backup" / "epoch-000001.safetensors").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    code, _, errors = run(["--run", str(folder), "--resume"], environment)
+    assert code == 0, errors
+    for ours, theirs in zip(rows(folder), rows(tmp_path / "whole"), strict=True):
+        for name in ours.keys() - {"images_per_s"}:
+            if ours[name] or theirs[name]:
+                assert float(ours[name]) == pytest.approx(float(theirs[name]), rel=1e-4, abs=1e-4), name
 
 
 @pytest.mark.parametrize(
@@ -131,6 +163,7 @@ def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
             "none holds no run to resume: none/config.json does not exist",
         ),
         ({"run": "{one}", "resume": True, "filters": 8}, ArgumentError, "one has filters 4, not 8: leave it out"),
+        ({"run": "{one}", "resume": True, "images": "{other}"}, ArgumentError, "one has images"),
         ({"phase": "adversarial", "start_from": "nothing"}, KPaletteError, "nothing"),
         ({"palettes": "nothing.json"}, KPaletteError, "nothing.json does not exist"),
     ],
@@ -138,7 +171,9 @@ def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
 def test_what_cannot_be_trained(config, error, message, phase_1, pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = {"images": str(pictures), "run": "new", "crop": 16, **config}
-    values["run"] = values["run"].format(one=phase_1)
+    values = {k: v.format(one=phase_1, other=tmp_path) if isinstance(v, str) else v for k, v in values.items()}
+    if values.get("resume") and "images" not in config:
+        del values["images"], values["crop"]
     with pytest.raises(error) as found:
         train(TrainConfig(**values), quiet=True)
     assert message in str(found.value)
@@ -154,6 +189,53 @@ def test_a_loss_that_is_no_number(pictures, tmp_path, environment):
     assert last.startswith("kpalette: error: `")
     assert "lower --learning-rate" in last
     assert "Traceback" not in errors
+
+
+def test_options_that_differ_from_the_run_are_refused_even_if_they_are_defaults(phase_1, environment):
+    code, _, errors = run(["--run", str(phase_1), "--resume", "--filters", "32"], environment)
+    assert code == 1
+    assert "has filters 4, not 32: leave it out" in errors
+
+
+def test_pictures_that_changed(phase_1, pictures, tmp_path, environment):
+    folder, others = tmp_path / "run", tmp_path / "others"
+    shutil.copytree(phase_1, folder)
+    shutil.copytree(pictures, others)
+    (others / "0.png").unlink()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "images": str(others)}))
+    code, _, errors = run(["--run", str(folder), "--resume"], environment)
+    assert code == 1
+    assert "the pictures of the run in" in errors.splitlines()[-1]
+    # The same pictures elsewhere are the same.
+    shutil.copy(pictures / "0.png", others)
+    assert run(["--run", str(folder), "--resume"], environment)[0] == 0
+
+
+def test_a_picture_that_vanishes_gives_way(pictures, tmp_path):
+    shutil.copytree(pictures, tmp_path / "some")
+    sampler = Sampler.of(tmp_path / "some", crop=16)
+    (tmp_path / "some" / "3.png").unlink()
+    assert [sampler.read(i)[0] for i in range(8)] == [0, 1, 2, 4, 4, 5, 6, 7]
+    for path in (tmp_path / "some").iterdir():
+        path.unlink()
+    with pytest.raises(ImageError, match="none of the training pictures"):
+        sampler.draw(0)
+
+
+def test_a_run_that_never_began_leaves_nothing(pictures, tmp_path):
+    folder = tmp_path / "new"
+    with pytest.raises(ImageError):
+        train(tiny(tmp_path / "nowhere", folder), quiet=True)
+    assert not folder.exists()
+
+
+def test_one_run_at_a_time(phase_1):
+    fcntl = load("fcntl")
+    with (phase_1 / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(OutputError, match="another process trains in"):
+            train(TrainConfig(run=str(phase_1), resume=True), quiet=True)
 
 
 def test_wrong_usage(environment):

@@ -4,8 +4,11 @@ import math
 from kpalette.training.scores import Best
 
 
-def figures(score=9.0, palette=5.0, ssim=0.98, richness=1.2) -> dict[str, float]:
-    return {"val_score": score, "val_palette_de_ab": palette, "val_ssim": ssim, "val_richness": richness}
+def figures(score=9.0, palette=5.0, ssim=0.98, richness=1.2, edges=0.004) -> dict[str, float]:
+    return {
+        "val_score": score, "val_palette_de_ab": palette, "val_ssim": ssim, "val_richness": richness,
+        "val_false_edges": edges,
+    }  # fmt: skip
 
 
 def test_phase_1_wants_the_least_error():
@@ -20,6 +23,7 @@ def test_phase_2_wants_the_palette_at_no_cost_of_structure():
     assert not best.take(1, figures(palette=3.0, ssim=0.974))
     assert not best.take(2, figures(palette=3.0, richness=0.9))
     assert not best.take(3, figures(palette=5.1))
+    assert not best.take(3, figures(palette=3.0, edges=0.006))
     assert best.epoch == 0
     assert best.take(4, figures(palette=4.5, ssim=0.976, richness=1.0))
     assert not best.take(5, figures(palette=math.nan))

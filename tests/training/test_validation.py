@@ -34,7 +34,7 @@ def test_doing_nothing(sampler):
     figures = validate(sampler, nothing, batch_size=2)
     assert set(figures) == {
         "val_score", "val_mse", "val_ab_error", "val_ab_error_unrelated", "val_ssim", "val_palette_de_ab",
-        "val_richness", "val_palette_mse",
+        "val_richness", "val_false_edges", "val_palette_mse",
     }  # fmt: skip
     assert figures["val_ssim"] == pytest.approx(1.0)
     assert figures["val_richness"] == pytest.approx(1.0)
