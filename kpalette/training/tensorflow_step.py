@@ -30,41 +30,43 @@ def train_step(trainer: Any, data: Any) -> dict[str, Any]:
     """
     inputs, wanted, weight = data
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    variables = trainer.generator.trainable_variables
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([variable.value for variable in variables])
+        tape.watch(_values(trainer.generator))
         total, logs, ab = trainer.generator_objective(inputs, wanted, weight)
         # Gradients of replicas are summed.
         share = total / replicas
-    gradients = _joined(tape.gradient(share, [variable.value for variable in variables]), trainer.optimizer)
+    steps = [(trainer.optimizer, trainer.generator, tape.gradient(share, _values(trainer.generator)))]
     if trainer.discriminator is not None:
-        logs = {**logs, **_discriminator_step(trainer, inputs, ab, replicas)}
-    trainer.optimizer.apply(gradients, variables)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(_values(trainer.discriminator))
+            loss, more = trainer.discriminator_objective(inputs, ab)
+            share = loss / replicas
+        logs = {**logs, **more}
+        gradients = tape.gradient(share, _values(trainer.discriminator))
+        steps.append((trainer.discriminator_optimizer, trainer.discriminator, gradients))
+    if replicas > 1:
+        steps = _clipped(steps, replicas)
+    for optimizer, network, gradients in steps:
+        optimizer.apply(gradients, network.trainable_variables)
     return dict(logs)
 
 
-def _discriminator_step(trainer: Any, inputs: Any, ab: Any, replicas: int) -> dict[str, Any]:
-    variables = trainer.discriminator.trainable_variables
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([variable.value for variable in variables])
-        loss, logs = trainer.discriminator_objective(inputs, ab)
-        share = loss / replicas
-    gradients = _joined(
-        tape.gradient(share, [variable.value for variable in variables]), trainer.discriminator_optimizer
-    )
-    trainer.discriminator_optimizer.apply(gradients, variables)
-    return dict(logs)
+def _values(network: Any) -> list[Any]:
+    return [variable.value for variable in network.trainable_variables]
 
 
-def _joined(gradients: list[Any], optimizer: Any) -> list[Any]:
-    """Sums the replicas' gradients before they are clipped: the optimizer would clip each replica's, and then sum."""
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas == 1 or not optimizer.global_clipnorm:
-        return gradients
-    summed = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-    clipped, _ = tf.clip_by_global_norm(summed, optimizer.global_clipnorm)
-    # The optimizer sums once more.
-    return [gradient / replicas for gradient in clipped]
+def _clipped(steps: list[Any], replicas: int) -> list[Any]:
+    """Sums the replicas' gradients before they are clipped: an optimizer would clip each replica's, and then sum."""
+    flat = [gradient for _, _, gradients in steps for gradient in gradients]
+    summed = iter(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, flat))
+    result = []
+    for optimizer, network, gradients in steps:
+        own = [next(summed) for _ in gradients]
+        if optimizer.global_clipnorm:
+            own, _ = tf.clip_by_global_norm(own, optimizer.global_clipnorm)
+        # The optimizer sums once more.
+        result.append((optimizer, network, [gradient / replicas for gradient in own]))
+    return result
 
 
 def make_stepper(trainer: Any, *, hue_rows: int, teach: bool, strategy: Any = None) -> Stepper:
@@ -108,6 +110,11 @@ class TensorflowBackend:
     def __init__(self, config: TrainConfig, sampler: Sampler, build: Callable[[], Any]) -> None:
         """See the class."""
         self.config, self.sampler = config, sampler
+        if config.devices > 1 and config.adversarial:
+            # Two optimizers' reductions meet in another order on another device, and collective operations abort.
+            raise ArgumentError(
+                "several `devices` with a discriminator need the JAX backend: set KERAS_BACKEND=jax, or use one device"
+            )
         if tf.config.list_physical_devices("GPU"):
             # Decoded once: a GPU is faster than any decoder.
             self.sampler = replace(sampler, images=sampler.images.held(short_side=sampler.held_size))
