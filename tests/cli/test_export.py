@@ -86,4 +86,4 @@ def test_export_writes_and_compares(kp, tmp_path, tiny_checkpoint):
 def test_an_unknown_form_is_refused_before_anything_is_loaded(kp, preset):
     result = kp("export", "palettenet", "-o", "a.tflite")
     assert result.code == 2
-    assert ".tflite is no form of export" in result.error
+    assert ".tflite is no form of export" in result.err
