@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import tensorflow as tf
@@ -110,11 +110,6 @@ class TensorflowBackend:
     def __init__(self, config: TrainConfig, sampler: Sampler, build: Callable[[], Any]) -> None:
         """See the class."""
         self.config, self.sampler = config, sampler
-        if config.devices > 1 and config.adversarial:
-            # Two optimizers' reductions meet in another order on another device, and collective operations abort.
-            raise ArgumentError(
-                "several `devices` with a discriminator need the JAX backend: set KERAS_BACKEND=jax, or use one device"
-            )
         if tf.config.list_physical_devices("GPU"):
             # Decoded once: a GPU is faster than any decoder.
             self.sampler = replace(sampler, images=sampler.images.held(short_side=sampler.held_size))
@@ -151,7 +146,9 @@ class TensorflowBackend:
         """Nothing to do; see `store`."""
 
 
+@cache
 def _strategy(devices: int) -> Any:
+    # One for the process: the collective operations of a second would be taken for those of the first.
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(found) < devices:
         raise ArgumentError(f"`devices` is {devices}, but TensorFlow finds {len(found)}: {[d.name for d in found]}")

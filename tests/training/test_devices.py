@@ -79,7 +79,7 @@ import kpalette
 for phase, start in (("pretrain", None), ("adversarial", {str(tmp_path / "pretrain")!r})):
     kpalette.train(kpalette.TrainConfig(
         phase=phase, start_from=start, images={str(pictures)!r}, run={str(tmp_path)!r} + "/" + phase, filters=4,
-        crop=16, batch_size=4, steps_per_epoch=2, epochs=1, devices=2, previews=2, discriminator=False,
+        crop=16, batch_size=4, steps_per_epoch=2, epochs=1, devices=2, previews=2,
     ))
 """
     )
@@ -102,13 +102,3 @@ def test_more_devices_than_there_are(pictures, environment):
         check=False,
     )  # fmt: skip
     assert "`devices` is 4, but TensorFlow finds" in done.stderr
-
-
-def test_two_devices_and_a_discriminator_are_for_jax(pictures, environment):
-    load("tensorflow")
-    code = (
-        COMMON.replace("devices=devices", 'devices=devices, phase="adversarial", start_from="x"') + TENSORFLOW + STEPS
-    )
-    arguments = [sys.executable, "-c", code, str(pictures), "x.npz", "2"]
-    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
-    assert "several `devices` with a discriminator need the JAX backend" in done.stderr
