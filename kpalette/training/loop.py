@@ -12,6 +12,7 @@ import numpy as np
 
 from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError, KPaletteError
+from kpalette.files import PART_PREFIX
 from kpalette.models.checkpoint import save_checkpoint
 from kpalette.training.backup import Tensors, read_backup, restore_trainer, trainer_tensors, write_backup
 from kpalette.training.config import BEST, TrainConfig
@@ -71,6 +72,7 @@ class Run:
         self.events = EventLog(config.folder / "tensorboard")
 
     def _restore(self) -> int:
+        bring_back(self.config.folder)
         empty: tuple[int, Tensors, dict[str, Any], list[str]] = (0, {}, {}, [])
         done, tensors, notes, passed = read_backup(self.config.folder / "backup") if self.config.resume else empty
         for line in passed:
@@ -165,6 +167,13 @@ class Run:
     def _keep(self, epoch: int, found: dict[str, float]) -> None:
         metrics = {"epoch": epoch, "samples": epoch * self.steps * self.config.batch_size, **found}
         save_checkpoint(self.trainer.generator, self.config.folder / BEST, metrics=metrics, half=False, overwrite=True)
+
+
+def bring_back(folder: Path) -> None:
+    """Gives a run's best/ its name again, where a run was killed between the two renames that replace it."""
+    aside = sorted(folder.glob(f"{PART_PREFIX}*-old"))
+    if aside and not (folder / BEST).exists():
+        aside[-1].rename(folder / BEST)
 
 
 def _line(epoch: int, row: dict[str, float], better: bool) -> str:

@@ -18,6 +18,7 @@ from tests.conftest import load
 from tests.training.conftest import TINY, run, start
 
 keras = load("keras")
+from kpalette.training.loop import bring_back  # noqa: E402
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -236,6 +237,15 @@ def test_one_run_at_a_time(phase_1):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(OutputError, match="another process trains in"):
             train(TrainConfig(run=str(phase_1), resume=True), quiet=True)
+
+
+def test_best_comes_back_where_a_kill_came_between_two_renames(tmp_path):
+    (tmp_path / ".kpalette-abc-old").mkdir()
+    bring_back(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+    (tmp_path / ".kpalette-def-old").mkdir()
+    bring_back(tmp_path)
+    assert (tmp_path / ".kpalette-def-old").exists()
 
 
 def test_wrong_usage(environment):
