@@ -3,7 +3,8 @@
     python benchmarks/learning.py TRAIN.TAR PALETTES.JSON RUN [--log benchmarks/learning.csv]
 
 The goal is an ab_error of at most 10.5 on the selection split, both on hue pairs (doing nothing: about 25) and on
-unrelated palettes (about 30). A run that was killed goes on when the command is given again.
+unrelated palettes (about 22). The weights that it gave are in benchmarks/learning, a start for longer runs (`--from`).
+A run that was killed goes on when the command is given again.
 """
 
 import argparse
