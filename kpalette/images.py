@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.arrays import as_float, namespace
+from kpalette.color import lab_to_rgb
 from kpalette.errors import ArgumentError
+from kpalette.gamut import BISECTION_STEPS, reduce_chroma
 from kpalette.palette import parse_color
 from kpalette.types import Array, FloatArray, ImageArray
 
@@ -68,6 +70,11 @@ def rgb_to_image(rgb: FloatArray) -> ImageArray:
     """Float rgb (..., 3) to uint8 (..., 3): clipped to 0..1 and rounded to the nearest."""
     image: ImageArray = np.rint(np.clip(rgb, 0.0, 1.0) * 255).astype(np.uint8)
     return image
+
+
+def lab_to_image(lab: FloatArray, *, steps: int = BISECTION_STEPS) -> ImageArray:
+    """CIELAB (..., 3) to uint8 sRGB (..., 3), chroma reduced into the gamut in so many halvings."""
+    return rgb_to_image(lab_to_rgb(reduce_chroma(lab, steps=steps)))
 
 
 def flatten(picture: Picture, background: str) -> Picture:

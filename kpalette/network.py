@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from kpalette.color import lab_to_rgb, linear_to_lab, rgb_to_linear
+from kpalette.color import linear_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError
 from kpalette.gamut import in_gamut, reduce_chroma
-from kpalette.images import Picture, image_to_rgb, resize, rgb_to_image
+from kpalette.images import Picture, image_to_rgb, lab_to_image, resize
 from kpalette.lightness import transfer_lightness
 from kpalette.lut import thread_count
 from kpalette.models.export import import_keras, load, signature
@@ -134,7 +134,7 @@ def _carry_over(
     def recolor_rows(part: slice) -> int:
         lab = shown(_image_to_lab(image[part]))
         lab[..., 1:] += change[part] if field is None else field.rows(part, lab)
-        result[part] = rgb_to_image(lab_to_rgb(reduce_chroma(lab, steps=_CHROMA_STEPS)))
+        result[part] = lab_to_image(lab, steps=_CHROMA_STEPS)
         return int(lab[..., 0].size - np.count_nonzero(in_gamut(lab)))
 
     step = max(1, _STRIP // width)

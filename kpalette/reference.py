@@ -9,9 +9,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import lab_to_rgb, rgb_to_lab
-from kpalette.gamut import reduce_chroma
-from kpalette.images import image_to_rgb, rgb_to_image
+from kpalette.color import rgb_to_lab
+from kpalette.images import image_to_rgb, lab_to_image
 from kpalette.palette import Palette
 from kpalette.types import FloatArray, ImageArray
 
@@ -24,7 +23,7 @@ def _nearest(lab: FloatArray, swatches: FloatArray) -> NDArray[np.intp]:
 
 def _through_lab(image: ImageArray, mapping: Callable[[FloatArray], FloatArray]) -> ImageArray:
     lab = rgb_to_lab(image_to_rgb(image)).reshape(-1, 3)
-    return rgb_to_image(lab_to_rgb(reduce_chroma(mapping(lab)))).reshape(image.shape)
+    return lab_to_image(mapping(lab)).reshape(image.shape)
 
 
 def unchanged(image: ImageArray, source: Palette, target: Palette) -> ImageArray:

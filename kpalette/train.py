@@ -4,7 +4,6 @@ The package's public name `train` is that function, and so is this module when i
 works whatever was imported before.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,12 +16,11 @@ import click
 
 import kpalette.image_codec
 from kpalette.cli.app import run
-from kpalette.training.config import PHASES, PRECISIONS, SCHEDULES, TrainConfig, describe
+from kpalette.training.config import CHOICES, TrainConfig, describe
 from kpalette.training.run import FREE, check_same, read_config, train
 
 _FLAGS = {"discriminator": "--discriminator/--no-discriminator", "shuffle": "--shuffle/--no-shuffle"}
 _NAMES = {"start_from": "--from", "resume": "--resume"}
-_CHOICES = {"phase": PHASES, "precision": PRECISIONS, "schedule": SCHEDULES, "conditioning": ("pairs", "target")}
 
 
 def _option(field: "Field[Any]", text: str) -> Callable[[Any], Any]:
@@ -31,7 +29,7 @@ def _option(field: "Field[Any]", text: str) -> Callable[[Any], Any]:
     shown: dict[str, Any] = {"show_default": field.default is not None and field.default is not False}
     if field.name in _FLAGS or field.name == "resume":
         return click.option(name, field.name, is_flag=True, default=field.default, help=text, **shown)
-    kind: Any = click.Choice(_CHOICES[field.name]) if field.name in _CHOICES else _kind(str(field.type))
+    kind: Any = click.Choice(CHOICES[field.name]) if field.name in CHOICES else _kind(str(field.type))
     return click.option(name, field.name, type=kind, default=field.default, help=text, **shown)
 
 
@@ -58,7 +56,6 @@ def command(quiet: bool, **options: Any) -> None:
     """  # noqa: D301
     # Threads decode while progress is told: what keeps standard error from the one would keep it from the other.
     kpalette.image_codec.decoder_guard = nullcontext
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     config = TrainConfig(**options)
     if config.resume:
         source = click.get_current_context().get_parameter_source

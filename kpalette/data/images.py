@@ -21,7 +21,7 @@ from kpalette.files import one_line
 from kpalette.gamut import reduce_chroma
 from kpalette.image_codec import decode_image
 from kpalette.image_files import SUFFIXES, max_pixels
-from kpalette.images import flatten, resize, rgb_to_image
+from kpalette.images import flatten, rgb_to_image
 from kpalette.lut import thread_count
 from kpalette.types import FloatArray, ImageArray
 
@@ -118,11 +118,22 @@ class ImageSet:
 
     def _shrunk(self, index: int, *, short_side: int | None) -> ImageArray:
         image = self.read(index)
-        shorter, longer = sorted(image.shape[:2])
-        if short_side is not None and shorter > short_side:
-            image = resize(image, longest=round(short_side * longer / shorter))
+        if short_side is not None and min(image.shape[:2]) > short_side:
+            image = fit_short_side(image, short_side, least=short_side)
         image.setflags(write=False)
         return image
+
+
+def fit_short_side(image: ImageArray, side: int, *, least: int) -> ImageArray:
+    """Brings the short side of an image (H, W, 3) to `side` pixels, and in any case to `least`."""
+    side = max(side, least)
+    height, width = image.shape[:2]
+    scale = side / min(height, width)
+    if scale == 1:
+        return image
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 
 
 def decode(data: bytes | ImageArray, *, name: str) -> ImageArray:

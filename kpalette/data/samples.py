@@ -9,14 +9,14 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.data.artbench import open_images
-from kpalette.data.images import ImageSet
+from kpalette.data.images import ImageSet, fit_short_side
 from kpalette.data.swatches import SwatchTable, choose, designed_palettes, extract_swatches
 from kpalette.errors import ImageError
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, FloatArray, ImageArray
@@ -106,22 +106,21 @@ class Sampler:
         passed, offset = divmod(position, len(self.images))
         if not self.shuffle:
             return offset
-        return int(np.random.default_rng([self.seed, passed]).permutation(len(self.images))[offset])
+        return int(_order(self.seed, passed, len(self.images))[offset])
 
     def draw(self, position: int) -> Draw:
         """The sample at a position of the stream, without batch dimension; float32 but for the image."""
         index, image = self.read(self.index(position))
         generator = np.random.default_rng([self.seed, *divmod(position, len(self.images)), 1])
-        source, wanted, mask = self._palettes(index, generator)
+        asked = DEFAULT_COLORS if generator.random() < 0.5 else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
+        palettes = self.palettes(index, asked, generator)
         shifts = generator.random(2)
         if generator.random() < self.natural:
             shifts[0] = 0.0
         curves = generator.uniform(-1.0, 1.0, 2) * _CURVES * (generator.random() < _CURVED)
         return {
             "image": self._crop(image, generator),
-            "source_palette": source,
-            "wanted_palette": wanted,
-            "mask": mask,
+            **palettes,
             "shifts": shifts.astype(np.float32),
             "curves": curves.astype(np.float32),
         }
@@ -132,14 +131,26 @@ class Sampler:
         cut = image[top : top + self.crop, left : left + self.crop]
         return np.ascontiguousarray(cut[:, ::-1] if generator.random() < 0.5 else cut)
 
-    def _palettes(self, index: int, generator: np.random.Generator) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Source and wanted swatches (8, 3) and the mask (8,); half of the samples have four colours."""
-        asked = DEFAULT_COLORS if generator.random() < 0.5 else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
+    def palettes(
+        self, index: int, asked: int, generator: np.random.Generator, *, reordered: float = _REORDERED
+    ) -> Draw:
+        """A picture's palette and an unrelated one.
+
+        Args:
+            index: of the picture.
+            asked: swatches, of which a picture of few colours has fewer.
+            generator: of the randomness.
+            reordered: as in `unrelated`.
+
+        Returns:
+            "source_palette" and "wanted_palette" (8, 3) and "mask" (8,), as `make_pair` takes them.
+        """
         source = self.swatches.lab[index, asked - MIN_COLORS].astype(np.float32)
         count = int(self.swatches.count[index, asked - MIN_COLORS])
         wanted = np.zeros_like(source)
-        wanted[:count] = self.unrelated(count, generator)
-        return source, wanted, (np.arange(MAX_COLORS) < count).astype(np.float32)
+        wanted[:count] = self.unrelated(count, generator, reordered=reordered)
+        mask = (np.arange(MAX_COLORS) < count).astype(np.float32)
+        return {"source_palette": source, "wanted_palette": wanted, "mask": mask}
 
     def unrelated(self, size: int, generator: np.random.Generator, *, reordered: float = _REORDERED) -> FloatArray:
         """A palette that another picture or a designer chose.
@@ -162,6 +173,12 @@ class Sampler:
         return generator.permutation(found) if generator.random() < reordered else found
 
 
+@lru_cache(maxsize=4)
+def _order(seed: int, passed: int, size: int) -> NDArray[np.int64]:
+    """The order of a pass: asked for by every sample, and as long as the set."""
+    return np.random.default_rng([seed, passed]).permutation(size)
+
+
 def default_size(crop: int) -> int:
     """What pictures' short side is brought to unless told: a third more than a square shows."""
     return round(crop * _MARGIN)
@@ -172,18 +189,6 @@ def segment(image: ImageArray, *, at: float) -> ImageArray:
     longest = _LONGEST * min(image.shape[:2])
     top, left = (int(at * max(0, side - longest)) for side in image.shape[:2])
     return image[top : top + longest, left : left + longest]
-
-
-def fit_short_side(image: ImageArray, side: int, *, least: int) -> ImageArray:
-    """Brings the short side of an image (H, W, 3) to `side` pixels, and in any case to `least`."""
-    side = max(side, least)
-    height, width = image.shape[:2]
-    scale = side / min(height, width)
-    if scale == 1:
-        return image
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 
 
 def stack(draws: Sequence[Draw]) -> Draw:

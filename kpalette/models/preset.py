@@ -75,12 +75,12 @@ def build_model(kind: Any, checkpoint: Checkpoint, *, dtype: str | None = None) 
         # Kernels go from filters to filters: a size without weights to match would only fill the memory.
         if type(value) is int and value**2 > sum(array.size for array in checkpoint.tensors.values()):
             raise CheckpointError(f"{path}: {name!r} of {value} does not go with so few weights")
-    with _policy(dtype):
+    with dtype_policy(dtype):
         try:
             model = kind(**options)
         except (TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: cannot build {kind.__name__}: {reason(error)}") from None
-    _assign(model, checkpoint)
+    assign_tensors(model, checkpoint)
     return model
 
 
@@ -108,7 +108,7 @@ def _variables(model: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _policy(dtype: str | None) -> Iterator[None]:
+def dtype_policy(dtype: str | None) -> Iterator[None]:
     """Keras' dtype policy set for a while: a functional model's layers take no other way."""
     if dtype is None:
         yield
@@ -123,7 +123,8 @@ def _policy(dtype: str | None) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _assign(model: Any, checkpoint: Checkpoint) -> None:
+def assign_tensors(model: Any, checkpoint: Checkpoint) -> None:
+    """Gives a model a checkpoint's weights; CheckpointError names the first tensor that is missing or does not fit."""
     kind = type(model).__name__
     variables, tensors, places = _variables(model), checkpoint.tensors, checkpoint.config["tensors"]
     for name, variable in variables.items():

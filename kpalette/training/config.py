@@ -31,9 +31,11 @@ _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
 """What an option is if None: phase 2 starts from weights that are good already, and moves them less."""
 
 _LAST_SEED = 2**32 - 1
-_CHOICES = {
+CHOICES = {
     "phase": PHASES, "precision": PRECISIONS, "schedule": SCHEDULES, "conditioning": ("pairs", "target"),
 }  # fmt: skip
+"""Options of a few words, and which."""
+
 _WHOLE = ("filters", "batch_size", "crop", "epochs", "previews", "threads")
 _SHARES = ("unrelated", "selection_share", "natural")
 _POSITIVE = ("learning_rate", "discriminator_rate")
@@ -129,7 +131,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Puts the phase's own values in for None, and checks every value."""
-        for name, allowed in _CHOICES.items():
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise _wrong(name, f"one of {', '.join(allowed)}", getattr(self, name))
         for name, value in _PHASE_DEFAULTS[self.phase].items():
@@ -170,6 +172,11 @@ class TrainConfig:
     def folder(self) -> Path:
         """Of the run."""
         return Path(self.run or "")
+
+    @property
+    def teach(self) -> bool:
+        """Whether rows of unrelated palettes have an answer, that of `soft`."""
+        return self.phase == "pretrain"
 
     @property
     def adversarial(self) -> bool:

@@ -49,10 +49,7 @@ class _Held:
         return keras.StatelessScope(state_mapping=pairs)
 
     def current(self, scope: keras.StatelessScope, name: str) -> list[Any]:
-        found = [scope.get_current_value(variable) for variable in self.groups[name]]
-        return [
-            variable.value if value is None else value for variable, value in zip(self.groups[name], found, strict=True)
-        ]
+        return [scope.get_current_value(variable) for variable in self.groups[name]]
 
 
 class Stepper:
@@ -137,7 +134,7 @@ class JaxBackend:
         # Keras' own predict gives the weights' memory away, which the averages share.
         self._answer = jax.jit(lambda *state: self.trainer.generator.stateless_call(*state, training=False)[0])
         self.step = Stepper(
-            self.trainer, hue_rows=hue_rows(config.batch_size, config.unrelated), teach=config.phase == "pretrain",
+            self.trainer, hue_rows=hue_rows(config.batch_size, config.unrelated), teach=config.teach,
             place=None if distribution is None else partial(_shared, distribution),
         )  # fmt: skip
 

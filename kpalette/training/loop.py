@@ -151,7 +151,9 @@ class Run:
             if better:
                 self._keep(epoch, found)
             picture, data = preview(self.selection, self.backend.predict, count=self.config.previews)
-            weights = {w.path: np.asarray(w.value) for w in self.trainer.generator.trainable_variables}
+            if epoch % _HISTOGRAMS == 0:
+                weights = {w.path: np.asarray(w.value) for w in self.trainer.generator.trainable_variables}
+                self.events.histograms(weights, epoch=epoch)
         folder = self.config.folder / "previews"
         folder.mkdir(exist_ok=True)
         (folder / f"epoch-{epoch:04d}.png").write_bytes(data)
@@ -160,8 +162,6 @@ class Run:
         self.log.add({name: f"{value:.8g}" for name, value in row.items()})
         self.events.scalars({name: value for name, value in row.items() if name != "epoch"}, epoch=epoch)
         self.events.image("preview", picture, data, epoch=epoch)
-        if epoch % _HISTOGRAMS == 0:
-            self.events.histograms(weights, epoch=epoch)
         self.talk.say(_line(epoch, row, better))
 
     def _keep(self, epoch: int, found: dict[str, float]) -> None:

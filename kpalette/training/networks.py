@@ -10,9 +10,10 @@ import numpy as np
 
 from kpalette.data.pairs import Pair
 from kpalette.losses import LossWeights
-from kpalette.models.checkpoint import load_checkpoint
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
+from kpalette.models.preset import assign_tensors, dtype_policy
+from kpalette.models.weights import read_checkpoint
 from kpalette.training.adversarial import AdversarialTrainer
 from kpalette.training.config import TrainConfig
 
@@ -49,16 +50,12 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
     Returns:
         The trainer, compiled, with initial weights.
     """
-    before = keras.config.dtype_policy()
     keras.utils.set_random_seed(config.seed)
-    keras.config.set_dtype_policy(resolve_precision(config.precision))
-    try:
+    with dtype_policy(resolve_precision(config.precision)):
         generator = PaletteNet(
             filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2
         )
         discriminator = PaletteDiscriminator(filters=config.filters) if config.adversarial else None
-    finally:
-        keras.config.set_dtype_policy(before)
     weights = LossWeights(config.mse_weight, config.palette_weight, config.spread_weight, config.adversarial_weight)  # type: ignore[arg-type]  # None gave way to the phase's own
     trainer = AdversarialTrainer(
         generator, discriminator=discriminator, loss_weights=weights, freeze_encoder=config.phase == "adversarial"
@@ -77,7 +74,7 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
 def load_start(trainer: AdversarialTrainer, config: TrainConfig) -> None:
     """Gives the generator the weights of `config.start_from`, if there is one."""
     if config.start_from:
-        trainer.generator.set_weights(load_checkpoint(config.start_from).get_weights())
+        assign_tensors(trainer.generator, read_checkpoint(config.start_from))
 
 
 def _adam(config: TrainConfig, rate: float, steps: int, more: dict[str, Any]) -> keras.optimizers.Optimizer:

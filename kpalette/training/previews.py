@@ -7,8 +7,9 @@ import numpy as np
 
 from kpalette.data.pairs import make_pair
 from kpalette.data.samples import Sampler, stack
+from kpalette.images import lab_to_image
 from kpalette.ranges import AB_SCALE, from_network_range
-from kpalette.training.validation import Predict, fixed_draw, lab_to_image
+from kpalette.training.validation import Predict, fixed_draw
 from kpalette.types import ImageArray
 
 _STRIP = 12  # height of the palettes, pixels

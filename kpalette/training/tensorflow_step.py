@@ -110,7 +110,8 @@ class TensorflowBackend:
     def __init__(self, config: TrainConfig, sampler: Sampler, build: Callable[[], Any]) -> None:
         """See the class."""
         self.config, self.sampler = config, sampler
-        if tf.config.list_physical_devices("GPU"):
+        self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        if self.on_gpu:
             # Decoded once: a GPU is faster than any decoder.
             self.sampler = replace(sampler, images=sampler.images.held(short_side=sampler.held_size))
         self.strategy = _strategy(config.devices) if config.devices > 1 else None
@@ -118,8 +119,8 @@ class TensorflowBackend:
             self.trainer = build()
         self._answer = tf.function(self.trainer.generator, autograph=False, reduce_retracing=True)
         self.rows = config.batch_size // config.devices
-        self.hue_rows, self.teach = hue_rows(self.rows, config.unrelated), config.phase == "pretrain"
-        self.step = make_stepper(self.trainer, hue_rows=self.hue_rows, teach=self.teach, strategy=self.strategy)
+        self.hue_rows = hue_rows(self.rows, config.unrelated)
+        self.step = make_stepper(self.trainer, hue_rows=self.hue_rows, teach=config.teach, strategy=self.strategy)
 
     def batches(self, start: int) -> Iterator[Any]:
         """The stream from batch `start` on, endless."""
@@ -130,9 +131,9 @@ class TensorflowBackend:
 
     def _dataset(self, start: int) -> Any:
         dataset = draws(self.sampler, self.rows, start=start, threads=self.config.threads)
-        if tf.config.list_physical_devices("GPU"):
+        if self.on_gpu:
             return dataset
-        return pairs(dataset, hue_rows=self.hue_rows, teach=self.teach, threads=self.config.threads)
+        return pairs(dataset, hue_rows=self.hue_rows, teach=self.config.teach, threads=self.config.threads)
 
     def predict(self, inputs: dict[str, Any]) -> Any:
         """The generator's ab (B, H, W, 2) as NumPy float32, by Keras' variables as they are."""

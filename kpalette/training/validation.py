@@ -10,15 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import lab_to_rgb
+from kpalette.data.images import fit_short_side
 from kpalette.data.pairs import Pair, make_pair
-from kpalette.data.samples import Draw, Sampler, fit_short_side, segment, stack
-from kpalette.gamut import reduce_chroma
-from kpalette.images import rgb_to_image
+from kpalette.data.samples import Draw, Sampler, segment, stack
+from kpalette.images import lab_to_image
 from kpalette.metrics import measure
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range
-from kpalette.types import DEFAULT_COLORS, MIN_COLORS, FloatArray, ImageArray
+from kpalette.types import DEFAULT_COLORS
 
 Predict = Callable[[dict[str, Any]], NDArray[np.float32]]
 """Inputs of the generator to ab (B, H, W, 2), network range."""
@@ -72,11 +71,6 @@ def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judg
     }
 
 
-def lab_to_image(lab: FloatArray) -> ImageArray:
-    """CIELAB (..., 3) to uint8 sRGB (..., 3), chroma reduced into the gamut."""
-    return rgb_to_image(lab_to_rgb(reduce_chroma(lab.astype(np.float32))))
-
-
 def _figures(pair: Pair, ab: NDArray[np.float32]) -> Iterator[list[float]]:
     lab, palettes = from_network_range(pair.inputs["lab"]), from_network_range(pair.inputs["target_palette"])
     answer = np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1)
@@ -108,15 +102,10 @@ def fixed_draw(sampler: Sampler, index: int, *, hue: bool) -> Draw:
     index, image = sampler.read(index)
     image = fit_short_side(segment(image, at=0.5), sampler.crop, least=sampler.crop)
     top, left = ((side - sampler.crop) // 2 for side in image.shape[:2])
-    count = int(sampler.swatches.count[index, DEFAULT_COLORS - MIN_COLORS])
-    source = sampler.swatches.lab[index, DEFAULT_COLORS - MIN_COLORS].astype(np.float32)
-    wanted: FloatArray = np.zeros_like(source)
-    wanted[:count] = sampler.unrelated(count, generator, reordered=0.0)
+    palettes = sampler.palettes(index, DEFAULT_COLORS, generator, reordered=0.0)
     return {
         "image": image[top : top + sampler.crop, left : left + sampler.crop],
-        "source_palette": source,
-        "wanted_palette": wanted,
-        "mask": (np.arange(len(source)) < count).astype(np.float32),
+        **palettes,
         "shifts": generator.random(2).astype(np.float32) * np.float32(hue),
         "curves": np.zeros(2, np.float32),
     }

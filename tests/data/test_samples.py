@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kpalette.data.images import embedded
-from kpalette.data.samples import Sampler, batches, fit_short_side, segment
+from kpalette.data.images import embedded, fit_short_side
+from kpalette.data.samples import Sampler, batches, segment
 from kpalette.data.swatches import extract_swatches
 
 
