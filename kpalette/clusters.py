@@ -1,6 +1,6 @@
-"""Which of a picture's colours belong to which swatch, batched and in any array library: for training.
+"""Which of a picture's colours belong to which swatch, and how they turn, batched and in any array library.
 
-`kpalette.soft` computes the same for one picture, in NumPy and faster.
+`kpalette.soft` computes the shares for one picture, in NumPy and faster.
 """
 
 from functools import reduce
@@ -36,3 +36,28 @@ def swatch_shares(lab: Array, swatches: Array, mask: Array, *, tau: float = DEFA
     raw = [xp.exp(exponent - most) for exponent in exponents]
     total = sum(raw[1:], raw[0])
     return [share / total for share in raw]
+
+
+def swatch_turns(source: Array, target: Array, *, slack: float, most: float) -> Array:
+    """What turns and scales the ab of each source swatch into that of its target, both taken as complex numbers.
+
+    r = (T conj(C) + slack) / (|C|^2 + slack): as if each pair came with a neutral one that stays neutral, of that
+    weight. A colour near C that goes to T + r (x - C) keeps its place among its neighbours in hue and chroma, where
+    x + (T - C) keeps it in ab alone; a turn of hue is met almost exactly. 1 where nothing changes.
+
+    Args:
+        source: CIELAB, or any multiple of it, (..., 3).
+        target: what each becomes, (..., 3).
+        slack: square of a chroma, in the same units; grey swatches have no hue to turn, and those below it turn less.
+        most: what |r| is cut down to: no cluster spreads more.
+
+    Returns:
+        Real and imaginary part of r, (..., 2).
+    """
+    xp = namespace(source, target)
+    ca, cb, ta, tb = source[..., 1], source[..., 2], target[..., 1], target[..., 2]
+    weight = ca * ca + cb * cb + slack
+    real, imaginary = (ta * ca + tb * cb + slack) / weight, (tb * ca - ta * cb) / weight
+    size = xp.sqrt(real * real + imaginary * imaginary + 1e-12)
+    scale = xp.minimum(xp.ones_like(size), most / size)
+    return xp.stack([real * scale, imaginary * scale], axis=-1)

@@ -1,8 +1,8 @@
 """The training pair as a pure function of pictures and random numbers: what a network sees, and what it should answer.
 
 [P] is Cho et al. 2017, section 3.1: both sides of a hue pair are one picture under two turns of hue at its own
-lightness. Hue pairs alone teach a single angle: the other rows of a batch ask for unrelated palettes, and the answer is
-that of `soft` (soft cluster shift, lightness kept), which those rows so have for a teacher.
+lightness. Hue pairs alone teach a single angle: the other rows of a batch ask for unrelated palettes, and have soft
+cluster turn for a teacher (`turned_target`).
 
 Functions take arrays of any library, and run eagerly, in `tf.data.Dataset.map`, and in a compiled step alike.
 """
@@ -10,7 +10,7 @@ Functions take arrays of any library, and run eagerly, in `tf.data.Dataset.map`,
 from typing import NamedTuple
 
 from kpalette.arrays import as_float, namespace
-from kpalette.clusters import swatch_shares
+from kpalette.clusters import swatch_shares, swatch_turns
 from kpalette.color import lab_to_rgb, rotate_hue
 from kpalette.gamut import reduce_chroma
 from kpalette.images import image_to_rgb
@@ -19,6 +19,9 @@ from kpalette.types import Array
 
 TRAINING_STEPS = 8
 """Halvings of the chroma reduction in training: what is left of the search is under half a unit of chroma."""
+
+TEACHER_SLACK, TEACHER_MOST = 100.0, 1.5
+"""Of `kpalette.clusters.swatch_turns`, in the teacher's answer."""
 
 _UNMOVED = 1e-3  # units of ab by which chroma reduction may move a colour that counts as in gamut
 
@@ -51,7 +54,7 @@ def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, step
             shifts: turns of hue (B, 2), of the shown side and of the answer.
             curves: of lightness (B, 2), see `bend_lightness`.
         hue_rows: the first so many rows are hue pairs, the others ask for `wanted_palette`.
-        teach: whether the other rows have `soft`'s answer; else their weight is 0.
+        teach: whether the other rows have the teacher's answer; else their weight is 0.
         steps: halvings of the chroma reduction.
 
     Returns:
@@ -67,7 +70,7 @@ def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, step
     targets, _ = _shown(swatches[:hue_rows, ...], shifts[:hue_rows, 1, None], curves[:hue_rows, None], steps)
     wanted = as_float(draw["wanted_palette"])[hue_rows:, ...]
     if teach:
-        answer = soft_target(lab[hue_rows:, ...], source[hue_rows:, ...], wanted, mask[hue_rows:, ...], steps=steps)
+        answer = turned_target(lab[hue_rows:, ...], source[hue_rows:, ...], wanted, mask[hue_rows:, ...], steps=steps)
         weight = xp.ones_like(lab[hue_rows:, ..., 0])
     else:
         answer, weight = lab[hue_rows:, ...], xp.zeros_like(lab[hue_rows:, ..., 0])
@@ -108,8 +111,11 @@ def bend_lightness(L: Array, curve: Array) -> Array:
     return L + (curve[..., 0] * xp.sin(turn) + curve[..., 1] * xp.sin(2.0 * turn) / 2.0) * (100.0 / 3.141592653589793)
 
 
-def soft_target(lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS) -> Array:
-    """What `soft` answers at lightness 0, batched: the teacher of rows that ask for an unrelated palette.
+def turned_target(lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS) -> Array:
+    """What the teacher of rows that ask for an unrelated palette answers: soft cluster turn, lightness kept.
+
+    ab' = sum_i w_i (T_i + r_i (ab - C_i)): shares as in `soft`, and each cluster turned and scaled (`swatch_turns`)
+    where `soft` shifts it. On the selection split that comes nearer to the palette at equal structure (docs/study.md).
 
     Args:
         lab: CIELAB (B, H, W, 3).
@@ -122,10 +128,11 @@ def soft_target(lab: Array, source: Array, target: Array, mask: Array, *, steps:
         CIELAB (B, H, W, 3), in gamut, L as in `lab`.
     """
     xp = namespace(lab)
-    shares = swatch_shares(lab, source, mask)
-    shift = target - source
-    a, b = lab[..., 1], lab[..., 2]
-    for i, share in enumerate(shares):
-        a = a + share * shift[:, i, 1, None, None]
-        b = b + share * shift[:, i, 2, None, None]
+    turns = swatch_turns(source, target, slack=TEACHER_SLACK, most=TEACHER_MOST)[:, :, None, None, :]
+    a, b = 0.0, 0.0
+    for i, share in enumerate(swatch_shares(lab, source, mask)):
+        da, db = (lab[..., c] - source[:, i, c, None, None] for c in (1, 2))
+        re, im = turns[:, i, ..., 0], turns[:, i, ..., 1]
+        a = a + share * (target[:, i, 1, None, None] + re * da - im * db)
+        b = b + share * (target[:, i, 2, None, None] + re * db + im * da)
     return reduce_chroma(xp.stack([lab[..., 0], a, b], axis=-1), steps=steps)

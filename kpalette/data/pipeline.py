@@ -75,7 +75,7 @@ def hue_pairs(
         batch_size: rows of a batch.
         crop: side of the squares, pixels.
         image_size: what the pictures' short side is brought to before; a third more than `crop` if None.
-        unrelated: share of rows that ask for an unrelated palette, whose answer is that of `soft`.
+        unrelated: share of rows that ask for an unrelated palette, whose answer is the teacher's, soft cluster turn.
         palettes: designed palettes, a JSON file; kpalette's presets if None.
         shuffle: whether every pass over the pictures has an order of its own.
         natural: share of rows that show the picture in its own hues.

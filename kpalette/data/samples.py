@@ -27,8 +27,10 @@ _noted: set[str] = set()
 Draw = dict[str, NDArray[np.generic]]
 """One sample or a batch of them; see `kpalette.data.pairs.make_pair` for names, shapes and ranges."""
 
+_FOUR = 0.5  # how often a sample has as many colours as by default, else any number
 _CURVED, _CURVES = 0.3, (0.6, 0.35)  # how often lightness is bent, and by how much at most
 _REORDERED = 0.15  # how often swatches are assigned at random: users do not always match by lightness
+_SAME = 0.05  # how often a hue pair asks for what is there already
 _MARGIN = 4 / 3  # how much more of a picture there is than a square shows
 _LONGEST = 4  # what a strip is cut to, in short sides: enlarged whole, it would fill the memory
 _AHEAD = 3  # batches that wait for the step
@@ -112,11 +114,13 @@ class Sampler:
         """The sample at a position of the stream, without batch dimension; float32 but for the image."""
         index, image = self.read(self.index(position))
         generator = np.random.default_rng([self.seed, *divmod(position, len(self.images)), 1])
-        asked = DEFAULT_COLORS if generator.random() < 0.5 else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
+        asked = DEFAULT_COLORS if generator.random() < _FOUR else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
         palettes = self.palettes(index, asked, generator)
         shifts = generator.random(2)
         if generator.random() < self.natural:
             shifts[0] = 0.0
+        if generator.random() < _SAME:
+            shifts[1] = shifts[0]
         curves = generator.uniform(-1.0, 1.0, 2) * _CURVES * (generator.random() < _CURVED)
         return {
             "image": self._crop(image, generator),

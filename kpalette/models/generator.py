@@ -3,8 +3,9 @@
 [P] is J. Cho, S. Yun, K. Lee, J. Y. Choi, "PaletteNet: Image Recolorization with Given Color Palette", CVPR Workshops
 2017. Where this leaves it: the palette enters behind instance normalisation (tiled in front of one it is erased), as
 FiLM and as attention from pixels to swatches; pairs of source and target swatches make the correspondence explicit;
-resize and convolution stand in for transposed convolution; the output starts from soft cluster shift (`kpalette.soft`),
-what colours say of themselves, and the network adds what only the picture can say.
+resize and convolution stand in for transposed convolution; the output starts from the shares of `kpalette.soft`, what
+colours say of themselves, each cluster shifted or turned (`SwatchMoves`), and the network adds what only the picture
+can say.
 """
 
 from typing import Any
@@ -14,17 +15,9 @@ from keras import ops
 
 from kpalette.errors import ArgumentError
 from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
-from kpalette.models.layers import (
-    CropLike,
-    Double,
-    FiLM,
-    MaskedMean,
-    PadToMultiple,
-    SwatchAttention,
-    SwatchNearness,
-    instance_norm,
-)
+from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, instance_norm
 from kpalette.models.preset import PresetMixin
+from kpalette.models.swatch_layers import SwatchAttention, SwatchMoves, SwatchNearness
 from kpalette.soft import DEFAULT_TAU
 from kpalette.types import MAX_COLORS
 
@@ -131,6 +124,11 @@ class _Blocks:
         x = keras.layers.Activation("relu", name=f"{name}_act")(x)
         return keras.layers.Dropout(self.dropout, name=f"{name}_dropout")(x) if self.dropout else x
 
+    def attend(self, x: Any, pair: Any, mask: Any, name: str) -> Any:
+        """Adds to each pixel what the pairs near to it say."""
+        values = self.dense(pair, x.shape[-1], f"{name}_values")
+        return keras.layers.Add(name=f"{name}_add")([x, SwatchAttention(name=name)(x, pair, values, mask)])
+
     def dense(self, x: Any, units: int, name: str, **options: Any) -> Any:
         """Dense layer, Glorot-initialised."""
         return keras.layers.Dense(
@@ -148,7 +146,7 @@ def _graph(inputs: dict[str, Any], block: _Blocks, filters: int) -> Any:
     code = keras.layers.LayerNormalization(name="palette_code")(MaskedMean(name="palette_mean")(pair, mask))
     lab = PadToMultiple(multiple=MULTIPLE, name="pad")(inputs["lab"])
     d4, L = _u_net(lab, pair, code, mask, block, filters)
-    mixed = _head(lab, d4, L, source, target, pair, mask, block)
+    mixed = _head(lab, d4, L, source, target, pair, code, mask)
     return CropLike(dtype="float32", name="ab")(mixed, inputs["lab"])
 
 
@@ -160,27 +158,28 @@ def _u_net(lab: Any, pair: Any, code: Any, mask: Any, block: _Blocks, filters: i
     c2 = block.down(c3, 4 * filters, "down2")
     c1 = block.down(c2, 8 * filters, "down1")
 
-    def attend(x: Any, channels: int, name: str) -> Any:
-        values = block.dense(pair, channels, f"{name}_values")
-        return keras.layers.Add(name=f"{name}_add")([x, SwatchAttention(name=name)(x, pair, values, mask)])
-
-    d1 = block.up([attend(c1, 8 * filters, "attend1")], 4 * filters, code, "up1")
+    d1 = block.up([block.attend(c1, pair, mask, "attend1")], 4 * filters, code, "up1")
     d2 = block.up([c2, d1], 2 * filters, code, "up2")
-    d3 = block.up([c3, attend(d2, 2 * filters, "attend3")], filters, code, "up3")
-    d4 = block.up([c4, attend(d3, filters, "attend4")], filters, code, "up4")
+    d3 = block.up([c3, block.attend(d2, pair, mask, "attend3")], filters, code, "up3")
+    d4 = block.up([c4, block.attend(d3, pair, mask, "attend4")], filters, code, "up4")
     return d4, lab[..., :1]
 
 
-def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, mask: Any, block: _Blocks) -> Any:
-    """The picture's ab, plus a soft choice among the swatches' shifts, plus what the network adds.
+def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, code: Any, mask: Any) -> Any:
+    """The picture's ab, moved with a soft choice among the swatches, plus what the network adds.
 
     With pairs the choice begins as that of `kpalette.soft`, by nearness in Lab; the network learns where to leave it.
     """
     features = keras.layers.Concatenate(name="head_join")([keras.layers.Identity(name="lightness")(L), d4])
-    shift = target[..., 1:] - source[..., 1:] if source is not target else target[..., 1:]
-    near = [SwatchNearness(tau=DEFAULT_TAU, name="nearness")(lab, source)] if source is not target else []
-    chosen = SwatchAttention(query_scale=_FAINT, name="head_choice")(features, pair, shift, mask, *near)
-    base = lab[..., 1:] + ops.cast(chosen, "float32") if source is not target else ops.cast(chosen, "float32")
+    choice = SwatchAttention(query_scale=_FAINT, name="head_choice")
+    if source is target:
+        base = ops.cast(choice(features, pair, target[..., 1:], mask), "float32")
+    else:
+        moves = SwatchMoves(name="moves")(source, target, pair, code, mask)
+        chosen = ops.cast(choice(features, pair, moves, mask, SwatchNearness(tau=DEFAULT_TAU)(lab, source)), "float32")
+        a, b, real, imaginary = lab[..., 1:2], lab[..., 2:], chosen[..., 2:3], chosen[..., 3:]
+        turned = ops.concatenate([real * a - imaginary * b, real * b + imaginary * a], axis=-1)
+        base = lab[..., 1:] + chosen[..., :2] + turned
     small = glorot_uniform(scale=_FAINT)
     own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer=small, name="head_conv")(features)
     return ops.tanh(ops.arctanh(ops.clip(base, -_KEEP_AB, _KEEP_AB)) + ops.cast(own, "float32"))

@@ -10,11 +10,8 @@ import keras
 from keras import ops
 
 from kpalette.models.initializers import PACKAGE, glorot_uniform
-from kpalette.ranges import AB_SCALE
-from kpalette.types import L_MAX
 
 NORM_EPSILON = 1e-3
-_FAR = -1e9  # added to the logits of padding before the softmax, in float32
 
 
 def instance_norm(*, name: str, affine: bool = False) -> keras.layers.Layer:
@@ -133,97 +130,6 @@ class FiLM(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {**super().get_config(), "regularizer": keras.regularizers.serialize(self.regularizer)}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class SwatchAttention(keras.layers.Layer):
-    """Attention from pixels to swatches: every pixel takes what the swatches near to it say.
-
-    Args:
-        key_size: channels in which queries meet keys.
-        query_scale: variance of the queries' first kernel, times Glorot's.
-    """
-
-    def __init__(self, *, key_size: int = 32, query_scale: float = 1.0, **kwargs: Any) -> None:
-        """See the class."""
-        super().__init__(**kwargs)
-        self.key_size = key_size
-        self.query_scale = query_scale
-
-    def build(
-        self, x_shape: Any, keys_shape: Any, values_shape: Any, present_shape: Any, nearness_shape: Any = None
-    ) -> None:
-        """Makes the projections of pixels and swatches."""
-        self.query = _projection(self.key_size, self.query_scale, dtype=self.dtype_policy, name="query")
-        self.key = _projection(self.key_size, 1.0, dtype=self.dtype_policy, name="key")
-        self.query.build(x_shape)
-        self.key.build(keys_shape)
-        self.built = True
-
-    def call(self, x: Any, keys: Any, values: Any, present: Any, nearness: Any = None) -> Any:
-        """Mixes values.
-
-        Args:
-            x: (B, H, W, C), pixels.
-            keys: (B, K, E), what swatches are found by.
-            values: (B, K, V), what they say.
-            present: (B, K), the mask (which Keras would take for its own by that name).
-            nearness: (B, H, W, K), float32, logits that are known beforehand, or None.
-
-        Returns:
-            (B, H, W, V), dtype of `values`.
-        """
-        logits = ops.einsum("bhwd,bkd->bhwk", self.query(x), self.key(keys))
-        logits = ops.cast(logits, "float32") / self.key_size**0.5
-        if nearness is not None:
-            logits = logits + ops.cast(nearness, "float32")
-        hidden = ops.cast(1.0 - ops.cast(present, "float32"), "float32") * _FAR
-        share = ops.softmax(logits + ops.expand_dims(ops.expand_dims(hidden, 1), 1), axis=-1)
-        return ops.einsum("bhwk,bkv->bhwv", ops.cast(share, values.dtype), values)
-
-    def compute_output_shape(
-        self, x_shape: Any, keys_shape: Any, values_shape: Any, present_shape: Any, nearness_shape: Any = None
-    ) -> Any:
-        """Shape (B, H, W, V)."""
-        return (*x_shape[:3], values_shape[2])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {**super().get_config(), "key_size": self.key_size, "query_scale": self.query_scale}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class SwatchNearness(keras.layers.Layer):
-    """How near colours are to swatches, as logits: -|x - C|^2 / 2 tau^2 in CIELAB, but for what all swatches share.
-
-    A softmax of them gives the shares of `kpalette.soft`.
-
-    Args:
-        tau: reach of a swatch in Lab units.
-    """
-
-    def __init__(self, *, tau: float, **kwargs: Any) -> None:
-        """See the class."""
-        super().__init__(**{"dtype": "float32", **kwargs})
-        self.tau = tau
-
-    def call(self, lab: Any, swatches: Any) -> Any:
-        """Network range (B, H, W, 3) and (B, K, 3) to (B, H, W, K)."""
-        scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / self.tau
-        x, centre = lab * scale, swatches * scale
-        return ops.einsum("bhwc,bkc->bhwk", x, centre) - ops.sum(centre * centre, axis=-1)[:, None, None, :] / 2
-
-    def compute_output_shape(self, lab_shape: Any, swatches_shape: Any) -> Any:
-        """Shape (B, H, W, K)."""
-        return (*lab_shape[:3], swatches_shape[1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {**super().get_config(), "tau": self.tau}
-
-
-def _projection(units: int, scale: float, *, dtype: Any, name: str) -> keras.layers.Dense:
-    return keras.layers.Dense(units, kernel_initializer=glorot_uniform(scale=scale), dtype=dtype, name=name)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -175,7 +175,7 @@ class TrainConfig:
 
     @property
     def teach(self) -> bool:
-        """Whether rows of unrelated palettes have an answer, that of `soft`."""
+        """Whether rows of unrelated palettes have an answer, the teacher's."""
         return self.phase == "pretrain"
 
     @property

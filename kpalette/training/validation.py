@@ -38,10 +38,10 @@ def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judg
         judge: the discriminator's accuracies on a batch of hue pairs, or None.
 
     Returns:
-        val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to `soft`'s
-        answer); means for unrelated palettes of val_ssim, val_palette_de_ab, val_richness, val_false_edges,
-        val_palette_mse (`kpalette.metrics`); `val_score`, by which weights are chosen: the mean of both errors; what
-        `judge` says.
+        val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to the
+        teacher's answer, `kpalette.data.pairs`); means for unrelated palettes of val_ssim, val_palette_de_ab,
+        val_richness, val_false_edges, val_palette_mse (`kpalette.metrics`); `val_score`, by which weights are chosen:
+        the mean of both errors; what `judge` says.
     """
     errors: dict[str, list[NDArray[np.float64]]] = {"hue": [], "unrelated": []}
     squares: list[NDArray[np.float64]] = []

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from kpalette.arrays import namespace
-from kpalette.clusters import swatch_shares
+from kpalette.clusters import swatch_shares, swatch_turns
 from kpalette.color import lab_to_rgb, rgb_to_lab, rotate_hue
-from kpalette.data.pairs import bend_lightness, hue_rows, make_pair, soft_target
+from kpalette.data.pairs import TEACHER_MOST, TEACHER_SLACK, bend_lightness, hue_rows, make_pair, turned_target
 from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import image_to_rgb, sample_image
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
-from kpalette.soft import SoftRecolorer, soft_weights
+from kpalette.soft import soft_weights
 from tests.conftest import load
 
 NAMES = ("image", "source_palette", "wanted_palette", "mask", "shifts", "curves")
@@ -74,16 +74,37 @@ def test_turns_of_nothing_change_nothing():
 
 
 @pytest.mark.parametrize("colors", [2, 4, 8])
-def test_the_teacher_is_soft(colors):
+def test_the_teacher_turns_soft_clusters(colors):
+    """As `turned_target` says it, in complex numbers and with the shares of `soft`."""
     given = {**draw(colors=colors, curves=0.0), "shifts": np.zeros((4, 2), np.float32)}
     pair = make_pair(given, hue_rows=0, steps=20)
     for i in range(4):
-        palettes = [Palette(given[name][i, :colors]) for name in ("source_palette", "wanted_palette")]
+        source, target = (Palette(given[name][i, :colors]) for name in ("source_palette", "wanted_palette"))
         lab = rgb_to_lab(image_to_rgb(given["image"][i])).reshape(-1, 3)
-        wanted = reduce_chroma(SoftRecolorer().mapping(*palettes, lightness=0.0)(lab))
+        shares = soft_weights(lab, source, tau=10.0)
+        x, c, t = (lab[..., 1] + 1j * lab[..., 2] for lab in (lab, source.lab, target.lab))
+        turn = (t * c.conj() + TEACHER_SLACK) / (abs(c) ** 2 + TEACHER_SLACK)
+        turn *= np.minimum(1, TEACHER_MOST / abs(turn))
+        moved = np.sum(shares * (t + turn * (x[:, None] - c)), axis=1)
+        wanted = reduce_chroma(np.column_stack([lab[:, 0], moved.real, moved.imag]))
         np.testing.assert_allclose(pair.ab[i].reshape(-1, 2) * AB_SCALE, wanted[:, 1:], atol=0.02)
     np.testing.assert_array_equal(pair.inputs["target_palette"], to_network_range(given["wanted_palette"]))
     assert pair.weight.all()
+
+
+def test_a_turn_of_hue_is_met_by_the_swatches_turns():
+    """Which a shift of each cluster cannot: what the head of the network has turns for."""
+    generator = np.random.default_rng(0)
+    c = generator.uniform(-60, 60, (4, 2)) @ [1, 1j]
+    angle = np.exp(1.0j)
+    source, target = (np.column_stack([np.full(4, 50.0), z.real, z.imag]) for z in (c, c * angle))
+    turns = swatch_turns(source, target, slack=1e-9, most=2.0)
+    np.testing.assert_allclose(turns @ [1, 1j], angle, atol=1e-6)
+    np.testing.assert_allclose(swatch_turns(source, source, slack=100.0, most=1.5), [[1, 0]] * 4, atol=1e-9)
+    grey = source * [1, 0, 0]
+    np.testing.assert_allclose(swatch_turns(grey, target, slack=100.0, most=1.5), [[1, 0]] * 4, atol=1e-9)
+    wide = swatch_turns(source, 3 * target, slack=1.0, most=1.5)
+    np.testing.assert_allclose(np.hypot(*wide.T), 1.5)
 
 
 def test_without_a_teacher_unrelated_rows_do_not_count():
@@ -144,7 +165,7 @@ def test_shares_are_those_of_soft(run):
 def test_the_teachers_answer_is_in_gamut():
     given = draw()
     lab = rgb_to_lab(image_to_rgb(given["image"]))
-    answer = soft_target(lab, given["source_palette"], given["wanted_palette"], given["mask"])
+    answer = turned_target(lab, given["source_palette"], given["wanted_palette"], given["mask"])
     assert in_gamut(answer, bridge_gap=True).all()
     np.testing.assert_array_equal(answer[..., 0], lab[..., 0])
 

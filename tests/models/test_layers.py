@@ -12,11 +12,10 @@ from kpalette.models.layers import (  # noqa: E402
     FiLM,
     MaskedMean,
     PadToMultiple,
-    SwatchAttention,
-    SwatchNearness,
     _doubled,
     instance_norm,
 )
+from kpalette.models.swatch_layers import SwatchAttention, SwatchNearness  # noqa: E402
 from kpalette.palette import Palette  # noqa: E402
 from kpalette.ranges import to_network_range  # noqa: E402
 from kpalette.soft import soft_weights  # noqa: E402

@@ -7,7 +7,7 @@ from kpalette.errors import ArgumentError
 from tests.conftest import load
 
 keras = load("keras")
-from kpalette.clusters import swatch_shares  # noqa: E402
+from kpalette.clusters import swatch_shares, swatch_turns  # noqa: E402
 from kpalette.models.discriminator import PaletteDiscriminator  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
 from kpalette.ranges import AB_SCALE, from_network_range  # noqa: E402
@@ -136,19 +136,25 @@ def test_the_features_of_the_decoder_hear_of_the_palette_themselves():
         assert np.abs(a - b)[:, inner, inner].mean() > 0.1 * a.std()
 
 
-def test_the_untrained_network_begins_as_soft():
-    """Its first answer, with pairs, is soft cluster shift, but for what chroma reduction would take away."""
+def test_the_untrained_network_begins_as_soft_with_turns():
+    """Its first answer, with pairs, is soft cluster shift with each cluster turned by half, more or less."""
     model = PaletteNet(filters=8)
     inputs = batch(model)
     lab, source, target = (from_network_range(inputs[n]) for n in ("lab", "source_palette", "target_palette"))
-    shares = swatch_shares(lab, source, inputs["mask"])
-    moves = (target - source)[..., 1:]
-    wanted = lab[..., 1:] + sum(share[..., None] * moves[:, i, None, None] for i, share in enumerate(shares))
-    inside = np.abs(wanted).max(axis=-1) < 0.9 * AB_SCALE
+    shares = np.stack(swatch_shares(lab, source, inputs["mask"]), axis=-1)
+    x, c, t = (part[..., 1] + 1j * part[..., 2] for part in (lab, source, target))
+    whole = swatch_turns(source, target, slack=10.0, most=2.0) @ np.array([1, 1j]) - 1
+    turn = np.asarray(keras.Model(model.inputs, model.get_layer("moves").output)(inputs))[..., 2:] @ np.array([1, 1j])
+    gates = (turn / np.where(abs(whole) > 0.1, whole, np.nan))[:, :2]  # of swatches that are there
+    assert np.nanmax(abs(gates.imag)) < 1e-4
+    assert 0.1 < np.nanmin(gates.real) < np.nanmax(gates.real) < 0.9
+    wanted = np.sum(
+        shares * (t[:, None, None] + (1 + turn)[:, None, None] * (x[..., None] - c[:, None, None])), axis=-1
+    )
+    inside = abs(wanted) < 0.9 * AB_SCALE
     assert inside.mean() > 0.5
-    error = np.abs(run(model, inputs) * AB_SCALE - wanted)[inside]
-    assert np.median(error) < 2.0
-    assert np.median(np.abs(wanted - lab[..., 1:])[inside]) > 10.0
+    assert np.median(abs((run(model, inputs) * AB_SCALE) @ np.array([1, 1j]) - wanted)[inside]) < 2.0
+    assert np.median(abs(wanted - x)[inside]) > 10.0
 
 
 def test_pairs_tell_more_than_targets():
