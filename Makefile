@@ -37,8 +37,8 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	@echo "installing what the tests need (TensorFlow, JAX and ONNX: some 600 MB)" >&2
-	@$(PIP) --editable '.[test,$(TENSORFLOW),jax,onnx,export]'
+	@echo "installing what the tests need (TensorFlow and JAX: some 600 MB)" >&2
+	@$(PIP) --editable '.[test,$(TENSORFLOW),jax,export]'
 	@touch $@
 
 clean:

@@ -10,7 +10,6 @@ alone cost: the exact result, rounded, against itself unrounded.
 import argparse
 
 import numpy as np
-from quality import PALETTES, SAMPLES, pictures
 
 from kpalette.color import lab_to_rgb, rgb_to_lab
 from kpalette.difference import delta_e
@@ -19,6 +18,7 @@ from kpalette.images import Picture, image_to_rgb, rgb_to_image
 from kpalette.lut import LATTICE_SIZE
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import get_recolorer, make_plan
+from kpalette.study_cases import REPORT_PALETTES, sample_pictures
 from kpalette.types import FloatArray
 
 SETTINGS = (("soft", 0.0), ("soft", 1.0), ("fitted", 0.0), ("fitted", 1.0), ("baseline", 0.0), ("baseline", 1.0))
@@ -55,8 +55,8 @@ def main() -> None:
     print("|---" * 8 + "|")
     rounding = []
     for model, strength in SETTINGS:
-        for name, picture in zip(SAMPLES, pictures(), strict=True):
-            measured = [compare(picture, model, strength, palette, size) for palette in PALETTES]
+        for name, picture in sample_pictures().items():
+            measured = [compare(picture, model, strength, palette, size) for palette in REPORT_PALETTES]
             rounding += [noise for _, noise in measured]
             values = np.array([lattice for lattice, _ in measured])
             middle, worst = np.median(values, axis=0), values.max(axis=0)

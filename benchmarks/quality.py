@@ -14,36 +14,21 @@ import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.extract import METHODS, extract_palette
 from kpalette.image_files import read_image
-from kpalette.images import SAMPLES, Picture, as_picture, sample_image
+from kpalette.images import Picture
 from kpalette.metrics import bootstrap_interval
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import get_recolorer
+from kpalette.study_cases import sample_pairs
 
-PALETTES = (
-    "rgb(255,165,0) rgb(139,69,19) rgb(128,0,128) rgb(0,128,0)",
-    "rgb(46,52,64) rgb(94,129,172) rgb(163,190,140) rgb(236,239,244)",
-    "rgb(45,27,78) rgb(181,48,94) rgb(245,133,73) rgb(249,220,92)",
-    "rgb(3,4,94) rgb(0,119,182) rgb(0,180,216) rgb(202,240,248)",
-    "rgb(26,26,26) rgb(92,92,92) rgb(168,168,168) rgb(242,242,242)",
-    "rgb(13,2,33) rgb(255,56,100) rgb(45,226,230) rgb(246,247,64)",
-)
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-SIDE = 512
 NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
-
-
-def pictures() -> list[Picture]:
-    """The sample pictures, resized to 512x512 as in the published comparisons."""
-    size = (SIDE, SIDE)
-    return [as_picture(cv2.resize(sample_image(name), size, interpolation=cv2.INTER_AREA)) for name in SAMPLES]
 
 
 def settings() -> Iterator[tuple[str, LatticeRecolorer, str, float]]:
@@ -54,13 +39,6 @@ def settings() -> Iterator[tuple[str, LatticeRecolorer, str, float]]:
         for extraction in extractions:
             for strength in STRENGTHS:
                 yield f"{name} ({extraction}), lightness {strength:g}", recolorer, extraction, strength
-
-
-def sample_pairs() -> Iterator[tuple[Picture, Palette]]:
-    """The pairs of the report: every sample picture with every palette."""
-    for picture in pictures():
-        for text in PALETTES:
-            yield picture, Palette.parse(text)
 
 
 def tar_pairs(tar: str, palettes: str, count: int) -> Iterator[tuple[Picture, Palette]]:

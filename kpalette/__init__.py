@@ -21,7 +21,7 @@ _HOME = {
     "KPaletteError": "errors", "OutputError": "errors", "Palette": "palette",
     "PaletteDiscriminator": "models.discriminator", "PaletteError": "errors", "PaletteNet": "models.generator",
     "Picture": "images", "Recolored": "recolorer", "Recolorer": "recolorer", "TrainConfig": "training.config",
-    "delta_e": "difference", "extract_palette": "extract", "find_palette": "palette_files",
+    "delta_e": "difference", "evaluate": "study", "extract_palette": "extract", "find_palette": "palette_files",
     "get_recolorer": "recoloring", "hue_pairs": "data.pipeline", "hue_shift": "gamut", "lab_to_rgb": "color",
     "list_presets": "palette_files", "list_recolorers": "recoloring", "load_checkpoint": "models.checkpoint",
     "load_palette": "palette_files", "measure": "metrics", "palette_distance": "metrics", "read_image": "image_files",
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from kpalette.recoloring import get_recolorer as get_recolorer
     from kpalette.recoloring import list_recolorers as list_recolorers
     from kpalette.recoloring import recolor as recolor
+    from kpalette.study import evaluate as evaluate
     from kpalette.training.adversarial import AdversarialTrainer as AdversarialTrainer
     from kpalette.training.config import TrainConfig as TrainConfig
     from kpalette.training.run import train as train

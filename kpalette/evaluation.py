@@ -72,12 +72,25 @@ def compare(
         if missing:
             _log.warning("without %s, whose weights are not there", " and ".join(missing))
     for model in models:
-        start = time.perf_counter()
-        plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness)
-        done = plan.apply(picture)
-        seconds = time.perf_counter() - start
-        figures = {**_figures(picture, done.image, target), "clipped": done.clipped}
-        yield Row(plan.recolorer.name, done.image, figures, seconds, plan.lightness)
+        yield run_model(picture, target, model, source=source, match=match, lightness=lightness)
+
+
+def run_model(
+    picture: Picture,
+    target: Palette,
+    model: str | Recolorer,
+    *,
+    source: Palette | str | None = None,
+    match: str = "lightness",
+    lightness: float | None = None,
+) -> Row:
+    """Recolours one picture with one recolourer and measures it; arguments as in `recolor`."""
+    start = time.perf_counter()
+    plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness)
+    done = plan.apply(picture)
+    seconds = time.perf_counter() - start
+    figures = {**_figures(picture, done.image, target), "clipped": done.clipped}
+    return Row(plan.recolorer.name, done.image, figures, seconds, plan.lightness)
 
 
 def compare_references(picture: Picture, target: Palette) -> Iterator[Row]:

@@ -30,8 +30,8 @@ FLOORS = {
     4: ["soft", "fitted", "baseline", "reference", "clusters", "workers"],
     5: [
         "models", "models.weights_format", "models.weights_files", "models.weights", "models.preset",
-        "models.initializers", "models.layers", "models.spectral", "models.generator", "models.discriminator",
-        "models.checkpoint", "losses", "models.export", "models.graph",
+        "models.initializers", "models.layers", "models.swatch_layers", "models.spectral", "models.generator",
+        "models.discriminator", "models.checkpoint", "losses", "models.export", "models.graph",
     ],
     6: [
         "data", "data.listing", "data.images", "data.cifar", "data.artbench", "data.swatches", "data.pairs",
@@ -44,15 +44,20 @@ FLOORS = {
         "training.networks", "training.loop", "training.run",
     ],
     8: ["recoloring"],
-    9: ["evaluation", "sheet", "manifest", "batch"],
+    9: [
+        "evaluation", "sheet", "manifest", "batch", "study_cases", "probes", "study_records", "study", "study_tables",
+        "study_plane",
+    ],
     10: [
         "cli", "cli.tables", "cli.streams", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes",
-        "cli.recolor", "cli.lut", "cli.export", "cli.app", "train", "__main__", "",
+        "cli.recolor", "cli.lut", "cli.export", "cli.evaluate", "cli.app", "train", "__main__", "",
     ],
 }  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]
-BACKENDS = {"keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard"}
+BACKENDS = {
+    "keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard", "matplotlib",
+}  # fmt: skip
 BACKENDS_FROM_FLOOR = 5
 
 

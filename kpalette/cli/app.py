@@ -9,6 +9,7 @@ import click
 
 from kpalette import __version__
 from kpalette.cli.about import demo, info
+from kpalette.cli.evaluate import evaluate
 from kpalette.cli.export import export
 from kpalette.cli.inspect import compare, ssim
 from kpalette.cli.lut import lut
@@ -27,7 +28,7 @@ def cli() -> None:
     """Put pictures into the colours you choose, with their structure kept."""
 
 
-for command in (recolor, compare, palette, lut, ssim, export, demo, info):
+for command in (recolor, compare, palette, lut, ssim, evaluate, export, demo, info):
     cli.add_command(command)
 
 

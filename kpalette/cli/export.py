@@ -15,7 +15,7 @@ from kpalette.files import one_line
 def export(checkpoint: str, output: str | None, graph: bool, force: bool) -> None:
     """Write a trained network as ONNX or SavedModel, compared with Keras on random pictures before.
 
-    Height, width and batch stay free. It needs TensorFlow: pip install 'kpalette[tensorflow,onnx,export]'.
+    Height, width and batch stay free. It needs TensorFlow: pip install 'kpalette[tensorflow,export]'.
 
     \b
     kpalette export palettenet -o palettenet.onnx

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from kpalette.evaluation import Row
+from kpalette.study_records import Record
+from kpalette.study_tables import DIGITS, by_method, center, groups_of
 
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 _DIGITS = {"ssim": 3, "palette_de": 1, "palette_de_ab": 1, "richness": 2, "false_edges": 3, "seconds": 2}
@@ -25,6 +28,18 @@ def print_figures(rows: Iterable[Row]) -> None:
     if not console.is_terminal:
         console.width = 100
     console.print(table)
+
+
+def study_table(records: Iterable[Record], figures: tuple[str, ...], *, statistic: str) -> Table:
+    """A line for each method of a study: the centres of some figures, as `study_tables.center` has them."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("method", no_wrap=True)
+    for name in figures:
+        table.add_column(name, justify="right", no_wrap=True)
+    for method, own in by_method(records).items():
+        values = [center(groups_of(own, name), statistic=statistic) for name in figures]
+        table.add_row(Text(method), *(f"{value:.{DIGITS[name]}f}" for name, value in zip(figures, values, strict=True)))
+    return table
 
 
 def label(row: Row) -> tuple[str, str]:

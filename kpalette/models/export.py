@@ -1,7 +1,7 @@
 """PaletteNet for other programs: ONNX and SavedModel, for pictures and batches of any size.
 
 Every export is compared with the model under Keras before it is given its name. TensorFlow must be Keras' backend;
-ONNX needs `pip install 'kpalette[export,onnx]'` as well. Inputs and output are `PaletteNet`'s, "ab" the output's name.
+ONNX needs `pip install 'kpalette[export]'` as well. Inputs and output are `PaletteNet`'s, "ab" the output's name.
 """
 
 import importlib
@@ -52,7 +52,7 @@ def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: boo
         OutputError: if the file exists, or cannot be written.
     """
     check_free(Path(path), overwrite=overwrite)
-    _need("onnxruntime", "onnx")
+    _onnxruntime()
     model = load(checkpoint)
     data = to_onnx(model).SerializeToString()
     difference = checked(model, onnx_session(data), "the ONNX file")
@@ -118,6 +118,14 @@ def _need(package: str, extra: str) -> Any:
         raise ExportError(f"{package} is not installed: pip install 'kpalette[{extra}]'") from None
 
 
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise ExportError(f"onnxruntime cannot be imported (pip install onnxruntime): {reason(error)}") from None
+    return onnxruntime
+
+
 def import_keras() -> Any:
     """Keras, quietly and on as many threads as kpalette may use; ExportError where it, or its backend, is missing."""
     # TensorFlow's greetings would stand among kpalette's own lines.
@@ -129,7 +137,7 @@ def import_keras() -> Any:
     except ImportError:
         raise ExportError(
             "Keras or its backend is not installed: pip install 'kpalette[tensorflow]' "
-            "(or 'kpalette[onnx]', which runs checkpoints that have a graph.onnx)"
+            "(checkpoints that have a graph.onnx need onnxruntime alone)"
         ) from None
 
 
@@ -226,7 +234,7 @@ def onnx_session(data: bytes, *, weights: Mapping[str, NDArray[np.float32]] | No
     Raises:
         ExportError: if ONNX Runtime is not installed, or does not take the graph.
     """
-    runtime = _need("onnxruntime", "onnx")
+    runtime = _onnxruntime()
     options = runtime.SessionOptions()
     options.intra_op_num_threads = thread_count()
     options.log_severity_level = 3

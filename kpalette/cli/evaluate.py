@@ -1,0 +1,208 @@
+"""`evaluate`: the study, its tables and its figure."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kpalette.errors import ArgumentError, OutputError
+from kpalette.files import check_free, one_line, read_file, write_file
+from kpalette.workers import MAX_WORKERS
+
+if TYPE_CHECKING:
+    from kpalette.study_records import Study
+
+_FILES = ("figures.csv", "tables.md", "plane.svg")
+_SHEET = "examples.png"
+_BLOCKS = ("figures", "styles", "probes")
+
+
+@click.command()
+@click.argument("images", required=False)
+@click.option("--palettes", metavar="FILE", help="Palettes asked of IMAGES, as JSON.  [default: the presets]")
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME|FOLDER",
+    help="A recolourer, or a checkpoint's folder; several may be given.  [default: all]",
+)
+@click.option(
+    "--lightness",
+    type=click.FloatRange(0, 1),
+    multiple=True,
+    help="A strength; several may be given.  [default: 0, for baseline 1 too]",
+)
+@click.option(
+    "--per-picture", type=click.IntRange(1), default=4, show_default=True, help="Palettes asked of each of IMAGES."
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="So many pictures, spread evenly.  [default: all]")
+@click.option("-j", "--jobs", type=click.IntRange(1, MAX_WORKERS), help="Pictures at a time.  [default: one a core]")
+@click.option("-o", "--output", metavar="FOLDER", help="Write figures.csv, tables.md, plane.svg, examples.png there.")
+@click.option("--into", metavar="FILE.md", help="Put the tables into the marked blocks of this document.")
+@click.option("--force", is_flag=True, help="Replace files of FOLDER.")
+def evaluate(
+    images: str | None, palettes: str | None, models: tuple[str, ...], lightness: tuple[float, ...], per_picture: int,
+    limit: int | None, jobs: int | None, output: str | None, into: str | None, force: bool,
+) -> None:  # fmt: skip
+    """Measure recolourers beside reference rows, on IMAGES (a folder or tar) or on the sample pictures.
+
+    Tables and the sheet of examples are by the figures of `kpalette compare`; means, of the sample pictures medians.
+    """
+    from kpalette.study import evaluate as study_of
+
+    if "" in (images, palettes, output, into, *models):
+        raise click.UsageError("an empty name: is a variable unset?")
+    if images is None and palettes is not None:
+        raise click.UsageError("--palettes are asked of IMAGES: the sample pictures have their own")
+    prefix, statistic = ("samples", "median") if images is None else ("pictures", "mean")
+    _check_outputs(output, into, prefix, force=force)
+    with _progress() as progress:
+        study = study_of(
+            images, palettes=palettes, models=models or None, lightness=lightness or None, per_picture=per_picture,
+            limit=limit, workers=jobs, progress=progress,
+        )  # fmt: skip
+    if output is not None:
+        _write(Path(output), study, models or None, prefix, statistic, force=force)
+    if into is not None:
+        document = _filled(_text(into), prefix, _tables(study, prefix, statistic))
+        write_file(into, document.encode(), overwrite=True)
+        click.echo(f"wrote {one_line(into)}", err=True)
+    _print(study, statistic)
+
+
+def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: bool) -> None:
+    """Whatever would fail in the end fails now."""
+    if output is not None:
+        from kpalette.study_plane import import_matplotlib
+
+        import_matplotlib()
+        if Path(output).exists() and not Path(output).is_dir():
+            raise OutputError(f"cannot write to {output}: it is no folder")
+        for name in (*_FILES, *((_SHEET,) if prefix == "samples" else ())):
+            check_free(Path(output) / name, overwrite=force)
+    if into is not None:
+        _filled(_text(into), prefix, dict.fromkeys(_BLOCKS, ""))
+
+
+def _text(into: str) -> str:
+    try:
+        return read_file(into, error=ArgumentError, what="a document").decode()
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{into} is no text in UTF-8") from None
+
+
+def _filled(document: str, prefix: str, tables: dict[str, str]) -> str:
+    from kpalette.study_tables import replace_block
+
+    for name in _BLOCKS:
+        document = replace_block(document, f"{prefix}-{name}", tables[name])
+    return document
+
+
+def _tables(study: "Study", prefix: str, statistic: str) -> dict[str, str]:
+    from kpalette.study_tables import figures_table, probes_table, styles_table
+
+    return {
+        "figures": figures_table(study, statistic=statistic),
+        "styles": styles_table(study, statistic=statistic, heading="picture" if prefix == "samples" else "style"),
+        "probes": probes_table(study, statistic=statistic),
+    }
+
+
+def _main_method(study: "Study") -> str:
+    """The method whose best and worst cases are shown: the default model, or the first one that is there."""
+    from kpalette.recoloring import DEFAULT_MODEL
+    from kpalette.reference import REFERENCES
+
+    methods = [method for method in study.methods if method not in REFERENCES]
+    return DEFAULT_MODEL if DEFAULT_MODEL in methods else methods[0]
+
+
+def _write(
+    folder: Path, study: "Study", models: tuple[str, ...] | None, prefix: str, statistic: str, *, force: bool
+) -> None:
+    """Makes all files, and only then writes them."""
+    from kpalette.batch import make_parent
+    from kpalette.image_codec import encode_image
+    from kpalette.study_plane import draw_plane
+    from kpalette.study_tables import ranks_table
+
+    tables = _tables(study, prefix, statistic)
+    pictures = len({record.name for record in study.records})
+    palettes = len({record.palette for record in study.records})
+    text = f"{pictures} pictures, {palettes} palettes; {statistic}s with bootstrap 95 % intervals over pictures.\n\n"
+    text += "\n".join([*tables.values(), ranks_table(study, _main_method(study))])
+    files = dict(
+        zip(_FILES, (study.csv().encode(), text.encode(), draw_plane(study, statistic=statistic)), strict=True)
+    )
+    if prefix == "samples":
+        files[_SHEET] = encode_image(_examples(study, models), image_format="PNG")
+    for name, data in files.items():
+        make_parent(folder / name)
+        write_file(folder / name, data, overwrite=force)
+        click.echo(f"wrote {one_line(folder / name)}", err=True)
+
+
+def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
+    """The default model's best, median and worst case, each with what every model makes of it."""
+    import numpy as np
+
+    from kpalette.cli.tables import label
+    from kpalette.evaluation import compare
+    from kpalette.reference import REFERENCES
+    from kpalette.sheet import make_sheet
+    from kpalette.study import find_models
+    from kpalette.study_cases import sample_cases
+    from kpalette.study_tables import ranked
+
+    cases = {(case.name, case.palette): case for of_picture in sample_cases() for case in of_picture}
+    found = find_models(models or list(dict.fromkeys(r.model for r in study.probes if r.model not in REFERENCES)))
+    recolorers = [model.recolorer() for model in found]
+    sheets = []
+    for rank, record in ranked(study, _main_method(study)).items():
+        case = cases[record.name, record.palette or 0]
+        rows = list(compare(case.picture, case.target, models=recolorers, lightness=record.lightness))
+        title = f"{rank} of {record.model}: {record.name}"
+        images, labels = [row.image for row in rows], [label(row) for row in rows]
+        sheets.append(make_sheet(images, labels, palette=case.target, title=title, columns=len(rows), tile=320))
+    width = max(sheet.shape[1] for sheet in sheets)
+    wide = [np.pad(s, ((0, 0), (0, width - s.shape[1]), (0, 0)), mode="edge") for s in sheets]
+    return np.concatenate(wide)
+
+
+def _print(study: "Study", statistic: str) -> None:
+    from rich.console import Console
+
+    from kpalette.cli.tables import COLUMNS, study_table
+    from kpalette.probes import PROBES
+
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(study_table(study.records, (*COLUMNS, "seconds"), statistic=statistic))
+    console.print()
+    console.print(study_table(study.probes, tuple(PROBES), statistic=statistic))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal, else a line now and then; both on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+
+        def say(done: int, total: int) -> None:
+            if done == total or done * 10 // total > (done - 1) * 10 // total:
+                click.echo(f"[{done}/{total}] pictures", err=True)
+
+        yield say
+        return
+    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

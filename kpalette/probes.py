@@ -1,0 +1,153 @@
+"""What a recolourer does where the answer is known: hue pairs, a picture's own palette, two palettes side by side."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from kpalette.color import lab_to_rgb, rgb_to_lab, rotate_hue
+from kpalette.difference import delta_e
+from kpalette.extract import extract_palette
+from kpalette.gamut import reduce_chroma
+from kpalette.images import Picture, image_to_rgb, rgb_to_image
+from kpalette.metrics import ab_error
+from kpalette.palette import Palette
+from kpalette.recolorer import Recolorer
+from kpalette.recoloring import make_plan
+from kpalette.types import DEFAULT_COLORS, BoolArray, FloatArray, ImageArray
+
+PROBES = {
+    "ab_error": "hue pairs: mean distance in ab to the same picture turned in hue, 0 is exact",
+    "own": "mean CIEDE2000 to the source where the picture's own palette is asked for, 0 is exact",
+    "response": "how far two results differ in ab, over how far their palettes do: 0 ignores the palette, 1 follows it",
+}
+"""Every figure of `probe` with what it says; all at lightness 0."""
+
+_UNMOVED = 1e-3  # units of ab by which chroma reduction may move a colour that counts as in gamut
+_HAIR = 1e-9  # units of Lab
+
+
+class HuePair(NamedTuple):
+    """A picture under two turns of hue at its own lightness: what is shown, and what is asked for."""
+
+    shown: Picture
+    """The picture under the first turn, 8 bits."""
+    truth: FloatArray
+    """The picture under the second, CIELAB (H, W, 3)."""
+    known: BoolArray
+    """Pixels (H, W) that neither turn brought out of sRGB: chroma lost has no answer."""
+    source: Palette
+    """The picture's own palette under the first turn."""
+    target: Palette
+    """The same under the second, in the same order."""
+
+
+def hue_pair(picture: Picture, number: int) -> HuePair:
+    """Makes the hue pair of a picture, as those that networks are trained on (`kpalette.data.pairs`).
+
+    Args:
+        picture: any picture.
+        number: of the picture in its study: it decides the turns, the same on every machine.
+
+    Returns:
+        The pair.
+    """
+    first, second = np.random.default_rng([0, number]).random(2)
+    rgb = image_to_rgb(picture.rgb)
+    own = extract_palette(picture, size=DEFAULT_COLORS, method="kmeans")
+    shown, inside = _turned(rgb, first)
+    truth, kept = _turned(rgb, second)
+    palettes = (Palette(_turned(own.rgb, turn)[0], own.weights) for turn in (first, second))
+    return HuePair(picture.with_rgb(rgb_to_image(lab_to_rgb(shown))), truth, inside & kept, *palettes)
+
+
+def _turned(rgb: FloatArray, turn: float) -> tuple[FloatArray, BoolArray]:
+    """CIELAB in gamut, and where chroma was not reduced."""
+    moved = rotate_hue(rgb, turn)
+    reduced = reduce_chroma(moved)
+    lost = np.abs(reduced[..., 1:] - moved[..., 1:]).sum(axis=-1)
+    return reduced, lost < _UNMOVED
+
+
+def hue_error(pair: HuePair, recolorer: Recolorer | None) -> float:
+    """Mean distance in ab between a recolourer's answer to a hue pair and the truth.
+
+    Args:
+        pair: what `hue_pair` made.
+        recolorer: who answers; None does nothing.
+
+    Returns:
+        Units of Lab, over the pixels whose answer is known; nan where there is none.
+    """
+    image = pair.shown.rgb
+    if recolorer is not None:
+        image = recolorer.apply(pair.shown, pair.source, pair.target, lightness=0.0).image
+    return ab_error(_lab(image), pair.truth, mask=pair.known)
+
+
+def own_error(picture: Picture, recolorer: Recolorer | None) -> float:
+    """Mean CIEDE2000 between a picture and what becomes of it when its own palette is asked for.
+
+    Args:
+        picture: the picture.
+        recolorer: who is asked; None does nothing.
+
+    Returns:
+        0 where nothing changes.
+    """
+    if recolorer is None:
+        return 0.0
+    own = extract_palette(picture, size=DEFAULT_COLORS, method=recolorer.extraction)
+    # A hair beside it: of a palette that is equal to the bit, networks would not be asked at all.
+    beside = Palette(own.lab + _HAIR, own.weights)
+    image = recolorer.apply(picture, own, beside, lightness=0.0).image
+    return float(np.mean(delta_e(_lab(picture.rgb), _lab(image))))
+
+
+def response(picture: Picture, first: Palette, second: Palette, recolorer: Recolorer | None) -> float:
+    """How much of the way between two palettes the results go.
+
+    Args:
+        picture: the picture.
+        first: a palette.
+        second: another, of as many colours.
+        recolorer: who is asked for both; None does nothing.
+
+    Returns:
+        Mean distance in ab between the two results, over the distance between the palettes as they are matched to the
+        picture's own, by its shares; nan where the palettes do not differ in ab.
+    """
+    if recolorer is None:
+        return 0.0
+    plans = [make_plan(picture, target, model=recolorer, lightness=0.0) for target in (first, second)]
+    images = [plan.apply(picture).image for plan in plans]
+    asked = np.linalg.norm((plans[0].target.lab - plans[1].target.lab)[:, 1:], axis=-1)
+    distance = float(np.sum(plans[0].source.weights * asked))
+    return ab_error(_lab(images[0]), _lab(images[1])) / distance if distance else float("nan")
+
+
+def probe(
+    picture: Picture, recolorer: Recolorer | None, *, pair: HuePair, targets: Sequence[Palette]
+) -> dict[str, float]:
+    """All of `PROBES` for one picture and recolourer.
+
+    Args:
+        picture: the picture.
+        recolorer: who is probed; None does nothing.
+        pair: the picture's hue pair.
+        targets: palettes asked of the picture; the first two are for `response`, nan if there are fewer.
+
+    Returns:
+        Figures by name.
+    """
+    two = len(targets) > 1
+    return {
+        "ab_error": hue_error(pair, recolorer),
+        "own": own_error(picture, recolorer),
+        "response": response(picture, targets[0], targets[1], recolorer) if two else float("nan"),
+    }
+
+
+def _lab(image: ImageArray) -> FloatArray:
+    lab: FloatArray = rgb_to_lab(image_to_rgb(image))
+    return lab

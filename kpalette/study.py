@@ -1,0 +1,237 @@
+"""The study: every recolourer and reference row over many pictures and palettes, in several processes."""
+
+import json
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from kpalette.data.artbench import open_images
+from kpalette.data.images import ImageSet
+from kpalette.errors import ArgumentError, KPaletteError
+from kpalette.evaluation import compare_references, run_model
+from kpalette.lightness import check_strength
+from kpalette.lut import thread_count
+from kpalette.models.weights import read_checkpoint
+from kpalette.network import NetworkRecolorer
+from kpalette.probes import hue_pair, probe
+from kpalette.recolorer import Recolorer
+from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers, missing_recolorers
+from kpalette.reference import REFERENCES
+from kpalette.study_cases import Case, deal_cases, report_palettes, sample_cases
+from kpalette.study_records import Record, Study
+from kpalette.workers import MAX_WORKERS, worker_pool
+
+PER_PICTURE = 4
+"""Palettes asked of each picture of a set."""
+
+_QUEUED = 2  # pictures begun or waiting for each worker: no more lie in memory
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A recolourer of a study, in a form that goes to other processes.
+
+    Attributes:
+        name: what its rows are called.
+        strengths: of lightness, each a row.
+        folder: of the checkpoint, or None for a recolourer of that name.
+        stamp: stands for the checkpoint's weights.
+    """
+
+    name: str
+    strengths: tuple[float, ...]
+    folder: str | None = None
+    stamp: str = ""
+
+    def recolorer(self) -> Recolorer:
+        """The recolourer, made once in a process as long as its weights do not change."""
+        return get_recolorer(self.name) if self.folder is None else _network(self.name, self.folder, self.stamp)
+
+
+@lru_cache(maxsize=8)
+def _network(name: str, folder: str, stamp: str) -> Recolorer:
+    return NetworkRecolorer(folder, name=name)
+
+
+def evaluate(
+    images: str | os.PathLike[str] | ImageSet | None,
+    *,
+    palettes: str | os.PathLike[str] | None = None,
+    models: Sequence[str] | None = None,
+    lightness: Sequence[float] | None = None,
+    per_picture: int = PER_PICTURE,
+    limit: int | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Study:
+    """Measures recolourers beside the reference rows, all on the same pictures and palettes.
+
+    Args:
+        images: a folder or tar of pictures, or an `ImageSet`; the three sample pictures with the six palettes of
+            `study_cases.REPORT_PALETTES` if None.
+        palettes: a file of palettes, whose report half is asked of `images`; kpalette's presets if None.
+        models: names of recolourers, and checkpoint folders; all recolourers if None, without networks whose weights
+            are not there, of which a warning is logged.
+        lightness: strengths, 0..1, a row for each; 0, and 1 for `baseline` too, if None.
+        per_picture: how many palettes each picture of `images` gets; see `study_cases.deal`.
+        limit: so many pictures, spread evenly over `images`; all if None.
+        workers: processes; one a core if None. Programs that call this outside `if __name__ == "__main__"` get along
+            with one.
+        progress: called with (pictures done, pictures in all).
+
+    Returns:
+        Every figure of every case and method, and the probes of every picture and model.
+
+    Raises:
+        ArgumentError: if an argument is out of range, or a model is neither a recolourer nor a checkpoint folder.
+        KPaletteError: if pictures, palettes or weights cannot be read, or a worker process dies.
+    """
+    for name, value in (("per_picture", per_picture), ("limit", limit), ("workers", workers)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ArgumentError(f"`{name}` must be a positive whole number. Received: {value!r}")
+    found = find_models(models, lightness=lightness)
+    if images is None:
+        if palettes is not None:
+            raise ArgumentError("`palettes` are asked of `images`: the sample pictures have their own")
+        cases = list(islice(sample_cases(), limit))
+        return _collect(cases, len(cases), found, workers, progress)
+    if not isinstance(images, ImageSet):
+        images = open_images(Path(images))
+    if limit is not None and limit < len(images):
+        images = images.subset(np.linspace(0, len(images) - 1, limit).astype(int))
+    asked = report_palettes(palettes, part="all" if palettes is None else "report")
+    return _collect(deal_cases(images, asked, per_picture=per_picture), len(images), found, workers, progress)
+
+
+def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | None = None) -> tuple[Model, ...]:
+    """The models of a study.
+
+    Args:
+        models: as in `evaluate`. A folder is called by its name, with as many of the folders above it as set it apart.
+        lightness: as in `evaluate`.
+
+    Returns:
+        At least one model, none twice.
+
+    Raises:
+        ArgumentError: if one is neither a recolourer nor a folder, or is there twice.
+        KPaletteError: if a network's weights are missing or damaged.
+    """
+    if models is None:
+        missing = missing_recolorers()
+        models = [name for name in list_recolorers() if name not in missing]
+        if missing:
+            _log.warning("without %s, whose weights are not there", " and ".join(missing))
+    if not models or isinstance(models, str):
+        raise ArgumentError(f"`models` must be a list of at least one recolourer. Received: {models!r}")
+    strengths = None if lightness is None else tuple(dict.fromkeys(check_strength(x) for x in lightness))
+    if strengths == ():
+        raise ArgumentError("`lightness` must hold at least one strength. Received: none")
+    asked = list(map(os.fspath, models))
+    names = _names([model for model in asked if model not in list_recolorers()])
+    found = [_model(model, names.get(model, model), strengths) for model in asked]
+    twice = [model for i, model in enumerate(asked) if found[i].name in {m.name for m in found[:i]}]
+    if twice:
+        raise ArgumentError(f"`models` must hold each model once. Received twice: {twice[0]!r}")
+    return tuple(found)
+
+
+def _model(text: str, name: str, strengths: tuple[float, ...] | None) -> Model:
+    if text in list_recolorers():
+        if text in NETWORKS:
+            read_checkpoint(text)
+        return Model(name, strengths or ((0.0, 1.0) if text == "baseline" else (0.0,)))
+    if not os.path.isdir(text):
+        raise ArgumentError(
+            f"`models` must be among {', '.join(list_recolorers())}, or checkpoint folders. Received: {text!r}"
+        )
+    checkpoint = read_checkpoint(Path(text))
+    return Model(name, strengths or (0.0,), text, json.dumps(checkpoint.config["files"]))
+
+
+def _names(folders: list[str]) -> dict[str, str]:
+    """Each folder's name, with as many of those above it as set it apart from the others and from all rows."""
+    parts = {folder: Path(os.path.abspath(folder)).parts for folder in folders}
+    taken = {*list_recolorers(), *REFERENCES}
+    names: dict[str, str] = {}
+    for depth in range(1, max(map(len, parts.values()), default=0) + 1):
+        names = {folder: "/".join(path[-depth:]) for folder, path in parts.items()}
+        if len(set(names.values())) == len(set(parts.values())) and not taken & set(names.values()):
+            break
+    return names
+
+
+def _collect(
+    cases: Iterable[tuple[Case, ...]],
+    total: int,
+    models: tuple[Model, ...],
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> Study:
+    workers = min(workers or thread_count(), total, MAX_WORKERS)
+    study = Study()
+    done = 0
+    try:
+        for records, probes in _in_order(cases, models, workers):
+            study.records += records
+            study.probes += probes
+            done += 1
+            if progress is not None:
+                progress(done, total)
+    except BrokenProcessPool:
+        raise KPaletteError("a worker process died, perhaps out of memory: try fewer (`workers`, -j)") from None
+    return study
+
+
+_Found = tuple[list[Record], list[Record]]
+
+
+def _in_order(cases: Iterable[tuple[Case, ...]], models: tuple[Model, ...], workers: int) -> Iterator[_Found]:
+    waiting: deque[Future[_Found]] = deque()
+    with worker_pool(workers, preload=__name__, set_up=_calm_tensorflow) as submit:
+        for number, of_picture in enumerate(cases):
+            if len(waiting) >= (_QUEUED * workers if workers > 1 else 1):
+                yield waiting.popleft().result()
+            waiting.append(submit(_study_picture, number, of_picture, models))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _calm_tensorflow() -> None:
+    """In a worker, before TensorFlow is imported, if it is at all: no more threads than the worker's share."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, str(thread_count()))
+
+
+def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ...]) -> _Found:
+    recolorers = [(model.recolorer(), model.strengths) for model in models]
+    records = []
+    for case in cases:
+        rows = list(compare_references(case.picture, case.target))
+        for recolorer, strengths in recolorers:
+            rows += [run_model(case.picture, case.target, recolorer, lightness=strength) for strength in strengths]
+        records += [
+            Record(case.name, case.style, case.palette, row.method, row.lightness, row.figures, row.seconds)
+            for row in rows
+        ]
+    first, targets = cases[0], [case.target for case in cases]
+    pair = hue_pair(first.picture, number)
+    probed: list[tuple[str, Recolorer | None]] = [("source", None), *((r.name, r) for r, _ in recolorers)]
+    probes = [
+        Record(
+            first.name, first.style, None, name, None if recolorer is None else 0.0,
+            probe(first.picture, recolorer, pair=pair, targets=targets),
+        )
+        for name, recolorer in probed
+    ]  # fmt: skip
+    return records, probes

@@ -1,0 +1,172 @@
+"""The plane of structure against faithfulness: every method of a study as a disc in an SVG file."""
+
+import io
+from itertools import cycle
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kpalette.errors import ArgumentError
+from kpalette.reference import REFERENCES
+from kpalette.study_records import Study
+from kpalette.study_tables import by_method, center, groups_of
+
+_AREA = 80.0  # square points of a disc of richness 1
+_COLORS = ("#c2451e", "#2f6db3", "#3f8f4f", "#8a4fa3", "#b07c10", "#1f8a8a", "#a83a6b", "#5c6b1f")
+_QUIET = "#7a7a76"
+_SIZES = (0.25, 1.0, 2.0)  # richness, in the legend
+_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "kpalette", "font.family": "sans-serif", "font.size": 9.0}
+_NEAR = 4.0  # points from a disc's border to its label without a line between them
+
+
+class Point(NamedTuple):
+    """One method on the plane."""
+
+    method: str
+    model: str
+    lightness: float
+    ssim: float
+    palette_de: float
+    richness: float
+
+
+def plane_points(study: Study, *, statistic: str = "mean") -> list[Point]:
+    """Where every method lies.
+
+    Args:
+        study: what was found.
+        statistic: as in `study_tables.center`.
+
+    Returns:
+        A point for each method, in the study's order.
+    """
+    return [
+        Point(
+            method, own[0].model, own[0].lightness or 0.0,
+            *(center(groups_of(own, name), statistic=statistic) for name in ("ssim", "palette_de", "richness")),
+        )
+        for method, own in by_method(study.records).items()
+    ]  # fmt: skip
+
+
+def import_matplotlib() -> Any:
+    """Matplotlib; ArgumentError that says how to install it where it is missing."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise ArgumentError("the figure needs matplotlib: pip install 'kpalette[study]'") from None
+    return matplotlib
+
+
+def draw_plane(study: Study, *, statistic: str = "mean") -> bytes:
+    """Draws the plane: ssim to the right, palette_de upwards, the area of a disc for richness.
+
+    Args:
+        study: what was found, at least one record.
+        statistic: as in `study_tables.center`.
+
+    Returns:
+        An SVG file, the same bytes for the same study and version of Matplotlib.
+
+    Raises:
+        ArgumentError: if Matplotlib is not installed.
+    """
+    matplotlib = import_matplotlib()
+    from matplotlib.figure import Figure
+
+    points = plane_points(study, statistic=statistic)
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 5.0), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xlabel(f"ssim ({statistic}): structure kept, further right is better")
+        axes.set_ylabel(f"palette_de ({statistic}): distance to the palette, lower is better")
+        axes.grid(color="#e4e4e0", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(0.09)
+        _draw_points(axes, points)
+        _draw_legend(axes)
+        figure.draw_without_rendering()
+        axes.autoscale(False)
+        _draw_labels(axes, points)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": "kpalette"})
+    return stream.getvalue()
+
+
+def _area(richness: float) -> float:
+    return _AREA * max(richness, 0.05)
+
+
+def _colors(points: list[Point]) -> dict[str, str]:
+    """The colour of each model; reference rows are grey."""
+    models = dict.fromkeys(point.model for point in points)
+    own = (model for model in models if model not in REFERENCES)
+    return {**dict.fromkeys(models, _QUIET), **dict(zip(own, cycle(_COLORS), strict=False))}
+
+
+def _draw_points(axes: Any, points: list[Point]) -> None:
+    for model, color in _colors(points).items():
+        own = sorted((point for point in points if point.model == model), key=lambda point: point.lightness)
+        x, y = [point.ssim for point in own], [point.palette_de for point in own]
+        axes.plot(x, y, color=color, linewidth=1.0, alpha=0.7, zorder=2)
+        areas = [_area(point.richness) for point in own]
+        axes.scatter(x, y, s=areas, color=color, edgecolor="white", linewidth=0.4, alpha=0.9, zorder=3)
+
+
+def _draw_legend(axes: Any) -> None:
+    discs = [axes.scatter([], [], s=_area(size), color=_QUIET, label=f"{size:g}") for size in _SIZES]
+    title = "area: richness\nnumbers: lightness"
+    axes.legend(handles=discs, title=title, loc="best", frameon=False, fontsize=8, title_fontsize=8)
+
+
+def _draw_labels(axes: Any, points: list[Point]) -> None:
+    """Puts each label where it meets least of what is there: discs, the legend, and labels put before."""
+    pixels = axes.figure.dpi / 72.0
+    colors = _colors(points)
+    places = axes.transData.transform([(point.ssim, point.palette_de) for point in points])
+    radii = [np.sqrt(_area(point.richness) / np.pi) * pixels for point in points]
+    boxes = [(x - r, y - r, x + r, y + r) for (x, y), r in zip(places, radii, strict=True)]
+    boxes.append(tuple(axes.get_legend().get_window_extent().extents))
+    inside = tuple(axes.get_window_extent().extents)
+    for point, (x, y), radius in zip(points, places, radii, strict=True):
+        words = f"{point.model} {point.lightness:g}" if point.lightness else point.model
+        style = {"fontsize": 8, "color": colors[point.model], "va": "center", "parse_math": False}
+        text = axes.text(point.ssim, point.palette_de, words, **style)
+        extent = text.get_window_extent()
+        around = _candidates(x, y, radius, (extent.width, extent.height), pixels)
+        box = min(around, key=lambda box: _cost(box, boxes, inside))
+        boxes.append(box)
+        text.set_position(axes.transData.inverted().transform((box[0], (box[1] + box[3]) / 2)))
+        near = (min(max(x, box[0]), box[2]), min(max(y, box[1]), box[3]))
+        if np.hypot(near[0] - x, near[1] - y) > radius + _NEAR * pixels:
+            ends = axes.transData.inverted().transform([(x, y), near])
+            axes.plot(*ends.T, color=colors[point.model], linewidth=0.5, zorder=2.5)
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _candidates(x: float, y: float, radius: float, size: tuple[float, float], pixels: float) -> list[_Box]:
+    """Boxes for a label around a disc, the nearest and most usual first."""
+    width, height = size
+    found = []
+    for gap in (2.0, 7.0, 15.0, 26.0):
+        out = radius + gap * pixels
+        for right, up in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+            left = x + right * out - (0.0 if right > 0 else width if right < 0 else width / 2)
+            low = y + up * out - (0.0 if up > 0 else height if up < 0 else height / 2)
+            found.append((left, low, left + width, low + height))
+    return found
+
+
+def _cost(box: _Box, others: list[_Box], inside: _Box) -> float:
+    """Square pixels that a box shares with others or has outside the axes."""
+    area = (box[2] - box[0]) * (box[3] - box[1])
+    return sum(_shared(box, other) for other in others) + area - _shared(box, inside)
+
+
+def _shared(box: _Box, other: _Box) -> float:
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
+    return max(width, 0.0) * max(height, 0.0)

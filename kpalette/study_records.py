@@ -1,0 +1,122 @@
+"""What a study found: a record for every case and method, one for every picture and probed model; their CSV file."""
+
+import csv
+import io
+import os
+from dataclasses import dataclass, field
+
+from kpalette.errors import ArgumentError
+from kpalette.files import read_file, reason, write_file
+from kpalette.metrics import FIGURES
+from kpalette.probes import PROBES
+
+_KEYS = ("name", "style", "palette", "model", "lightness")
+_FIGURES = (*FIGURES, "clipped", *PROBES)
+COLUMNS = (*_KEYS, *_FIGURES, "seconds")
+"""Of the CSV file. `palette` is empty in records of probes, `lightness` in those of reference rows."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The figures of one method on one case, or of one model's probes on one picture.
+
+    Attributes:
+        name: of the picture.
+        style: of the picture.
+        palette: number of the palette that was asked for; None for probes.
+        model: the recolourer or reference row.
+        lightness: the strength it worked with; None for reference rows.
+        figures: `metrics.FIGURES` and `clipped`, or `probes.PROBES`; without those that the method does not have.
+        seconds: wall time of one recolouring; 0 for probes.
+    """
+
+    name: str
+    style: str
+    palette: int | None
+    model: str
+    lightness: float | None
+    figures: dict[str, float]
+    seconds: float = 0.0
+
+    @property
+    def method(self) -> str:
+        """What tables call it: the model, and its strength where that is not 0."""
+        return f"{self.model} (lightness {self.lightness:g})" if self.lightness else self.model
+
+
+@dataclass
+class Study:
+    """All records, in the order of pictures, palettes and methods.
+
+    Attributes:
+        records: of every case and method.
+        probes: of every picture and model.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    probes: list[Record] = field(default_factory=list)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of all methods, in order of first appearance."""
+        return tuple(dict.fromkeys(record.method for record in self.records))
+
+    def to_csv(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Writes all records; `from_csv` reads them again.
+
+        Args:
+            path: where to.
+            overwrite: whether a file that exists may be replaced.
+
+        Raises:
+            OutputError: if the file exists and may not be replaced, or writing fails.
+        """
+        write_file(path, self.csv().encode(), overwrite=overwrite)
+
+    def csv(self) -> str:
+        """All records as the text of a CSV file, numbers to their last digit."""
+        stream = io.StringIO()
+        table = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+        table.writeheader()
+        for record in (*self.records, *self.probes):
+            keys = {key: getattr(record, key) for key in _KEYS}
+            table.writerow({**keys, **record.figures, "seconds": record.seconds})
+        return stream.getvalue()
+
+    @classmethod
+    def from_csv(cls, path: str | os.PathLike[str]) -> "Study":
+        """Reads what `to_csv` wrote.
+
+        Args:
+            path: the file.
+
+        Returns:
+            The study.
+
+        Raises:
+            ArgumentError: if the file cannot be read, or names the line that is wrong.
+        """
+        data = read_file(path, error=ArgumentError, what="a file of figures")
+        table = csv.DictReader(io.StringIO(data.decode(errors="replace"), newline=""), strict=True)
+        study = cls()
+        try:
+            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
+            for record in map(_record, () if missing else table):
+                (study.probes if record.palette is None else study.records).append(record)
+        except (csv.Error, ValueError, TypeError) as error:
+            raise ArgumentError(f"{path}, line {table.line_num}: {reason(error)}") from None
+        if missing:
+            raise ArgumentError(f"{path} is no file of a study's figures: it has no column {missing[0]}")
+        return study
+
+
+def _record(row: dict[str, str]) -> Record:
+    return Record(
+        row["name"],
+        row["style"],
+        int(row["palette"]) if row["palette"] else None,
+        row["model"],
+        float(row["lightness"]) if row["lightness"] else None,
+        {name: float(row[name]) for name in _FIGURES if row[name]},
+        float(row["seconds"]),
+    )
