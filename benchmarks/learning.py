@@ -1,14 +1,12 @@
-"""Whether PaletteNet learns: 4,000 steps of phase 1 from nothing, filters 32, 96x96, batch 8; its log is committed.
+"""Whether PaletteNet learns: 4,000 steps of phase 1 from nothing, filters 32, 96x96, batch 8.
 
-    python benchmarks/learning.py TRAIN.TAR PALETTES.JSON RUN [--log benchmarks/learning.csv]
+    python benchmarks/learning.py TRAIN.TAR PALETTES.JSON RUN
 
 The goal is an ab_error of at most 10.5 on the selection split, both on hue pairs (doing nothing: about 25) and on
-unrelated palettes (about 22). The weights that it gave are in benchmarks/learning, a start for longer runs (`--from`).
-A run that was killed goes on when the command is given again.
+unrelated palettes (about 22). A run that was killed goes on when the command is given again.
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +27,6 @@ def main() -> None:
     parser.add_argument("images")
     parser.add_argument("palettes")
     parser.add_argument("run", type=Path)
-    parser.add_argument("--log", type=Path)
     options = parser.parse_args()
     data = {"images": options.images, "palettes": options.palettes, "crop": 96}
     config = TrainConfig(
@@ -49,8 +46,6 @@ def main() -> None:
         value = float(last[name])
         verdict = "met" if value <= GOAL else "missed"
         print(f"{name} {value:.2f} (doing nothing {nothing[name]:.1f}; goal {GOAL}: {verdict})")
-    if options.log:
-        shutil.copyfile(options.run / "log.csv", options.log)
 
 
 if __name__ == "__main__":

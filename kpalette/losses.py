@@ -14,6 +14,11 @@ from kpalette.ranges import from_network_range, to_network_range
 
 _MIN_SHARE = 0.02
 """Share of a picture from which on a cluster counts in full: of fewer pixels the mean says little."""
+_CLUSTER_TAU = 3.0
+"""How sharply pixels belong to one cluster. `soft`'s own 10 leaves pixels between clusters to several of them, whose
+means then lie between the swatches: a network that meets those is no nearer to the palette than `soft`."""
+_SMOOTH, _ALLOWED, _EDGE = 2.0, 4.0, 6.0
+"""dE76 between neighbours: up to where the picture is smooth, what is free in the answer, and what costs 1."""
 _NO_SPREAD = 1e-3  # a cluster as narrow as this has no spread to keep
 _TINY = 1e-6
 
@@ -27,6 +32,8 @@ class LossWeights(NamedTuple):
     """Squared distance of the clusters' mean ab to where the palette wants them."""
     spread: float = 0.0
     """What the clusters lose of their spread: a flat answer is no answer."""
+    edges: float = 0.0
+    """Neighbours that were alike and are so no more: banding and blotches."""
     adversarial: float = 0.0
     """The discriminator's judgement ([P] equation 5)."""
 
@@ -40,9 +47,9 @@ def weighted_mse(wanted: Any, predicted: Any, weight: Any) -> Any:
 def palette_terms(predicted: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     """Whether the picture's clusters went where the palette wants them, without a ground truth.
 
-    Pixels belong to source swatches by the shares of `soft`. A cluster's mean ab should move by what parts its target
-    swatch from its source swatch, as far as the gamut allows at the source swatch's lightness, and its standard
-    deviation should not shrink.
+    Pixels belong to source swatches by nearness, as in `soft` but nearly wholly to one. A cluster's mean ab should move
+    by what parts its target swatch from its source swatch, as far as the gamut allows at the source swatch's lightness,
+    and its standard deviation should not shrink.
 
     Args:
         predicted: ab (B, H, W, 2).
@@ -54,7 +61,7 @@ def palette_terms(predicted: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     lab = from_network_range(inputs["lab"])
     source, target = from_network_range(inputs["source_palette"]), from_network_range(inputs["target_palette"])
     mask = ops.cast(inputs["mask"], "float32")
-    shares = ops.stop_gradient(ops.stack(swatch_shares(lab, source, mask), axis=-1))
+    shares = ops.stop_gradient(ops.stack(swatch_shares(lab, source, mask, tau=_CLUSTER_TAU), axis=-1))
     at_source_l = ops.concatenate([source[..., :1], target[..., 1:]], axis=-1)
     reachable = to_network_range(reduce_chroma(at_source_l))[..., 1:]
     mass = ops.sum(shares, axis=(1, 2))
@@ -76,6 +83,33 @@ def _moments(ab: Any, shares: Any, mass: Any) -> tuple[Any, Any]:
     square = ops.einsum("bhwk,bhwc->bkc", shares, ops.square(ab)) / safe
     variance = ops.sum(ops.maximum(square - ops.square(mean), 0.0), axis=-1)
     return mean, ops.sqrt(variance + _TINY)
+
+
+def edges_term(predicted: Any, inputs: dict[str, Any]) -> Any:
+    """Whether smooth places stay smooth: `metrics.false_edges` as a loss.
+
+    Args:
+        predicted: ab (B, H, W, 2).
+        inputs: of `PaletteNet`; their pictures are of at least 2 pixels a side.
+
+    Returns:
+        A scalar, mean over 4-neighbours: 0 where the picture has an edge too, or up to 4 dE76, 1 at 6, and so on by
+        the square.
+    """
+    before = from_network_range(inputs["lab"])
+    after = from_network_range(ops.concatenate([inputs["lab"][..., :1], predicted], axis=-1))
+    costs = []
+    for axis in (1, 2):
+        old, new = (_steps(lab, axis) for lab in (before, after))
+        smooth = ops.cast(old < _SMOOTH, "float32")
+        costs.append(ops.mean(smooth * ops.square(ops.relu(new - _ALLOWED) / (_EDGE - _ALLOWED))))
+    return (costs[0] + costs[1]) / 2
+
+
+def _steps(lab: Any, axis: int) -> Any:
+    """dE76 between neighbours along an axis."""
+    step = lab[:, 1:] - lab[:, :-1] if axis == 1 else lab[:, :, 1:] - lab[:, :, :-1]
+    return ops.sqrt(ops.sum(ops.square(step), axis=-1) + _TINY)
 
 
 def hinge(logits: Any) -> Any:

@@ -5,7 +5,7 @@ from kpalette.ranges import to_network_range
 from tests.conftest import load
 
 keras = load("keras")
-from kpalette.losses import fooling, hinge, palette_terms, weighted_mse  # noqa: E402
+from kpalette.losses import edges_term, fooling, hinge, palette_terms, weighted_mse  # noqa: E402
 
 
 def scene(shift=(0.0, 0.0), seed=0):
@@ -80,6 +80,22 @@ def test_a_swatch_that_the_gamut_lacks_is_asked_for_as_far_as_it_goes():
     assert reachable > 0.1  # the wish itself is beyond what counts as reached
 
 
+def test_smooth_places_stay_smooth():
+    lab = np.full((1, 8, 8, 3), [50.0, 10, 0], np.float32)
+    lab[:, :, 4:] += [0, 20, 0]  # an edge that was there
+    inputs = {"lab": to_network_range(lab)}
+    ab = inputs["lab"][..., 1:].copy()
+
+    def term() -> float:
+        return float(edges_term(keras.ops.convert_to_tensor(ab), {"lab": keras.ops.convert_to_tensor(inputs["lab"])}))
+
+    assert term() == 0.0
+    ab[:, :, 4:] += 30 / 128
+    assert term() == 0.0
+    ab[:, :4] += [0, 8 / 128]  # a new one across all columns: (8 - 4)^2 / 2^2 on one of seven rows of pairs
+    assert term() == pytest.approx(4 / 7 / 2, rel=1e-3)
+
+
 def test_gradients_are_finite():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("TensorFlow's tape")
@@ -87,7 +103,7 @@ def test_gradients_are_finite():
     inputs = {name: tf.constant(value) for name, value in scene(shift=(10.0, 0.0)).items()}
     ab = tf.Variable(tf.zeros((1, 16, 16, 2)))
     with tf.GradientTape() as tape:
-        total = sum(palette_terms(ab.value(), inputs))
+        total = sum(palette_terms(ab.value(), inputs)) + edges_term(ab.value(), inputs)
     gradient = tape.gradient(total, ab).numpy()
     assert np.isfinite(gradient).all()
     assert np.abs(gradient).max() > 0

@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.losses import LossWeights, fooling, hinge, palette_terms, weighted_mse
+from kpalette.losses import LossWeights, edges_term, fooling, hinge, palette_terms, weighted_mse
 from kpalette.models.initializers import PACKAGE
 
 KINDS = ("real", "recolored", "recolored_own", "unchanged")
@@ -95,6 +95,9 @@ class AdversarialTrainer(keras.Model):
         if self.terms.palette or self.terms.spread:
             logs["palette"], logs["spread"] = palette_terms(ab, inputs)
             total = total + self.terms.palette * logs["palette"] + self.terms.spread * logs["spread"]
+        if self.terms.edges:
+            logs["edges"] = edges_term(ab, inputs)
+            total = total + self.terms.edges * logs["edges"]
         if self.discriminator is not None and self.terms.adversarial:
             logs["fooling"] = fooling(self._judge(_recolored(inputs, ab), inputs["target_palette"], inputs["mask"]))
             total = total + self.terms.adversarial * logs["fooling"]

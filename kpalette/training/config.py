@@ -21,11 +21,11 @@ SCHEDULES = ("constant", "cosine", "step")
 _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
     "pretrain": {
         "run": "runs/pretrain", "epochs": 100, "learning_rate": 4e-4, "mse_weight": 100.0, "palette_weight": 0.0,
-        "spread_weight": 0.0, "adversarial_weight": 0.0, "patience": 0,
+        "spread_weight": 0.0, "edges_weight": 0.0, "adversarial_weight": 0.0, "patience": 0,
     },
     "adversarial": {
         "run": "runs/adversarial", "epochs": 20, "learning_rate": 1e-4, "mse_weight": 100.0, "palette_weight": 20.0,
-        "spread_weight": 1.0, "adversarial_weight": 0.05, "patience": 5,
+        "spread_weight": 1.0, "edges_weight": 20.0, "adversarial_weight": 0.05, "patience": 5,
     },
 }  # fmt: skip
 """What an option is if None: phase 2 starts from weights that are good already, and moves them less."""
@@ -44,6 +44,7 @@ _NOT_NEGATIVE = (
     "mse_weight",
     "palette_weight",
     "spread_weight",
+    "edges_weight",
     "adversarial_weight",
     "clip",
     "seed",
@@ -114,9 +115,10 @@ class TrainConfig:
     mse_weight: float | None = None
     palette_weight: float | None = None
     spread_weight: float | None = None
+    edges_weight: float | None = None
     adversarial_weight: float | None = None
     """What the terms of the generator's loss are multiplied by (`kpalette.losses.LossWeights`); the squared error alone
-    (100), or 100, 20, 1 and 0.05 (phase 2) if None."""
+    (100), or 100, 20, 1, 20 and 0.05 (phase 2) if None."""
 
     patience: int | None = None
     """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""

@@ -56,7 +56,7 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
             filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2
         )
         discriminator = PaletteDiscriminator(filters=config.filters) if config.adversarial else None
-    weights = LossWeights(config.mse_weight, config.palette_weight, config.spread_weight, config.adversarial_weight)  # type: ignore[arg-type]  # None gave way to the phase's own
+    weights = LossWeights(**{name: float(getattr(config, f"{name}_weight")) for name in LossWeights._fields})
     trainer = AdversarialTrainer(
         generator, discriminator=discriminator, loss_weights=weights, freeze_encoder=config.phase == "adversarial"
     )

@@ -24,7 +24,7 @@ from tests.data.test_pairs import draw
 optimizer, out = sys.argv[1:]
 keras.utils.set_random_seed(0)
 trainer = AdversarialTrainer(PaletteNet(filters=4), discriminator=PaletteDiscriminator(filters=4), freeze_encoder=True,
-                             loss_weights=LossWeights(mse=100.0, palette=20.0, spread=1.0, adversarial=0.1))
+                             loss_weights=LossWeights(mse=100.0, palette=20.0, spread=1.0, edges=2.0, adversarial=0.1))
 makers = {
     "sgd": lambda: keras.optimizers.SGD(0.05, global_clipnorm=1.0),
     "adam": lambda: keras.optimizers.Adam(
