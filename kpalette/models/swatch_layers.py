@@ -14,6 +14,7 @@ from kpalette.ranges import AB_SCALE
 from kpalette.types import L_MAX
 
 _FAR = -1e9  # added to the logits of padding before the softmax, in float32
+_SHARPEST = 2.0  # the natural logarithm of what known logits are multiplied by at most: reaches of 3.7 to 27 for 10
 _AGREEMENT = 6  # features of `SwatchMoves`
 
 
@@ -40,6 +41,11 @@ class SwatchAttention(keras.layers.Layer):
         self.key = _projection(self.key_size, 1.0, dtype=self.dtype_policy, name="key")
         self.query.build(x_shape)
         self.key.build(keys_shape)
+        if nearness_shape is not None:
+            self.sharpness = keras.layers.Dense(
+                1, kernel_initializer="zeros", dtype=self.dtype_policy, name="sharpness"
+            )
+            self.sharpness.build(x_shape)
         self.built = True
 
     def call(self, x: Any, keys: Any, values: Any, present: Any, nearness: Any = None) -> Any:
@@ -50,7 +56,8 @@ class SwatchAttention(keras.layers.Layer):
             keys: (B, K, E), what swatches are found by.
             values: (B, K, V), what they say.
             present: (B, K), the mask (which Keras would take for its own by that name).
-            nearness: (B, H, W, K), float32, logits that are known beforehand, or None.
+            nearness: (B, H, W, K), float32, logits that are known beforehand, or None. Every pixel tells how much
+                they count, at first as much as they say: sharply where the picture has edges of its own.
 
         Returns:
             (B, H, W, V), dtype of `values`.
@@ -58,7 +65,8 @@ class SwatchAttention(keras.layers.Layer):
         logits = ops.einsum("bhwd,bkd->bhwk", self.query(x), self.key(keys))
         logits = ops.cast(logits, "float32") / self.key_size**0.5
         if nearness is not None:
-            logits = logits + ops.cast(nearness, "float32")
+            sharpness = ops.tanh(ops.cast(self.sharpness(x), "float32") / _SHARPEST) * _SHARPEST
+            logits = logits + ops.exp(sharpness) * ops.cast(nearness, "float32")
         hidden = ops.cast(1.0 - ops.cast(present, "float32"), "float32") * _FAR
         share = ops.softmax(logits + ops.expand_dims(ops.expand_dims(hidden, 1), 1), axis=-1)
         return ops.einsum("bhwk,bkv->bhwv", ops.cast(share, values.dtype), values)

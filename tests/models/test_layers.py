@@ -109,3 +109,20 @@ def test_known_logits_are_added():
     np.testing.assert_allclose(plain, layer(x, keys, values, present), atol=1e-6)
     nearness[..., 3] = 50.0
     np.testing.assert_allclose(np.asarray(layer(x, keys, values, present, nearness))[..., 3], 1.0, atol=1e-6)
+
+
+def test_every_pixel_tells_how_much_known_logits_count():
+    x = np.array([[[[1.0], [-1.0], [0.0]]]], np.float32)
+    keys, values, present = (
+        np.zeros((1, 2, 4), np.float32),
+        np.eye(2, dtype=np.float32)[None],
+        np.ones((1, 2), np.float32),
+    )
+    nearness = np.broadcast_to(np.array([1.0, 0.0], np.float32), (1, 1, 3, 2))
+    layer = SwatchAttention()
+    alike = np.asarray(layer(x, keys, values, present, nearness))[0, 0, :, 0]
+    np.testing.assert_allclose(alike, 1 / (1 + np.exp(-1)), atol=1e-6)
+    layer.sharpness.set_weights([np.array([[100.0]]), np.array([0.0])])
+    counted = np.exp(2.0 * np.array([1, -1, 0]))
+    found = np.asarray(layer(x, keys, values, present, nearness))[0, 0, :, 0]
+    np.testing.assert_allclose(found, 1 / (1 + np.exp(-counted)), atol=1e-5)
