@@ -44,7 +44,7 @@ def weighted_mse(wanted: Any, predicted: Any, weight: Any) -> Any:
     return ops.sum(error * weight) / (ops.sum(weight) + _TINY)
 
 
-def palette_terms(predicted: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
+def palette_terms(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) -> tuple[Any, Any]:
     """Whether the picture's clusters went where the palette wants them, without a ground truth.
 
     Pixels belong to source swatches by nearness, as in `soft` but nearly wholly to one. A cluster's mean ab should move
@@ -54,6 +54,7 @@ def palette_terms(predicted: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     Args:
         predicted: ab (B, H, W, 2).
         inputs: of `PaletteNet` with pairs.
+        rows: how much each row counts, (B,), or one number for all.
 
     Returns:
         Two scalars, means over clusters: squared distance of the means, squared relative loss of spread.
@@ -70,6 +71,7 @@ def palette_terms(predicted: Any, inputs: dict[str, Any]) -> tuple[Any, Any]:
     wanted = own_mean + ops.stop_gradient(reachable - inputs["source_palette"][..., 1:])
     pixels = ops.sum(mass, axis=-1, keepdims=True)
     counts = mask * ops.clip(mass / (pixels * _MIN_SHARE + _TINY), 0.0, 1.0)
+    counts = counts * ops.reshape(ops.cast(rows, "float32"), (-1, 1))
     total = ops.sum(counts) + _TINY
     lost = ops.relu(1.0 - (spread + _NO_SPREAD) / (own_spread + _NO_SPREAD))
     distance = ops.sum(ops.square(mean - wanted), axis=-1)

@@ -74,6 +74,18 @@ def test_padding_and_small_clusters_do_not_count():
     assert terms(ab, inputs) == pytest.approx(before, rel=1e-3)
 
 
+def test_rows_count_as_told():
+    near, far = scene(shift=(-20.0, 10.0), seed=1), scene(shift=(60.0, 0.0), seed=2)
+    both = {name: np.concatenate([near[name], far[name]]) for name in near}
+    tensors = {name: keras.ops.convert_to_tensor(value) for name, value in both.items()}
+    ab = keras.ops.convert_to_tensor(both["lab"][..., 1:].astype(np.float32))
+    for rows, alone in (([1.0, 0.0], near), ([0.0, 1.0], far)):
+        found = [float(term) for term in palette_terms(ab, tensors, rows=keras.ops.convert_to_tensor(rows))]
+        assert found == pytest.approx(terms(alone["lab"][..., 1:], alone), rel=1e-4, abs=1e-7)
+    none = palette_terms(ab, tensors, rows=keras.ops.zeros(2))
+    assert float(none[0]) == float(none[1]) == 0.0
+
+
 def test_a_swatch_that_the_gamut_lacks_is_asked_for_as_far_as_it_goes():
     inputs = scene(shift=(200.0, 0.0))
     reachable, _ = terms(moved(inputs, (200, 0)), inputs)

@@ -93,7 +93,9 @@ class AdversarialTrainer(keras.Model):
         logs = {"mse": weighted_mse(wanted, ab, weight)}
         total = self.terms.mse * logs["mse"]
         if self.terms.palette or self.terms.spread:
-            logs["palette"], logs["spread"] = palette_terms(ab, inputs)
+            # Where the answer is known, means that move as the swatches do would contradict it: turns are no shifts.
+            unknown = 1.0 - ops.sign(ops.max(weight, axis=(1, 2)))
+            logs["palette"], logs["spread"] = palette_terms(ab, inputs, rows=unknown)
             total = total + self.terms.palette * logs["palette"] + self.terms.spread * logs["spread"]
         if self.terms.edges:
             logs["edges"] = edges_term(ab, inputs)
