@@ -1,0 +1,77 @@
+"""Figures on the selection split: doing nothing, soft clusters of several reaches, networks; where choices are made.
+
+    python benchmarks/selection.py TRAIN.TAR PALETTES.JSON [CHECKPOINT ...]
+
+Squares of 96 pixels from the middle of all pictures of the split, as in training: a turn of hue for each, and a
+palette of four colours that another picture or a designer chose, lightness kept. `shift` moves each cluster by T - C
+(`soft`, at reach 10), `turn` turns and scales it too (the teacher, at reach 10).
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from kpalette.clusters import swatch_shares, swatch_turns
+from kpalette.data.artbench import open_images
+from kpalette.data.images import split
+from kpalette.data.pairs import TEACHER_MOST, TEACHER_SLACK
+from kpalette.data.samples import Sampler
+from kpalette.gamut import reduce_chroma
+from kpalette.ranges import from_network_range, to_network_range
+from kpalette.training.validation import Predict, validate
+
+COLUMNS = ("val_ab_error", "val_ssim", "val_palette_de_ab", "val_richness", "val_false_edges")
+REACHES = (10.0, 7.0, 5.0, 3.0)
+NO_TURN = 1e12
+
+
+def soft(tau: float, *, slack: float, most: float) -> Predict:
+    """Soft clusters of a reach, shifted or turned."""
+
+    def predict(inputs: dict[str, Any]) -> np.ndarray:
+        lab, source, target = (
+            np.asarray(from_network_range(inputs[name])) for name in ("lab", "source_palette", "target_palette")
+        )
+        shares = np.stack(swatch_shares(lab, source, inputs["mask"], tau=tau), axis=-1)
+        turns = (swatch_turns(source, target, slack=slack, most=most) @ np.array([1, 1j]))[:, None, None]
+        x, c, t = (part[..., 1] + 1j * part[..., 2] for part in (lab, source, target))
+        moved = np.sum(shares * (t[:, None, None] + turns * (x[..., None] - c[:, None, None])), axis=-1)
+        answer = reduce_chroma(np.stack([lab[..., 0], moved.real, moved.imag], axis=-1))
+        return np.asarray(to_network_range(answer))[..., 1:].astype(np.float32)
+
+    return predict
+
+
+def network(folder: str) -> Predict:
+    """A checkpoint's answers."""
+    from kpalette.models.checkpoint import load_checkpoint
+
+    model = load_checkpoint(folder)
+    return lambda inputs: np.asarray(model({name: inputs[name] for name in model.input}))
+
+
+def main() -> None:
+    """Measures, and prints a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images")
+    parser.add_argument("palettes")
+    parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT")
+    options = parser.parse_args()
+    _, selection = split(open_images(options.images), share=0.1)
+    sampler = Sampler.of(selection, crop=96, palettes=options.palettes)
+    rows: dict[str, Callable[[], Predict]] = {"nothing": lambda: lambda inputs: np.asarray(inputs["lab"][..., 1:])}
+    for tau in REACHES:
+        rows[f"shift, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=NO_TURN, most=1.0)
+        rows[f"turn, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=TEACHER_SLACK, most=TEACHER_MOST)
+    rows |= {folder: lambda folder=folder: network(folder) for folder in options.checkpoints}
+    print("| method | " + " | ".join(name.removeprefix("val_") for name in COLUMNS) + " |")
+    print("|---|" + "---|" * len(COLUMNS), flush=True)
+    for name, make in rows.items():
+        figures = validate(sampler, make(), batch_size=16)
+        print(f"| {name} | " + " | ".join(f"{figures[column]:.4g}" for column in COLUMNS) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

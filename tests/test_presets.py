@@ -1,0 +1,99 @@
+"""The networks that ship: they load, they are the ones whose golden values are recorded, and they take any picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kpalette import recolor, ssim
+from kpalette.color import rgb_to_lab
+from kpalette.difference import delta_e_2000
+from kpalette.images import image_to_rgb, resize, sample_image
+from kpalette.metrics import measure
+from kpalette.models.weights import list_checkpoints, read_checkpoint
+from kpalette.network import NetworkRecolorer
+from kpalette.palette import Palette
+from kpalette.recoloring import get_recolorer
+from tests.conftest import load
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = np.load(Path(__file__).parent / "golden/presets.npz")
+COLORS = Palette.parse("orange saddlebrown purple green")
+SHIPPED = list_checkpoints()
+BUDGET = 14 * 2**20  # bytes of all of checkpoints/
+
+
+def answer(name: str) -> np.ndarray:
+    """The recoloured coffee cup, shrunk to 12 pixels: what `golden/presets.npz` holds."""
+    image = resize(sample_image("coffee"), longest=192)
+    result = recolor(image, COLORS, model=NetworkRecolorer(name))
+    return resize(result, longest=12).astype(np.float32)
+
+
+def test_all_of_them_are_small_and_known():
+    assert "ablated" in SHIPPED
+    assert set(SHIPPED) == set(GOLDEN)
+    files = [path for path in (ROOT / "checkpoints").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= BUDGET
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_lies_beside_the_weights(name):
+    checkpoint = read_checkpoint(name)  # which checks sizes and SHA-256
+    assert checkpoint.config["model"] == "PaletteNet"
+    assert {"val_ab_error", "val_palette_de_ab", "val_ssim"} <= set(checkpoint.metrics)
+    assert (checkpoint.folder / "graph.onnx").is_file()
+    about = (checkpoint.folder / "MODEL.md").read_text()
+    for word in ("python -m kpalette.train", "samples", "licence", "hours"):
+        assert word in about
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_answers_are_the_golden_ones(name):
+    np.testing.assert_allclose(answer(name), GOLDEN[name], atol=1.5)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_structure_stays_and_the_palette_is_heard(name):
+    image = resize(sample_image("astronaut"), longest=256)
+    figures = measure(image, recolor(image, COLORS, model=name), COLORS)
+    nothing = measure(image, image, COLORS)
+    assert figures["ssim"] > 0.95
+    assert figures["richness"] > 0.8
+    assert figures["false_edges"] < 0.02
+    assert figures["palette_de_ab"] < 0.6 * nothing["palette_de_ab"]
+
+
+def test_another_palette_another_picture():
+    image = resize(sample_image("coffee"), longest=128)
+    one, two = (recolor(image, palette, model="ablated") for palette in ("nord", "gruvbox"))
+    difference = delta_e_2000(rgb_to_lab(image_to_rgb(one)), rgb_to_lab(image_to_rgb(two)))
+    assert difference.mean() > 3
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("shape", [(1, 1, 3), (17, 401, 3), (64, 48), (40, 40, 4), (2, 300, 4)])
+def test_any_picture(name, shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    result = recolor(image, COLORS, model=name)
+    assert result.dtype == np.uint8
+    assert result.shape == (shape if len(shape) == 3 else (*shape, 3))
+    if shape[-1] == 4:
+        np.testing.assert_array_equal(result[..., 3], image[..., 3])
+
+
+def test_long_and_large_pictures():
+    strip = np.random.default_rng(0).integers(0, 256, (17, 4001, 3), dtype=np.uint8)
+    assert recolor(strip, COLORS, model="ablated").shape == strip.shape
+    large = np.kron(sample_image("astronaut"), np.ones((5, 8, 1), np.uint8))[:2160, :3840]
+    result = recolor(large, COLORS, model="ablated")
+    assert result.shape == (2160, 3840, 3)
+    assert ssim(large, result) > 0.95
+
+
+def test_the_runtimes_agree():
+    load("keras")
+    image = resize(sample_image("coffee"), longest=160)
+    for name in SHIPPED:
+        onnx, keras = (recolor(image, COLORS, model=get_recolorer(name, runtime=r)) for r in ("onnx", "keras"))
+        assert np.abs(onnx.astype(int) - keras).max() <= 2
