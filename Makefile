@@ -20,6 +20,9 @@ help:
 demo: $(VENV)/.base
 	@$(BIN)/kpalette demo --force
 
+app: $(VENV)/.app
+	$(BIN)/streamlit run streamlit_app.py
+
 test: $(VENV)/.test
 	KPALETTE_REQUIRE_BACKENDS=1 $(BIN)/python -m pytest
 
@@ -27,6 +30,10 @@ test: $(VENV)/.test
 study: $(VENV)/.test
 	$(BIN)/kpalette evaluate $(ART) --palettes $(PALETTES) --per-picture 2 $(STUDIED) -o docs/study/paintings --into docs/study.md --force
 	$(BIN)/kpalette evaluate $(STUDIED) --lightness 0 --lightness 0.25 --lightness 0.5 --lightness 0.75 --lightness 1 -o docs/study/photographs --into docs/study.md --force
+
+# KPALETTE_SCREENSHOTS=1 makes docs/pictures anew.
+test-browser: $(VENV)/.browser
+	KPALETTE_BROWSER=1 $(BIN)/python -m pytest tests/browser
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -43,9 +50,24 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml
 	@$(PIP) --editable .
 	@touch $@
 
+$(VENV)/.app: $(VENV)/.base
+	@echo "installing Streamlit" >&2
+	@$(PIP) --editable '.[app]'
+	@touch $@
+
 $(VENV)/.test: $(VENV)/.base
 	@echo "installing what the tests need (TensorFlow and JAX: some 600 MB)" >&2
 	@$(PIP) --editable '.[test,$(TENSORFLOW),jax,export]'
+	@touch $@
+
+# Debian's Chromium where apt can be used, else the one that Playwright fetches.
+APT := DEBIAN_FRONTEND=noninteractive apt-get -qq
+$(VENV)/.browser: $(VENV)/.test
+	@echo "installing a browser" >&2
+	@$(PIP) --editable '.[browser]'
+	@command -v chromium >/dev/null \
+		|| { $(APT) update && $(APT) install -y --no-install-recommends chromium >/dev/null; } \
+		|| $(BIN)/playwright install chromium
 	@touch $@
 
 clean:

@@ -59,23 +59,28 @@ _bomb_check = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
-def decode_image(data: bytes, *, name: str, limit: int) -> Picture:
+def decode_image(
+    data: bytes, *, name: str, limit: int, advice: str = "set KPALETTE_MAX_PIXELS to allow more",
+    formats: tuple[str, ...] = FORMATS,
+) -> Picture:  # fmt: skip
     """Decodes a picture file.
 
     Args:
         data: its bytes.
         name: what errors and notes call it.
         limit: the most pixels that are decoded.
+        advice: what whoever has a larger picture can do.
+        formats: those of `FORMATS` that are read.
 
     Returns:
         The picture, upright, in sRGB.
 
     Raises:
-        ImageError: if it is no picture of `FORMATS`, damaged, or too large.
+        ImageError: if it is no picture of these formats, damaged, or too large.
     """
     try:
         with decoder_guard():
-            opened, several = _load(data, name, limit)
+            opened, several = _load(data, name, limit, advice, formats)
         # MPO: what phones write, a JPEG with further ones behind it that are not frames.
         image_format = "JPEG" if opened.format == "MPO" else str(opened.format)
         if several and image_format != "JPEG":
@@ -83,19 +88,17 @@ def decode_image(data: bytes, *, name: str, limit: int) -> Picture:
             _log.warning("%s %s: only its first %s is read", name, what, part)
         return _picture(opened, image_format, name)
     except UnidentifiedImageError:
-        raise ImageError(_unknown(data, name)) from None
+        raise ImageError(_unknown(data, name, formats)) from None
     except DECODER_ERRORS as error:
         raise ImageError(f"cannot read {name}, the file is damaged: {reason(error)}") from None
 
 
-def _load(data: bytes, name: str, limit: int) -> tuple[Image.Image, bool]:
+def _load(data: bytes, name: str, limit: int, advice: str, formats: tuple[str, ...]) -> tuple[Image.Image, bool]:
     """The decoded image, and whether the file holds more than that."""
-    opened = _open(data)
+    opened = _open(data, formats)
     width, height = opened.size
     if width * height > limit:
-        raise ImageError(
-            f"{name} has {width}x{height} pixels, over the limit of {limit:,}: set KPALETTE_MAX_PIXELS to allow more"
-        )
+        raise ImageError(f"{name} has {width}x{height} pixels, over the limit of {limit:,}: {advice}")
     opened.load()
     try:
         return opened, bool(getattr(opened, "is_animated", False))
@@ -103,20 +106,20 @@ def _load(data: bytes, name: str, limit: int) -> tuple[Image.Image, bool]:
         return opened, False
 
 
-def _open(data: bytes) -> Image.Image:
+def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
     # Pillow's own limit is one global that cannot be raised for a single call; ours is checked before any decoding.
     with _bomb_check:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=formats)
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _unknown(data: bytes, name: str) -> str:
+def _unknown(data: bytes, name: str, formats: tuple[str, ...]) -> str:
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return _odd_tiff(name)
-    return f"{name} is not a readable picture: only {', '.join(FORMATS)} can be read"
+    return f"{name} is not a readable picture: only {', '.join(formats)} can be read"
 
 
 def picture_from_pil(image: Image.Image) -> Picture:

@@ -108,7 +108,8 @@ class NetworkRecolorer:
         def shown(lab: FloatArray) -> FloatArray:
             return _with_lightness(lab, source, target, lightness)
 
-        small = shown(_image_to_lab(resize(picture.rgb, longest=self.working_size)))
+        seen = _without_hidden(picture, source)
+        small = shown(_image_to_lab(resize(seen, longest=self.working_size)))
         swatches, mask = pack_palettes([Palette(shown(source.lab), source.weights), target])
         ab = network(
             {
@@ -120,6 +121,15 @@ class NetworkRecolorer:
         )
         change = np.asarray(ab, dtype=np.float32)[0] * np.float32(AB_SCALE) - small[..., 1:]
         return _carry_over(picture.rgb, shown, small, change)
+
+
+def _without_hidden(picture: Picture, source: Palette) -> ImageArray:
+    """The rgb that a network sees: a colour that nobody sees, under alpha 0, must not tell on its neighbours."""
+    if picture.alpha is None or picture.alpha.all():
+        return picture.rgb
+    most = 0 if source.weights is None else int(np.argmax(source.weights))
+    plain = lab_to_image(source.lab[most][np.newaxis, np.newaxis])[0, 0]
+    return np.where(picture.alpha[..., np.newaxis] > 0, picture.rgb, plain)
 
 
 def _carry_over(

@@ -17,7 +17,9 @@ from kpalette.types import L_MAX, MAX_COLORS, MIN_COLORS
 MATCHES = ("lightness", "order", "nearest")
 """Rules by which source swatches find their target swatches (`Palette.matched`)."""
 
-_CSS_NAMES: dict[str, Any] = dict(ImageColor.colormap)
+CSS_NAMES: dict[str, Any] = dict(ImageColor.colormap)
+"""The CSS colours by name, in lower case."""
+
 _TOKEN = re.compile(r"\s*(?P<color>[A-Za-z]+\([^()]*\)|[^\s,;()]+)\s*[,;]?")
 _HEX = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _RGB = re.compile(r"rgb\(\s*([\d.]+%?)(?:\s*,\s*|\s+)([\d.]+%?)(?:\s*,\s*|\s+)([\d.]+%?)\s*\)", re.IGNORECASE)
@@ -208,9 +210,9 @@ def parse_color(text: str) -> tuple[float, float, float]:
         values = [_channel(part, text) for part in found.groups()]
         return _triple(values)
     name = token.lower()
-    if name in _CSS_NAMES:
+    if name in CSS_NAMES:
         return _triple(value / 255 for value in ImageColor.getrgb(name))
-    close = difflib.get_close_matches(name, _CSS_NAMES, n=1)
+    close = difflib.get_close_matches(name, CSS_NAMES, n=1)
     raise PaletteError(f"unknown colour {token!r}: " + (f"did you mean {close[0]!r}?" if close else _FORMS))
 
 

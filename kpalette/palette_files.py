@@ -48,9 +48,7 @@ def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Pa
         raise ArgumentError(f"`path` must be the path of a palette file. Received: {path!r}")
     _check_size(size)
     name = os.fspath(path)
-    form = PALETTE_SUFFIXES.get(Path(name).suffix.lower())
-    if form is None:
-        raise PaletteError(f"{one_line(name)} is no palette file by its suffix: use {', '.join(PALETTE_SUFFIXES)}")
+    form = _form(name)
     length = 0
     with contextlib.suppress(OSError, ValueError):  # which reading tells better
         length = Path(name).stat().st_size
@@ -62,6 +60,25 @@ def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Pa
         raise PaletteError(one_line(error)) from None
     lab, weights = decode_colors(data, form=form, name=name)
     return _chosen(lab, weights, size=size, what=one_line(name))
+
+
+def decode_palette(data: bytes, *, name: str, most: int = MAX_COLORS) -> Palette:
+    """Reads a palette from the bytes of a file.
+
+    Args:
+        data: the bytes.
+        name: the file's name, whose suffix tells the format.
+        most: how many colours to take at most, 2 to 8: of a file with more those that represent it best.
+
+    Returns:
+        The palette, with the file's shares where it tells them.
+
+    Raises:
+        PaletteError: as in `load_palette`.
+    """
+    _check_size(most)
+    lab, weights = decode_colors(data, form=_form(name), name=name)
+    return _chosen(lab, weights, size=most if len(lab) > most else None, what=one_line(name))
 
 
 def save_palette(
@@ -80,10 +97,15 @@ def save_palette(
         OutputError: if the file exists and may not be replaced, or writing fails.
     """
     file = Path(path)
-    form = PALETTE_SUFFIXES.get(file.suffix.lower())
-    if form is None:
-        raise PaletteError(f"{one_line(file)} is no palette file by its suffix: use {', '.join(PALETTE_SUFFIXES)}")
+    form = _form(file)
     write_file(file, encode_palette(palette, form=form, name=file.stem if name is None else name), overwrite=overwrite)
+
+
+def _form(name: str | Path) -> str:
+    form = PALETTE_SUFFIXES.get(Path(name).suffix.lower())
+    if form is None:
+        raise PaletteError(f"{one_line(name)} is no palette file by its suffix: use {', '.join(PALETTE_SUFFIXES)}")
+    return form
 
 
 def find_palette(text: str, *, size: int | None = None) -> Palette:

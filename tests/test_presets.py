@@ -14,6 +14,8 @@ from kpalette.models.weights import list_checkpoints, read_checkpoint
 from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette
 from kpalette.recoloring import get_recolorer
+from kpalette.study_records import Study
+from kpalette.study_tables import figures_table, probes_table
 from tests.conftest import load
 
 ROOT = Path(__file__).parents[1]
@@ -97,3 +99,12 @@ def test_the_runtimes_agree():
     for name in SHIPPED:
         onnx, keras = (recolor(image, COLORS, model=get_recolorer(name, runtime=r)) for r in ("onnx", "keras"))
         assert np.abs(onnx.astype(int) - keras).max() <= 2
+
+
+def test_the_study_says_what_its_figures_say():
+    """The tables of docs/study.md are those of the figures that `kpalette evaluate` measured."""
+    study = Study.from_csv(ROOT / "docs/study/photographs/figures.csv")
+    assert set(SHIPPED) <= {record.model for record in study.records}
+    document = (ROOT / "docs/study.md").read_text()
+    for table in (figures_table, probes_table):
+        assert table(study, statistic="median").strip() in document

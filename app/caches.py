@@ -1,0 +1,59 @@
+"""Everything that is computed once and kept: bounded in number and in time, shared by all visitors, never changed."""
+
+import hashlib
+
+import streamlit as st
+
+from kpalette.images import Picture
+from kpalette.network import NetworkRecolorer
+from kpalette.page import pictures, results
+from kpalette.page.results import Result, Work
+from kpalette.recoloring import get_recolorer
+
+_HOUR = 3600.0
+
+
+def digest_of(data: bytes) -> str:
+    """What stands for the bytes of a file in the caches."""
+    return hashlib.sha256(data).hexdigest()
+
+
+@st.cache_resource(max_entries=24, ttl=_HOUR, show_spinner="Reading your picture …")
+def opened(digest: str, name: str, _data: bytes) -> pictures.Opened:
+    """A picture by the digest of its bytes: read, shrunk, its own colours taken."""
+    return pictures.open_picture(_data, name=name)
+
+
+@st.cache_resource(show_spinner=False)
+def networks_loaded(method: str) -> bool:
+    """Loads a network, once for all visitors."""
+    recolorer = get_recolorer(method)
+    if isinstance(recolorer, NetworkRecolorer):
+        recolorer.load()
+    return True
+
+
+@st.cache_resource(max_entries=48, ttl=_HOUR, show_spinner=False)
+def result(
+    digest: str, method: str, source: tuple[str, ...], target: tuple[str, ...], lightness: float, _picture: Picture
+) -> tuple[Result, bytes]:
+    """A result at a screen's size, and as a browser shows it."""
+    networks_loaded(method)
+    found = results.preview(_picture, Work(method, source, target, lightness))
+    return found, results.screen_file(found.picture)
+
+
+@st.cache_data(max_entries=16, ttl=_HOUR, show_spinner=False)
+def difference(
+    kind: str, digest: str, method: str, source: tuple[str, ...], target: tuple[str, ...], lightness: float,
+    _before: Picture, _after: Picture,
+) -> bytes:  # fmt: skip
+    """A map of what changed ("colour") or of the structure that was lost ("structure"), as a browser shows it."""
+    draw = results.change_map if kind == "colour" else results.structure_map
+    return results.screen_file(_before.with_rgb(draw(_before.rgb, _after.rgb)))
+
+
+@st.cache_data(max_entries=24, ttl=_HOUR, show_spinner=False)
+def original(digest: str, _picture: Picture) -> bytes:
+    """The picture that came, at a screen's size, as a browser shows it."""
+    return results.screen_file(_picture)

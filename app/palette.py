@@ -1,0 +1,177 @@
+"""The palette: which of the picture's colours becomes which, and all that changes it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from app import session
+from kpalette.errors import KPaletteError
+from kpalette.page import palettes
+from kpalette.page.drawing import plain, strip_html, swatch_html
+from kpalette.page.names import color_name
+from kpalette.page.pictures import SUFFIXES, Opened
+from kpalette.palette import Palette
+from kpalette.palette_files import PALETTE_SUFFIXES, list_presets, preset_about
+from kpalette.types import MAX_COLORS, MIN_COLORS
+
+_PAIR = 82  # pixels: four of them stand beside each other, on a phone too
+
+
+def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Shows the picture's colours and what becomes of them; returns both, one for each of the picture's colours."""
+    state = st.session_state
+    st.subheader("2 · Your colours", anchor=False)
+    own = opened.own(state.count)
+    state.source, state.opened_palettes = tuple(code for code, _ in own), opened.palettes
+    if state.message:
+        kind, text = state.message
+        state.message = None
+        {"error": st.error, "warning": st.warning}[kind](plain(text))
+    _presets()
+    st.caption("Above, the picture's colours and their shares; below each, what it becomes. Click one to change it.")
+    _pairs(own)
+    with st.container(horizontal=True, gap="small"):
+        st.button("Shuffle", on_click=_shuffle, help="The colours change places")
+        st.button("Dark to dark", on_click=_match, args=("lightness",),
+                  help="The darkest colour becomes your darkest, and so on")  # fmt: skip
+        st.button("Nearest", on_click=_match, args=("nearest",),
+                  help="Each colour becomes the one of yours that is most like it")  # fmt: skip
+        st.button("Reset", on_click=_reset, help="Back to the picture's own colours")
+    st.slider("How many colours", MIN_COLORS, MAX_COLORS, key="count", on_change=_resize)
+    st.slider(
+        "Lightness", 0.0, 1.0, step=0.05, key="lightness",
+        help="0 keeps light and dark as they are in the picture, 1 takes them from your palette",
+    )  # fmt: skip
+    _sources()
+    return state.source, state.targets[: len(own)]
+
+
+def _pairs(own: tuple[tuple[str, float], ...]) -> None:
+    state = st.session_state
+    with st.container(horizontal=True, gap="xsmall", key="pairs"):
+        for i, (code, share) in enumerate(own):
+            with st.container(width=_PAIR, gap="xxsmall", key=f"pair{i}"):
+                st.html(swatch_html(code, share=share))
+                target = state.targets[i]
+                key = f"pick{i}v{state.version}"
+                state.setdefault(key, target)
+                st.color_picker(
+                    f"Colour {i + 1}, {color_name(code)}, becomes", key=key, on_change=_picked, args=(i, key),
+                    label_visibility="collapsed", width="stretch",
+                )  # fmt: skip
+                st.caption(f"→ {color_name(target)}")
+                st.checkbox("Lock", key=f"lock{i}")
+                if i + 1 < len(own):
+                    st.button("Swap →", key=f"swap{i}", on_click=_swap, args=(i,), type="tertiary",
+                              help=f"Colours {i + 1} and {i + 2} change places")  # fmt: skip
+
+
+def _sources() -> None:
+    with st.expander("More palettes", icon=":material/palette:", expanded=False):
+        picture, file, harmony = st.tabs(["From a picture", "From a file", "Harmony"])
+        with picture:
+            st.file_uploader("A picture whose colours you like", type=list(SUFFIXES), key="like", max_upload_size=25,
+                             on_change=_take, args=("like", "picture"))  # fmt: skip
+        with file:
+            st.file_uploader("A palette file: .gpl, .ase, .json, .hex or .txt", key="file", max_upload_size=1,
+                             type=[s.removeprefix(".") for s in PALETTE_SUFFIXES], on_change=_take,
+                             args=("file", "file"))  # fmt: skip
+        with harmony:
+            st.color_picker("Built on", "#c8553d", key="base")
+            with st.container(horizontal=True, gap="small"):
+                for name in palettes.HARMONIES:
+                    st.button(name, on_click=_harmony, args=(name,))
+
+
+def _presets() -> None:
+    state = st.session_state
+    st.selectbox("Ready-made palettes", list(list_presets()), index=None, key="preset", placeholder="Choose one",
+                 on_change=_preset)  # fmt: skip
+    if state.preset:
+        st.html(strip_html(list_presets()[state.preset].hex))
+        st.caption(plain(preset_about(state.preset)))
+
+
+def _picked(i: int, key: str) -> None:
+    state = st.session_state
+    state.targets = (*state.targets[:i], state[key], *state.targets[i + 1 :])
+    state.origin = None
+
+
+def _locked() -> list[bool]:
+    return [bool(st.session_state.get(f"lock{i}")) for i in range(MAX_COLORS)]
+
+
+def _replace(new: tuple[str, ...]) -> None:
+    """Puts new colours in place, except where a lock is."""
+    state = st.session_state
+    whole = new + state.targets[len(new) : state.count]
+    session.put(palettes.keep_locked(whole, state.targets, _locked()))
+
+
+def _swap(i: int) -> None:
+    session.put(palettes.swapped(st.session_state.targets, i, i + 1))
+
+
+def _shuffle() -> None:
+    state = st.session_state
+    state.seed += 1
+    size = len(state.source)
+    _replace(
+        palettes.shuffled(state.targets[:size], [bool(state.get(f"lock{i}")) for i in range(size)], seed=state.seed)
+    )
+
+
+def _match(rule: str) -> None:
+    state = st.session_state
+    _replace(palettes.matched(state.source, state.targets[: len(state.source)], match=rule))
+
+
+def _reset() -> None:
+    state = st.session_state
+    for i in range(MAX_COLORS):
+        state[f"lock{i}"] = False
+    state.origin = None
+    _replace(state.source)
+
+
+def _resize() -> None:
+    state = st.session_state
+    state.source = tuple(code for code, _ in state.opened_palettes[state.count - MIN_COLORS])
+    _replace(palettes.resized(state.targets, state.count, source=state.source, origin=state.origin))
+
+
+def _adopt(palette: Palette) -> None:
+    """Takes a whole palette: as many colours as are asked for, or fewer where it has no more."""
+    state = st.session_state
+    state.origin = palette
+    few = palettes.chosen(palette, min(state.count, len(palette)))
+    if len(few) != state.count:
+        state.count = len(few)
+        state.source = tuple(code for code, _ in state.opened_palettes[state.count - MIN_COLORS])
+    _replace(palettes.matched(state.source, few))
+
+
+def _preset() -> None:
+    if st.session_state.preset:
+        _adopt(list_presets()[st.session_state.preset])
+
+
+def _take(key: str, kind: str) -> None:
+    file = st.session_state.get(key)
+    if file is not None:
+        _trying(lambda: _adopt(palettes.TAKERS[kind](file.getvalue(), name=file.name, size=MAX_COLORS)))
+
+
+def _harmony(name: str) -> None:
+    state = st.session_state
+    state.origin = None
+    _replace(palettes.harmony(state.base, name, source=state.source))
+
+
+def _trying(work: Callable[[], Any]) -> None:
+    try:
+        work()
+    except KPaletteError as error:
+        session.say("error", str(error))

@@ -1,0 +1,184 @@
+"""The results: a tile for each method, a closer look at one, the chart, and what was made before."""
+
+from typing import Any
+
+import streamlit as st
+
+from app import caches, session
+from app.picture import Chosen
+from app.slider import before_after
+from kpalette.errors import KPaletteError
+from kpalette.page import results
+from kpalette.page.drawing import chart, plain, strip_html
+from kpalette.page.names import color_name
+from kpalette.page.results import TITLES, Result, Work
+from kpalette.page.settings import METHODS, Settings
+from kpalette.recoloring import list_recolorers
+
+Done = dict[str, tuple[Result, bytes]]
+
+
+def show_results(chosen: Chosen, source: tuple[str, ...], target: tuple[str, ...]) -> None:
+    """Computes and shows the results one by one: a run that has gone stale ends between two of them."""
+    state = st.session_state
+    st.subheader("3 · Results", anchor=False)
+    if not state.methods:
+        state.methods = list(METHODS)
+    methods = results.by_interest(tuple(state.methods))
+    slots = _slots(methods)
+    bar = st.empty()
+    done: Done = {}
+    for i, method in enumerate(results.by_speed(methods)):
+        reason = results.why_missing(method)
+        if reason is None:
+            bar.progress(i / len(methods), f"Recolouring: {TITLES[method][0]}, {i + 1} of {len(methods)}")
+            work = Work(method, source, target, state.lightness)
+            try:
+                done[method] = caches.result(
+                    chosen.opened.digest, method, source, target, state.lightness, chosen.opened.screen
+                )
+                with slots[method]:
+                    _tile(chosen, work, *done[method])
+                continue
+            except KPaletteError as error:
+                reason = str(error)
+        with slots[method]:
+            _missing(method, reason)
+    bar.empty()
+    _choose_methods()
+    if done:
+        _closer(chosen, done)
+        _history(chosen, done)
+
+
+def _slots(methods: tuple[str, ...]) -> dict[str, Any]:
+    slots = {}
+    for start in range(0, len(methods), 2):
+        for method, column in zip(methods[start : start + 2], st.columns(2), strict=False):
+            slots[method] = column.container(border=True, key=f"tile_{method}")
+    return slots
+
+
+def _tile(chosen: Chosen, work: Work, result: Result, image: bytes) -> None:
+    title, about = TITLES[work.method]
+    colors = ", ".join(color_name(color) for color in work.target)
+    st.markdown(f"**{title}**")
+    st.image(image, width="stretch", alt=f"Your picture recoloured by {title} into {colors}")
+    st.caption(about)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", gap="small"):
+        st.metric("Structure kept", f"{result.ssim:.3f}", help="SSIM of the greys: 1 is all", width="content")
+        st.metric("Off your palette", f"{result.palette_de:.1f}", width="content",
+                  help="Mean CIEDE2000 from the result's colours to yours: 0 is exact, 2 is hardly seen")  # fmt: skip
+        st.metric("Seconds", f"{result.seconds:.2f}", help="For the picture at this size", width="content")
+    opened = chosen.opened
+    st.download_button(
+        "Download", key=f"download_{work.method}", icon=":material/download:", on_click="ignore", width="stretch",
+        data=lambda: results.whole_file(chosen.data, work, name=opened.name),
+        file_name=results.result_name(opened.name, work.method, opened.format),
+        mime=f"image/{opened.format.lower()}",
+        help=f"{title} at full size, {opened.width} by {opened.height} pixels, with the picture's metadata",
+    )  # fmt: skip
+
+
+def _missing(method: str, reason: str) -> None:
+    title, about = TITLES[method]
+    st.markdown(f":gray[**{title}**]")
+    st.html(
+        '<div style="background:rgba(128,128,128,.18);border-radius:.4rem;padding:1.6rem 1rem;text-align:center;'
+        'opacity:.8">Not available on this server</div>'
+    )
+    st.caption(about)
+    st.caption(f":material/info: {reason}")
+
+
+def _choose_methods() -> None:
+    st.pills(
+        "Methods to show", list_recolorers(), selection_mode="multi", key="methods",
+        format_func=lambda name: TITLES[name][0],
+    )  # fmt: skip
+
+
+def _closer(chosen: Chosen, done: Done) -> None:
+    state = st.session_state
+    st.subheader("4 · A closer look", anchor=False)
+    names = [name for name in results.by_interest(tuple(done)) if name in done]
+    if state.shown not in names:
+        state.shown = names[0]
+    method = st.segmented_control("Method", names, key="shown", format_func=lambda name: TITLES[name][0], required=True)
+    result, image = done[method]
+    opened, title = chosen.opened, TITLES[method][0]
+    view = st.segmented_control(
+        "View", ["Before and after", "Change of colour", "Structure"], key="view", default="Before and after",
+        required=True,
+    )  # fmt: skip
+    if view == "Before and after":
+        height, width = opened.screen.rgb.shape[:2]
+        before = caches.original(opened.digest, opened.screen)
+        before_after(before, image, size=(width, height), title=title)
+        st.caption("Drag across the picture, or use the arrow keys.")
+    else:
+        _map(chosen, result, "colour" if view == "Change of colour" else "structure")
+    _take_home(chosen, result.work)
+    st.vega_lite_chart(chart([done[name][0] for name in names]), width="stretch")
+    st.caption("Best is the top left: all of the structure, exactly your colours.")
+
+
+def _map(chosen: Chosen, result: Result, kind: str) -> None:
+    opened, work = chosen.opened, result.work
+    image = caches.difference(
+        kind, opened.digest, work.method, work.source, work.target, work.lightness, opened.screen, result.picture
+    )
+    about = {
+        "colour": f"Dark: nothing changed. Bright: colours moved by {results.STRONG_CHANGE:.0f} or more (CIE 1976).",
+        "structure": "White: every detail is there. Dark: contrasts were lost or turned round (local SSIM).",
+    }[kind]
+    st.image(image, width="stretch", alt=f"Map of the difference. {about}")
+    st.caption(about)
+
+
+def _take_home(chosen: Chosen, work: Work) -> None:
+    opened, title = chosen.opened, TITLES[work.method][0]
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            f"Download {title}", key="download_shown", icon=":material/download:", on_click="ignore", type="primary",
+            data=lambda: results.whole_file(chosen.data, work, name=opened.name),
+            file_name=results.result_name(opened.name, work.method, opened.format),
+            mime=f"image/{opened.format.lower()}",
+        )  # fmt: skip
+        if results.has_cube(work.method):
+            stem = results.result_name(opened.name, work.method, "PNG").rpartition(".")[0]
+            st.download_button(
+                "Download .cube", key="download_cube", icon=":material/deployed_code:", on_click="ignore",
+                data=lambda: results.cube_file(chosen.data, work, name=opened.name), mime="text/plain",
+                file_name=f"{stem}.cube", help="These colours as a look-up table for video and photo programs",
+            )  # fmt: skip
+    with st.expander("The same by command line", icon=":material/terminal:"):
+        st.caption("This command makes the very same file. Copy it by the sign at its corner.")
+        st.code(
+            results.command(work, name=opened.name, image_format=opened.format, sample=chosen.sample),
+            language="bash", wrap_lines=True,
+        )  # fmt: skip
+
+
+def _history(chosen: Chosen, done: Done) -> None:
+    state = st.session_state
+    shown, _ = done[state.shown]
+    session.remember(session.current(), chosen.opened.digest, results.thumbnail(shown.picture))
+    if len(state.history) < 2:
+        return
+    st.subheader("Before that", anchor=False)
+    with st.container(horizontal=True, gap="small", key="history"):
+        for i, entry in enumerate(state.history[1:]):
+            with st.container(width=168, gap="xsmall"):
+                colors: Settings = entry["settings"]
+                spoken = ", ".join(color_name(color) for color in colors.target)
+                st.image(entry["thumbnail"], alt=f"An earlier result in {spoken}", width=160)
+                st.html(strip_html(colors.target))
+                st.button("Bring back", key=f"back{i}", on_click=_back, args=(colors, entry["digest"]),
+                          help=f"Back to {plain(spoken)}")  # fmt: skip
+
+
+def _back(settings: Settings, digest: str) -> None:
+    session.restore(settings)
+    if digest not in st.session_state.get("digests", {}).values() and settings.picture == "upload":
+        session.say("warning", "The colours are back. The picture they were for was taken out: upload it again.")

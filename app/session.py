@@ -1,0 +1,88 @@
+"""What one visitor's session holds, from the link to the history; other visitors never see it."""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from kpalette.images import SAMPLES
+from kpalette.page.settings import UPLOAD, Settings, from_query, to_query
+
+HISTORY = 8
+"""How many results are remembered."""
+
+
+def begin() -> None:
+    """Sets a new session up from the link it came by."""
+    state = st.session_state
+    if "targets" in state:
+        return
+    settings, broken = from_query(st.query_params.to_dict())
+    state.update(round=0, version=0, origin=None, seed=0, history=[], message=None, source=(), opened_palettes=())
+    state.sample, state.awaiting = Settings.picture, settings.picture == UPLOAD
+    restore(settings)
+    if broken:
+        state.message = ("warning", f"Not all of this link could be read ({', '.join(broken)}): the rest is as it was.")
+
+
+def restore(settings: Settings) -> None:
+    """Puts settings in place; a picture of the visitor's own stays what it is."""
+    state = st.session_state
+    put(settings.target)
+    state.count, state.origin = len(settings.target), None
+    state.lightness, state.methods, state.shown = settings.lightness, list(settings.methods), settings.shown
+    if settings.picture in SAMPLES:
+        choose_sample(settings.picture)
+    elif "picture" not in state:
+        state.picture = UPLOAD
+    for i in range(8):
+        state[f"lock{i}"] = False
+
+
+def put(targets: tuple[str, ...]) -> None:
+    """Puts target colours in place.
+
+    The colour pickers are new ones then: what a browser still says of the old ones, from before, is not heard.
+    """
+    state = st.session_state
+    state.targets = targets
+    state.version += 1
+
+
+def choose_sample(name: str) -> None:
+    """Takes a sample picture, and any upload out of its box."""
+    state = st.session_state
+    if state.get(f"upload{state.round}") is not None:
+        state.round += 1
+    state.picture = state.sample = name
+    state.awaiting = False
+
+
+def current() -> Settings:
+    """What is chosen now."""
+    state = st.session_state
+    return Settings(state.picture, state.targets, state.lightness, tuple(state.methods), state.shown)
+
+
+def publish(settings: Settings) -> None:
+    """Writes the settings into the address of the page, so that it can be shared."""
+    query = to_query(settings)
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def remember(settings: Settings, digest: str, thumbnail: bytes) -> None:
+    """Puts a result in front of the history; the same colours are there once."""
+    state = st.session_state
+    entry: dict[str, Any] = {"settings": settings, "digest": digest, "thumbnail": thumbnail}
+
+    def same(other: dict[str, Any]) -> bool:
+        shown = other["settings"].shown
+        return other["digest"] == digest and other["settings"] == replace(settings, shown=shown)
+
+    state.history = [entry, *(other for other in state.history if not same(other))][:HISTORY]
+
+
+def say(kind: str, text: str) -> None:
+    """Keeps a message for the next run of the page, which shows it once."""
+    st.session_state.message = (kind, text)

@@ -1,0 +1,144 @@
+"""What visitors do to the target palette: tuples of `#rrggbb` in the order of the picture's own colours."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from kpalette.color import lab_to_lch, lch_to_lab
+from kpalette.errors import ArgumentError, PaletteError
+from kpalette.extract import extract_palette
+from kpalette.page.pictures import decode_upload
+from kpalette.palette import Palette
+from kpalette.palette_files import decode_palette, find_palette, list_presets
+from kpalette.types import MIN_COLORS
+
+Colors = tuple[str, ...]
+
+HARMONIES = {
+    "Complementary": (0.0, 180.0),
+    "Triad": (0.0, 120.0, 240.0),
+    "Analogous": (0.0, 30.0, -30.0),
+    "One colour": (0.0,),
+}
+"""Degrees of hue, in CIELAB, from the colour that a harmony is built on."""
+
+
+def matched(source: Sequence[str], target: Palette | Sequence[str], *, match: str = "lightness") -> Colors:
+    """Puts a palette in the order of the picture's own colours.
+
+    Args:
+        source: the picture's colours.
+        target: as many colours; of more, those that fit; of fewer, all, one for each of the first colours.
+        match: as in `Palette.matched`.
+
+    Returns:
+        Target colours, each for the source colour of its place.
+    """
+    palette = target if isinstance(target, Palette) else Palette.from_hex(target)
+    own = Palette.from_hex(source)
+    if len(palette) < len(own):
+        return palette.sorted().hex
+    return own.matched(palette, match=match).hex
+
+
+def keep_locked(new: Colors, old: Colors, locked: Sequence[bool]) -> Colors:
+    """A new palette in which the colours at locked places stay what they were."""
+    kept = zip(new, old, locked, strict=False)
+    return (*(before if lock else after for after, before, lock in kept), *new[min(len(old), len(locked)) :])
+
+
+def resized(target: Colors, size: int, *, source: Sequence[str], origin: Palette | None) -> Colors:
+    """The palette with another number of colours.
+
+    Args:
+        target: as it is.
+        size: how many it is to have.
+        source: the picture's own colours, `size` or fewer.
+        origin: the palette it was taken from, from which further colours come; else the picture's own fill up.
+
+    Returns:
+        As many colours.
+    """
+    if origin is not None and len(origin) >= size:
+        return matched(source, chosen(origin, size))
+    return (target + tuple(source)[len(target) :])[:size]
+
+
+def chosen(palette: Palette, size: int) -> Palette:
+    """Of a palette with more colours the `size` that represent it best."""
+    colors = "\n".join(palette.hex).encode()
+    return palette if len(palette) <= size else decode_palette(colors, name="palette.txt", most=size)
+
+
+def shuffled(target: Colors, locked: Sequence[bool], *, seed: int) -> Colors:
+    """The colours at places that are not locked change places, so that at least two do where two differ."""
+    free = [i for i in range(len(target)) if not locked[i]]
+    result, generator = list(target), np.random.default_rng(seed)
+    if len({target[i] for i in free}) < 2:
+        return target
+    while tuple(result) == target:
+        for place, other in zip(free, generator.permutation(free), strict=True):
+            result[place] = target[int(other)]
+    return tuple(result)
+
+
+def swapped(target: Colors, first: int, second: int) -> Colors:
+    """Two colours in each other's places."""
+    result = list(target)
+    result[first], result[second] = result[second], result[first]
+    return tuple(result)
+
+
+def harmony(base: str, name: str, *, source: Sequence[str]) -> Colors:
+    """A harmony from one colour, with the lightness of the picture's own colours so that its structure stays.
+
+    Args:
+        base: the colour, which becomes one of them.
+        name: one of `HARMONIES`.
+        source: the picture's colours.
+
+    Returns:
+        A colour for each of `source`; the one nearest to `base` in lightness becomes `base`.
+
+    Raises:
+        ArgumentError: if there is no such harmony.
+    """
+    if name not in HARMONIES:
+        raise ArgumentError(f"`name` must be one of {', '.join(HARMONIES)}. Received: {name!r}")
+    one, own = Palette.from_rgb(_rgb(base)), Palette.from_hex(source)
+    _, chroma, hue = lab_to_lch(one.lab)[0]
+    lightness = own.lab[:, 0]
+    place = int(np.argmin(np.abs(lightness - one.lab[0, 0])))
+    turns = HARMONIES[name]
+    hues = [hue + turns[(i - place) % len(turns)] for i in range(len(own))]
+    colors = Palette(lch_to_lab(np.column_stack([lightness, np.full(len(own), chroma), hues]))).hex
+    return (*colors[:place], one.hex[0], *colors[place + 1 :])
+
+
+def _rgb(color: str) -> list[tuple[float, ...]]:
+    both = Palette.from_hex([color, color]).rgb
+    return [tuple(float(value) for value in both[0])]
+
+
+def preset(name: str, size: int) -> Palette:
+    """A preset, of its colours at most `size`."""
+    return find_palette(name, size=min(size, len(list_presets()[name])))
+
+
+def palette_from_file(data: bytes, *, name: str, size: int) -> Palette:
+    """The palette in an uploaded file, at most `size` colours; PaletteError in words for visitors."""
+    if not data:
+        raise PaletteError(f"{name} is empty (0 bytes)")
+    return decode_palette(data, name=name, most=size)
+
+
+def palette_from_picture(data: bytes, *, name: str, size: int) -> Palette:
+    """The colours of an uploaded picture, as `kpalette recolor --like` takes them; ImageError, PaletteError."""
+    found = extract_palette(decode_upload(data, name=name), size=size, method="kmeans")
+    if len(found) < MIN_COLORS:
+        raise PaletteError(f"{name} has a single colour, {found.hex[0]}: a palette needs at least {MIN_COLORS}")
+    return found
+
+
+TAKERS: dict[str, Callable[..., Palette]] = {"file": palette_from_file, "picture": palette_from_picture}
+"""How a palette is taken from an upload, by what the upload is."""

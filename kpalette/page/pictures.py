@@ -1,0 +1,145 @@
+"""Pictures that visitors bring: checked by decoding them, shrunk to a screen's size, their own colours taken once."""
+
+import hashlib
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath, PureWindowsPath
+
+import numpy as np
+
+from kpalette.difference import delta_e
+from kpalette.errors import ImageError
+from kpalette.extract import extract_palettes
+from kpalette.image_codec import decode_image, encode_image
+from kpalette.images import Picture, as_picture, resize, sample_image
+from kpalette.palette import Palette
+from kpalette.types import MAX_COLORS, MIN_COLORS
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
+SUFFIXES = ("png", "jpg", "jpeg", "webp", "tif", "tiff")
+MAX_BYTES = 25_000_000
+MAX_PIXELS = 50_000_000
+SCREEN = 1024
+"""Pixels of the longer side at which results are shown and measured."""
+
+_EXTRACTION = "kmeans"
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A picture that has been read.
+
+    Attributes:
+        name: of its file.
+        digest: SHA-256 of its bytes.
+        format: Pillow's name of its format.
+        width: of the whole picture, upright.
+        height: of the whole picture, upright.
+        screen: the picture at most `SCREEN` pixels long.
+        palettes: its own colours for 2 to 8 swatches: `#rrggbb`, darkest first, with shares.
+        notes: what a visitor should know about how it was read.
+    """
+
+    name: str
+    digest: str
+    format: str
+    width: int
+    height: int
+    screen: Picture
+    palettes: tuple[tuple[tuple[str, float], ...], ...]
+    notes: tuple[str, ...] = ()
+
+    def own(self, size: int) -> tuple[tuple[str, float], ...]:
+        """Its own colours and their shares: `size` of them, or fewer where it has no more, two at least."""
+        return self.palettes[size - MIN_COLORS]
+
+
+def open_picture(data: bytes, *, name: str) -> Opened:
+    """Reads an upload.
+
+    Args:
+        data: the bytes of the file.
+        name: its name, a browser's word: only what errors, downloads and commands call it.
+
+    Returns:
+        What the page shows of it.
+
+    Raises:
+        ImageError: in words for somebody who never saw a command line.
+    """
+    name = file_name(name)
+    picture, notes = _decode(data, name)
+    height, width = picture.rgb.shape[:2]
+    found = extract_palettes(picture, method=_EXTRACTION)
+    palettes = tuple(_at_least_two(palette) for palette in found)
+    digest = hashlib.sha256(data).hexdigest()
+    return Opened(name, digest, picture.format, width, height, _on_screen(picture), palettes, notes)
+
+
+def decode_upload(data: bytes, *, name: str) -> Picture:
+    """The whole picture of an upload; errors as in `open_picture`."""
+    return _decode(data, file_name(name))[0]
+
+
+def file_name(name: str) -> str:
+    """The last part of a file's name as browsers send it, printable, never empty."""
+    last = PureWindowsPath(PurePosixPath(name).name).name
+    return "".join(c if c.isprintable() else "_" for c in last)[:120] or "picture"
+
+
+@lru_cache(maxsize=8)
+def sample_file(name: str) -> bytes:
+    """A sample picture as the bytes of a PNG file; ArgumentError for a name that is none of `images.SAMPLES`."""
+    return encode_image(sample_image(name), image_format="PNG")
+
+
+def _decode(data: bytes, name: str) -> tuple[Picture, tuple[str, ...]]:
+    if not data:
+        raise ImageError(f"{name} is empty (0 bytes): perhaps the upload broke off. Try it again.")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"{name} has {len(data) / 1e6:.0f} MB: at most {MAX_BYTES // 1_000_000} MB can be taken here.")
+    with _warnings() as notes:
+        picture = decode_image(data, name=name, limit=MAX_PIXELS, advice="make it smaller first", formats=FORMATS)
+    if picture.alpha is not None and not picture.alpha.any():
+        raise ImageError(f"{name} is wholly transparent: there are no colours to change.")
+    return picture, tuple(notes)
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What kpalette logs as warnings in this thread: others may be reading pictures of their own meanwhile."""
+    found: list[str] = []
+    thread = threading.get_ident()
+
+    class Catcher(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.thread == thread:
+                found.append(record.getMessage())
+
+    logger, catcher = logging.getLogger("kpalette"), Catcher(logging.WARNING)
+    logger.addHandler(catcher)
+    try:
+        yield found
+    finally:
+        logger.removeHandler(catcher)
+
+
+def _on_screen(picture: Picture) -> Picture:
+    shrunk = as_picture(resize(np.asarray(picture), longest=SCREEN))
+    # Shrinking leaves alpha where no pixel of the picture had any colour to show; few pictures can come to that.
+    return shrunk if shrunk.alpha is None or shrunk.alpha.any() else Picture(shrunk.rgb)
+
+
+def _at_least_two(palette: Palette) -> tuple[tuple[str, float], ...]:
+    """Codes and shares; a picture of one colour gets black or white beside it, since palettes have two colours."""
+    pairs = [(code, float(share)) for code, share in zip(palette.hex, palette.weights, strict=True)]
+    if len(pairs) < MIN_COLORS:
+        ends = Palette.parse("black white")
+        far = int(np.argmax(delta_e(palette.lab, ends.lab)))
+        pairs.insert(far * len(pairs), (ends.hex[far], 0.0))
+    assert len(pairs) <= MAX_COLORS
+    return tuple(pairs)

@@ -1,0 +1,104 @@
+"""What a visitor has chosen, and the link that brings it back."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from kpalette.errors import PaletteError
+from kpalette.images import SAMPLES
+from kpalette.palette import Palette
+from kpalette.palette_files import find_palette
+from kpalette.recoloring import list_recolorers
+from kpalette.types import DEFAULT_COLORS
+
+UPLOAD = "upload"
+"""What stands for a picture of the visitor's own, which no link can carry."""
+
+METHODS = ("palettenet", "ablated", "baseline", "soft")
+"""The recolourers that are shown unless others are chosen."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that a result depends on but the pixels of an upload.
+
+    Attributes:
+        picture: one of `images.SAMPLES`, or `UPLOAD`.
+        target: `#rrggbb`, 2 to 8; the i-th is what the picture's i-th colour, darkest first, becomes.
+        lightness: strength, 0..1.
+        methods: names of recolourers, at least one.
+        shown: the one that is looked at closely.
+    """
+
+    picture: str = "coffee"
+    target: tuple[str, ...] = find_palette("dusk", size=DEFAULT_COLORS).sorted().hex
+    lightness: float = 0.0
+    methods: tuple[str, ...] = METHODS
+    shown: str = "soft"
+
+
+def to_query(settings: Settings) -> dict[str, str]:
+    """The settings as parameters of a link, short and without characters that need escapes."""
+    return {
+        "picture": settings.picture,
+        "palette": "-".join(code.removeprefix("#") for code in settings.target),
+        "lightness": f"{settings.lightness:g}",
+        "methods": "-".join(settings.methods),
+        "look": settings.shown,
+    }
+
+
+def from_query(query: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
+    """Reads the parameters of a link.
+
+    Args:
+        query: parameters as `to_query` writes them, or anything else that a stranger may have typed.
+
+    Returns:
+        The settings, with the defaults for whatever is missing or cannot be read; and the names of what cannot.
+    """
+    settings, broken = Settings(), []
+    for name, value in query.items():
+        if name not in _READERS:
+            continue
+        try:
+            settings = _READERS[name](settings, value)
+        except ValueError:
+            broken.append(name)
+    return settings, tuple(broken)
+
+
+def _picture(settings: Settings, value: str) -> Settings:
+    return replace(settings, picture=_one_of(value, (*SAMPLES, UPLOAD)))
+
+
+def _target(settings: Settings, value: str) -> Settings:
+    try:
+        return replace(settings, target=Palette.parse(value.replace("-", ",")).hex)
+    except PaletteError as error:
+        raise ValueError from error
+
+
+def _lightness(settings: Settings, value: str) -> Settings:
+    number = float(value)
+    if not (math.isfinite(number) and 0 <= number <= 1):
+        raise ValueError
+    return replace(settings, lightness=round(number, 2))
+
+
+def _methods(settings: Settings, value: str) -> Settings:
+    known = list_recolorers()
+    return replace(settings, methods=tuple(dict.fromkeys(_one_of(name, known) for name in value.split("-"))))
+
+
+def _shown(settings: Settings, value: str) -> Settings:
+    return replace(settings, shown=_one_of(value, list_recolorers()))
+
+
+def _one_of(value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(value)
+    return value
+
+
+_READERS = {"picture": _picture, "palette": _target, "lightness": _lightness, "methods": _methods, "look": _shown}

@@ -1,0 +1,54 @@
+"""The compare page: a picture and a palette in, every recolourer's result side by side. `make app` starts it.
+
+Widgets only, here and in `app/`; what is computed lies in `kpalette.page`, which knows nothing of Streamlit.
+"""
+
+import logging
+
+import streamlit as st
+from PIL import Image
+
+from app import session
+from app.palette import choose_palette
+from app.picture import choose_picture
+from app.results import show_results
+from kpalette.errors import KPaletteError
+from kpalette.page.drawing import plain
+from kpalette.page.settings import Settings
+from kpalette.palette import Palette
+from kpalette.sheet import swatch_image
+
+_STYLE = """<style>
+.block-container { padding-top: 1.6rem; max-width: 1500px; }
+h1 { font-size: 2rem !important; padding: 0 !important; }
+h3 { padding-bottom: .4rem !important; }
+[data-testid="stColorPicker"] button, [data-testid="stColorPickerBlock"] { width: 100%; height: 2.6rem; }
+[data-testid="stMetricValue"] { font-size: 1.25rem; }
+</style>"""
+
+
+def main() -> None:
+    """Draws the page."""
+    session.begin()
+    st.html(_STYLE)
+    st.title("kpalette", anchor=False)
+    st.markdown("Put a picture into the colours you choose. Its light, shapes and details stay.")
+    left, right = st.columns([5, 9], gap="large")
+    with left:
+        chosen = choose_picture()
+        source, target = choose_palette(chosen.opened)
+    with right:
+        show_results(chosen, source, target)
+    session.publish(session.current())
+
+
+# A picture of our own: Streamlit would fetch the drawing of a symbol from the network.
+_ICON = Image.fromarray(swatch_image(Palette.from_hex(Settings.target), side=16))
+st.set_page_config("kpalette: pictures in your colours", _ICON.resize((64, 64)), layout="wide")
+try:
+    main()
+except KPaletteError as error:
+    st.error(plain(str(error)))
+except Exception:
+    logging.getLogger("kpalette.page").exception("the page failed")
+    st.error("Something went wrong with this. Try another picture or other colours, or load the page anew.")

@@ -1,0 +1,300 @@
+"""The page itself, driven without a browser: every path, bad uploads included."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kpalette.page.settings import Settings
+from kpalette.palette_files import list_presets
+from tests.app.conftest import file_of
+from tests.conftest import load
+
+SCRIPT = str(Path(__file__).parents[2] / "streamlit_app.py")
+TARGET = ("#101840", "#a03878", "#e07060", "#f8b878")
+LINK = {
+    "picture": "astronaut", "palette": "101840-a03878-e07060-f8b878", "lightness": "0.5", "methods": "soft-baseline",
+    "look": "baseline",
+}  # fmt: skip
+
+
+@pytest.fixture
+def page(no_networks):
+    """Opens the page by a link, in a session of its own."""
+    streamlit, testing = load("streamlit"), load("streamlit.testing.v1")
+    streamlit.cache_data.clear()
+    streamlit.cache_resource.clear()
+
+    def open_page(**query: str):
+        at = testing.AppTest.from_file(SCRIPT, default_timeout=120)
+        for name, value in query.items():
+            at.query_params[name] = value
+        return at.run()
+
+    yield open_page
+    streamlit.cache_data.clear()
+    streamlit.cache_resource.clear()
+
+
+def said(at) -> str:
+    """All that stands on the page; no exception may be among it."""
+    assert not at.exception
+    kinds = ("error", "warning", "info", "markdown", "caption", "subheader", "code", "html")
+    return "\n".join(
+        str(element.value if kind != "html" else element.proto.body) for kind in kinds for element in at.get(kind)
+    )
+
+
+def query_of(at) -> dict[str, str]:
+    return {name: value[0] if isinstance(value, list) else value for name, value in at.query_params.items()}
+
+
+def images(at) -> list[str]:
+    return [picture.alt for element in at.get("image") for picture in element.proto.imgs]
+
+
+def pick(at, place: int, color: str):
+    return at.color_picker(key=f"pick{place}v{at.session_state.version}").set_value(color).run()
+
+
+def upload(at, name: str, data: bytes, *, key: str | None = None):
+    boxes = [box for box in at.file_uploader if box.key.startswith(key or "upload")]
+    boxes[0].set_value((name, data, "image/png"))
+    return at.run()
+
+
+def test_the_page_is_never_empty(page):
+    at = page()
+    text = said(at)
+    assert "coffee\\.png, 600 by 400 pixels" in text
+    assert [m.label for m in at.metric] == ["Structure kept", "Off your palette", "Seconds"] * 2
+    assert text.count("Not available on this server") == 2
+    assert "train them with" in text
+    assert at.session_state.targets == Settings.target
+    assert not at.error
+    assert not at.warning
+    assert "kpalette recolor coffee.png" in at.code[0].value
+    assert len(at.get("download_button")) == 4
+
+
+def test_every_input_has_a_label(page):
+    at = page()
+    kinds = ("button", "slider", "color_picker", "checkbox", "selectbox", "file_uploader", "button_group")
+    found = [element for kind in kinds for element in at.get(kind)]
+    assert len(found) > 20
+    assert all(element.label for element in found)
+    assert len(images(at)) == 3
+    assert all(images(at))
+
+
+def test_four_results_with_both_networks(page, both_networks):
+    at = page()
+    text = said(at)
+    assert "Not available" not in text
+    assert len(at.metric) == 12
+    assert len(at.get("download_button")) == 6
+    at.button_group(key="shown").set_value("palettenet").run()
+    assert len(at.get("download_button")) == 5, "a network has no .cube"
+    assert "--model palettenet" in at.code[0].value
+
+
+def test_links_restore_the_whole_result(page):
+    at = page(**LINK)
+    assert at.session_state.targets == TARGET
+    assert at.slider(key="lightness").value == 0.5
+    assert at.button_group(key="shown").value == "baseline"
+    assert "astronaut" in said(at)
+    assert "Not available" not in said(at)
+    assert query_of(at) == LINK
+
+
+def test_the_link_follows_what_is_chosen(page):
+    at = page(**LINK)
+    pick(at, 1, "#00ff00")
+    at.slider(key="lightness").set_value(0.25).run()
+    query = query_of(at)
+    assert query["palette"] == "101840-00ff00-e07060-f8b878"
+    assert query["lightness"] == "0.25"
+    assert query_of(page(**query)) == query
+
+
+def test_broken_links_open_all_the_same(page):
+    at = page(picture="nothing", palette="<b>", lightness="7", methods="x", look="y", other="z")
+    assert "Not all of this link could be read" in at.warning[0].value
+    assert at.session_state.targets == Settings.target
+
+
+def test_links_to_uploads_ask_for_them(page, turned):
+    at = page(**LINK | {"picture": "upload"})
+    assert "upload it here" in at.info[0].value
+    upload(at, "cat.jpg", turned)
+    assert "cat\\.jpg, 96 by 128 pixels" in said(at)
+    assert not at.info
+    assert at.session_state.targets == TARGET
+
+
+def test_bad_uploads_are_refused_and_the_page_goes_on(page, bad_files):
+    at = page(**LINK)
+    for name, (data, words) in bad_files.items():
+        upload(at, name, data)
+        text = said(at)
+        assert words in at.error[0].value.replace("\\", ""), name
+        assert "A sample is shown meanwhile" in text
+        assert len(at.metric) == 6
+
+
+def test_uploads_and_samples_take_each_others_place(page, turned, photo):
+    at = page(**LINK)
+    upload(at, "cat.jpg", turned)
+    assert query_of(at)["picture"] == "upload"
+    assert "kpalette recolor cat.jpg" in at.code[0].value
+    press(at, "Cat")
+    assert "chelsea\\.png" in said(at)
+    upload(at, "me.png", file_of(photo))
+    assert "me\\.png, 128 by 128" in said(at)
+
+
+def test_a_changed_palette_reads_the_picture_no_second_time(page, turned, monkeypatch):
+    from kpalette.page import pictures
+
+    calls = []
+    genuine = pictures.decode_image
+    monkeypatch.setattr(pictures, "decode_image", lambda data, **options: calls.append(1) or genuine(data, **options))
+    at = page(**LINK)
+    upload(at, "cat.jpg", turned)
+    read = len(calls)
+    pick(at, 0, "#00ffff")
+    at.slider(key="count").set_value(6).run()
+    said(at)
+    assert len(calls) == read == 2
+
+
+def test_colors_are_reassigned(page):
+    at = page(**LINK)
+    at.button(key="swap0").click().run()
+    assert at.session_state.targets == (TARGET[1], TARGET[0], *TARGET[2:])
+    press(at, "Dark to dark")
+    assert at.session_state.targets == TARGET
+    at.checkbox(key="lock2").check().run()
+    press(at, "Shuffle")
+    assert at.session_state.targets != TARGET
+    assert at.session_state.targets[2] == TARGET[2]
+    assert sorted(at.session_state.targets) == sorted(TARGET)
+    press(at, "Nearest")
+    assert at.session_state.targets[2] == TARGET[2]
+    press(at, "Reset")
+    assert at.session_state.targets == at.session_state.source
+    assert not at.checkbox(key="lock2").value
+    assert [m.value for m in at.metric if m.label == "Structure kept"] == ["1.000", "1.000"]
+
+
+def press(at, label: str):
+    next(button for button in at.button if button.label == label).click()
+    at.run()
+    said(at)
+
+
+def test_two_to_eight_colors(page):
+    at = page(**LINK)
+    for count in (2, 8):
+        at.slider(key="count").set_value(count).run()
+        assert len(at.color_picker) == count + 1
+        assert len(at.session_state.targets) == count
+    assert len(at.metric) == 6
+
+
+def test_ready_made_palettes(page):
+    at = page(**LINK)
+    at.selectbox(key="preset").set_value("gameboy").run()
+    assert sorted(at.session_state.targets) == sorted(list_presets()["gameboy"].hex)
+    at.selectbox(key="preset").set_value("nord").run()
+    assert set(at.session_state.targets) < set(list_presets()["nord"].hex)
+    at.slider(key="count").set_value(8).run()
+    assert sorted(at.session_state.targets) == sorted(list_presets()["nord"].hex)
+
+
+def test_harmonies(page):
+    at = page(**LINK)
+    at.color_picker(key="base").set_value("#3366cc").run()
+    for name in ("Complementary", "Triad", "Analogous", "One colour"):
+        press(at, name)
+        assert "#3366cc" in at.session_state.targets
+
+
+def test_palettes_from_uploads(page, photo):
+    at = page(**LINK)
+    upload(at, "two.hex", b"ff0000\n0000ff\n", key="file")
+    assert sorted(at.session_state.targets) == ["#0000ff", "#ff0000"]
+    assert at.slider(key="count").value == 2
+    at.slider(key="count").set_value(5).run()
+    upload(at, "other.png", file_of(photo), key="like")
+    assert len(set(at.session_state.targets)) == 5
+    before = at.session_state.targets
+    for key, name, words in [("file", "x.gpl", "x.gpl"), ("like", "x.png", "not a readable picture")]:
+        upload(at, name, b"garbage \xff\x00", key=key)
+        assert words in at.error[0].value.replace("\\", "")
+        assert at.session_state.targets == before
+
+
+def test_pictures_of_one_color(page):
+    at = page(**LINK)
+    upload(at, "one.png", file_of(np.full((30, 40, 3), 200, np.uint8)))
+    assert len(at.color_picker) == 3
+    assert "one\\.png" in said(at)
+    assert len(at.metric) == 6
+
+
+def test_transparent_pictures(page, photo):
+    image = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
+    image[:60, :, 3] = 0
+    at = page(**LINK)
+    upload(at, "cut.png", file_of(image))
+    said(at)
+    assert len(at.metric) == 6
+
+
+def test_methods_and_views(page):
+    at = page(**LINK)
+    at.button_group(key="methods").set_value(["soft", "fitted", "baseline"]).run()
+    assert len(at.metric) == 9
+    at.button_group(key="methods").set_value([]).run()
+    assert "Not available" in said(at)
+    for view in ("Change of colour", "Structure", "Before and after"):
+        said(at.button_group(key="view").set_value(view).run())
+        assert any(alt.startswith("Map of the difference") for alt in images(at)) == (view != "Before and after")
+
+
+def test_the_history_brings_results_back(page):
+    at = page(**LINK)
+    assert "Before that" not in said(at)
+    for color in ("#00ff00", "#0000ff"):
+        pick(at, 0, color)
+    assert "Before that" in said(at)
+    said(at.button(key="back1").click().run())
+    assert at.session_state.targets == TARGET
+    at.button_group(key="methods").set_value(["soft"]).run()
+    for i in range(8):
+        pick(at, 0, f"#0000{i * 16:02x}")
+    assert len(at.session_state.history) == 8
+
+
+def test_sessions_do_not_mix(page, turned):
+    one, two = page(**LINK), page()
+    upload(one, "cat.jpg", turned)
+    pick(two, 0, "#00ff00")
+    one.run()
+    assert "cat\\.jpg" not in said(two)
+    assert one.session_state.targets == TARGET
+    assert two.session_state.targets[0] == "#00ff00"
+
+
+def test_defects_show_no_stack_trace(page, monkeypatch):
+    from kpalette.page import results
+
+    def fail(*arguments, **options):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(results, "preview", fail)
+    at = page(**LINK)
+    assert "Something went wrong" in at.error[-1].value
+    assert "secret detail" not in said(at)

@@ -1,0 +1,153 @@
+"""What the page computes and hands out: previews, figures, files, tables, commands, maps."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kpalette import Palette, read_image, write_image
+from kpalette.errors import ArgumentError, KPaletteError
+from kpalette.image_codec import encode_image
+from kpalette.images import SAMPLES, Picture
+from kpalette.metrics import measure
+from kpalette.page import results
+from kpalette.page.drawing import chart, plain, strip_html, swatch_html
+from kpalette.page.pictures import open_picture, sample_file
+from kpalette.page.results import Work
+from kpalette.recoloring import list_recolorers, make_plan
+from tests.app.conftest import file_of
+
+SOURCE = ("#2b1d14", "#7a4a2e", "#b08a5f", "#e8d8b8")
+TARGET = ("#101840", "#a03878", "#e07060", "#f8b878")
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_previews_and_their_figures(photo, alpha):
+    image = photo
+    if alpha:
+        image = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
+        image[:40, :, 3] = 0
+    opened = open_picture(file_of(image), name="x.png")
+    work = Work("baseline", SOURCE, TARGET, 0.5)
+    done = results.preview(opened.screen, work)
+    plan = make_plan(
+        opened.screen,
+        Palette.from_hex(TARGET),
+        model="baseline",
+        source=Palette.from_hex(SOURCE),
+        match="order",
+        lightness=0.5,
+    )
+    wanted = plan.apply(opened.screen).image
+    assert np.array_equal(done.picture.rgb, wanted)
+    figures = measure(opened.screen.rgb, wanted, Palette.from_hex(TARGET), alpha=opened.screen.alpha)
+    assert (done.ssim, done.palette_de) == (figures["ssim"], figures["palette_de"])
+    assert done.seconds > 0
+    assert results.screen_file(done.picture).startswith(b"\x89PNG" if alpha else b"\xff\xd8")
+    assert results.thumbnail(done.picture).startswith(b"\xff\xd8")
+
+
+def run(line: str, folder) -> None:
+    program, *arguments = shlex.split(line)
+    start = {"kpalette": [sys.executable, "-m", "kpalette"], "python": [sys.executable]}[program]
+    subprocess.run([*start, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [("my photo's.JPG", "JPEG"), ("-p.png", "PNG"), ("a.webp", "WEBP"), ("wrong.png", "JPEG"), ("deep.tif", "TIFF")],
+)
+def test_the_command_makes_the_very_file_of_the_download(tmp_path, photo, turned, name, form):
+    data = turned if form == "JPEG" else file_of(photo, form)
+    (tmp_path / name).write_bytes(data)
+    work = Work("baseline", SOURCE, TARGET, 0.35)
+    run(results.command(work, name=name, image_format=form), tmp_path)
+    made = tmp_path / results.result_name(name, "baseline", form)
+    assert made.read_bytes() == results.whole_file(data, work, name=name)
+    assert read_image(made).format == form
+    if form == "JPEG":
+        assert read_image(made).rgb.shape == (128, 96, 3)
+        assert b"Maker" in read_image(made).metadata["exif"]
+
+
+def test_the_command_of_a_sample_saves_it_first(tmp_path):
+    work = Work("soft", SOURCE, TARGET, 0.0)
+    lines = results.command(work, name="coffee.png", image_format="PNG", sample="coffee").splitlines()
+    for line in lines:
+        run(line, tmp_path)
+    assert (tmp_path / "coffee.png").read_bytes() == sample_file("coffee")
+    assert (tmp_path / "coffee.soft.png").read_bytes() == results.whole_file(
+        sample_file("coffee"), work, name="coffee.png"
+    )
+    assert len(results.command(work, name="coffee.png", image_format="PNG").splitlines()) == 1
+
+
+def test_networks_make_the_same_file_by_command(kp, tmp_path, turned, both_networks):
+    work = Work("palettenet", SOURCE, TARGET, 0.0)
+    (tmp_path / "a.jpg").write_bytes(turned)
+    assert kp(*shlex.split(results.command(work, name="a.jpg", image_format="JPEG"))[1:]).code == 0
+    assert (tmp_path / "a.palettenet.jpg").read_bytes() == results.whole_file(turned, work, name="a.jpg")
+
+
+def test_cube_files_are_those_of_the_command(kp, tmp_path, photo):
+    write_image(tmp_path / "a.png", photo)
+    data = (tmp_path / "a.png").read_bytes()
+    colors, own = ",".join(TARGET), ",".join(SOURCE)
+    for method in ("soft", "fitted", "baseline"):
+        options = ["-p", colors, "--source", own, "--match", "order", "--lightness", "0.5", "-m", method]
+        assert kp("lut", "a.png", *options, "-o", f"{method}.cube").code == 0
+        made = results.cube_file(data, Work(method, SOURCE, TARGET, 0.5), name="a.png")
+        assert made == (tmp_path / f"{method}.cube").read_bytes()
+    assert [name for name in list_recolorers() if results.has_cube(name)] == ["soft", "fitted", "baseline"]
+    with pytest.raises(ArgumentError, match="colour mapping"):
+        results.cube_file(data, Work("palettenet", SOURCE, TARGET, 0.5), name="a.png")
+
+
+def test_missing_weights_are_told_and_come_last(no_networks):
+    assert "train them with" in results.why_missing("palettenet")
+    assert results.why_missing("soft") is None
+    assert results.by_interest(("palettenet", "ablated", "baseline", "soft")) == (
+        "baseline",
+        "soft",
+        "palettenet",
+        "ablated",
+    )
+    assert results.by_speed(("palettenet", "baseline", "soft")) == ("soft", "baseline", "palettenet")
+    with pytest.raises(KPaletteError):
+        results.preview(Picture(np.zeros((9, 9, 3), np.uint8)), Work("palettenet", SOURCE, TARGET, 0.0))
+
+
+def test_maps_of_the_difference(photo):
+    other = photo.copy()
+    other[:64] = 255 - other[:64]
+    change = results.change_map(photo, other)
+    assert change.shape == photo.shape
+    assert change[64:].max() <= 5
+    assert change[:64].mean() > 60
+    structure = results.structure_map(photo, other)
+    assert structure[80:].min() == 255
+    assert structure[:48].mean() < 128
+
+
+def test_every_method_has_a_title_and_every_sample_a_file():
+    assert sorted(results.TITLES) == sorted(list_recolorers())
+    for name in SAMPLES:
+        assert open_picture(sample_file(name), name=f"{name}.png").format == "PNG"
+
+
+def test_drawings_escape_and_speak(photo):
+    html = swatch_html("#556b2e", share=0.25)
+    assert 'aria-label="dark olive green, #556b2e, 25% of the picture"' in html
+    assert "dark olive green" in strip_html(["#556b2e"])
+    assert plain("a_b*[x](y) $1$ :red[z]") == r"a\_b\*\[x\]\(y\) \$1\$ \:red\[z\]"
+    done = results.preview(Picture(photo), Work("soft", SOURCE, TARGET, 0.0))
+    spec = json.loads(json.dumps(chart([done])))
+    assert "Soft shift: structure" in spec["description"]
+    assert spec["data"]["values"][0]["method"] == "Soft shift"
+
+
+def test_photographs_keep_their_encoding_on_screen(photo):
+    assert results.screen_file(Picture(photo)) == encode_image(photo, image_format="JPEG", strip=True)

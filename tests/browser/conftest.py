@@ -1,0 +1,111 @@
+"""The page on a server of its own, and a browser; skipped without KPALETTE_BROWSER=1: `make test-browser` sets it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "docs" / "pictures"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("KPALETTE_BROWSER"):
+        return
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason="needs a browser: make test-browser"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[str]:
+    """The address of a page that runs as `make app` runs it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    options = [f"--server.port={port}", "--server.headless=true", "--server.address=127.0.0.1"]
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options],
+            cwd=ROOT,
+            stdout=stream,
+            stderr=stream,
+        )
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert "Traceback" not in log.read_text(), log.read_text()
+
+
+def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
+    for _ in range(300):
+        assert process.poll() is None, log.read_text()
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the server did not start: {log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    # Debian's Chromium where it is, else the one that `playwright install chromium` fetched.
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser, server) -> Iterator[Any]:
+    """Opens the page as a new visitor; at the end, nothing may have been asked of any other host."""
+    contexts, foreign = [], []
+
+    def note(request: Any) -> None:
+        if not request.url.startswith((server, server.replace("http", "ws"), "data:", "blob:")):
+            foreign.append(request.url)
+
+    def open_page(query: str = "", *, width: int = 1440, height: int = 1000, scheme: str = "light") -> Any:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
+        )
+        context.set_default_timeout(60_000)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", note)
+        page.goto(server + query)
+        settle(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not foreign
+
+
+def settle(page: Any) -> None:
+    """Waits until the page has computed everything."""
+    page.wait_for_timeout(400)
+    page.get_by_text("Best is the top left").wait_for()
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    page.wait_for_function(
+        "!document.querySelector('[data-testid=stSkeleton]') && [...document.images].every(image => image.complete)"
+    )
+    page.wait_for_timeout(200)

@@ -1,0 +1,170 @@
+"""The page in a real browser, as a person uses it."""
+
+import io
+import os
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kpalette import read_image
+from kpalette.page import results
+from kpalette.page.pictures import open_picture
+from kpalette.page.results import Work
+from kpalette.recoloring import missing_recolorers
+from tests.app.conftest import huge_png
+from tests.browser.conftest import PICTURES, settle
+
+LINK = "?picture=astronaut&palette=101840-a03878-e07060-f8b878&lightness=0.25&methods=soft-baseline&look=soft"
+SCREENSHOTS = os.environ.get("KPALETTE_SCREENSHOTS")
+
+
+@pytest.fixture(scope="module")
+def photograph(tmp_path_factory, photo) -> Path:
+    """A JPEG as a camera writes it: turned on its side by EXIF, 1600 pixels long."""
+    path = tmp_path_factory.mktemp("photograph") / "my holiday.jpg"
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "Maker"
+    Image.fromarray(photo).resize((1600, 1200), Image.Resampling.LANCZOS).save(path, quality=90, exif=exif)
+    return path
+
+
+def upload(page, path: Path) -> None:
+    page.locator('input[type="file"]').first.set_input_files(path)
+    page.get_by_text(f"{path.name}, ").wait_for()
+    settle(page)
+
+
+def state_of(page) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def tiles(page):
+    return page.locator('[class*="st-key-tile_"]')
+
+
+def test_from_upload_to_download(visit, photograph, tmp_path):
+    page = visit()
+    upload(page, photograph)
+    page.get_by_label("Ready-made palettes").click()
+    page.keyboard.type("nord")
+    page.get_by_role("option", name="nord").wait_for()
+    page.keyboard.press("Enter")
+    settle(page)
+    assert tiles(page).count() == 4
+    assert tiles(page).locator("img").count() == 4 - len(missing_recolorers())
+    assert page.get_by_text("Not available on this server").count() == len(missing_recolorers())
+    for image in page.locator("img").all():
+        assert image.get_attribute("alt")
+    with page.expect_download() as caught:
+        page.locator(".st-key-download_baseline button").first.click()
+    assert caught.value.suggested_filename == "my holiday.baseline.jpg"
+    made = tmp_path / "made.jpg"
+    caught.value.save_as(made)
+    picture = read_image(made)
+    assert picture.rgb.shape == (1600, 1200, 3)
+    assert b"Maker" in picture.metadata["exif"]
+    chosen = state_of(page)
+    assert chosen["picture"] == "upload"
+    data = photograph.read_bytes()
+    source = tuple(code for code, _ in open_picture(data, name=photograph.name).own(4))
+    work = Work("baseline", source, tuple(f"#{code}" for code in chosen["palette"].split("-")), 0.0)
+    assert made.read_bytes() == results.whole_file(data, work, name=photograph.name)
+    second = visit("?" + urlsplit(page.url).query)
+    second.get_by_text("upload it here to see the result").wait_for()
+    upload(second, photograph)
+    assert state_of(second) == chosen
+
+
+def test_the_slider_by_mouse_and_keys(visit):
+    page = visit(LINK)
+    slider = page.get_by_label("Slide between before and after")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.8, middle, steps=5)
+    page.mouse.up()
+    assert abs(int(slider.input_value()) - 80) <= 2
+    line = page.locator(".compare .line").bounding_box()
+    assert abs(line["x"] + line["width"] / 2 - (box["x"] + box["width"] * 0.8)) < 0.03 * box["width"]
+    slider.focus()
+    before = int(slider.input_value())
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    assert int(slider.input_value()) == before - 3
+    page.keyboard.press("Home")
+    assert slider.get_attribute("aria-valuetext") == "0 % original"
+
+
+def test_the_link_shows_the_same_in_another_session(visit):
+    page = visit(LINK)
+    page.locator(".st-key-swap0 button").first.click()
+    settle(page)
+    assert state_of(page)["palette"] == "a03878-101840-e07060-f8b878"
+    other = visit("?" + urlsplit(page.url).query)
+    shown = [tiles(p).nth(0).locator("img").screenshot() for p in (page, other)]
+    first, second = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), int) for data in shown)
+    assert np.abs(first - second).mean() < 1
+    assert state_of(other) == state_of(page)
+
+
+def test_the_command_is_there_to_copy(visit):
+    page = visit(LINK)
+    page.get_by_text("The same by command line").click()
+    page.get_by_test_id("stCode").hover()
+    page.get_by_label("Copy to clipboard").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines()[1].startswith("kpalette recolor astronaut.png --palette 101840,a03878,e07060,f8b878")
+
+
+def test_bad_uploads_are_answered_in_words(visit, tmp_path):
+    page = visit(LINK)
+    for name, data, words in [
+        ("notes.png", b"Dear diary", "is not a readable picture"),
+        ("huge.png", huge_png(10_000, 6_000), "over the limit of 50,000,000: make it smaller first"),
+    ]:
+        (tmp_path / name).write_bytes(data)
+        page.locator('input[type="file"]').first.set_input_files(tmp_path / name)
+        page.get_by_text(words).wait_for()
+        settle(page)
+        assert tiles(page).locator("img").count() == 2
+        assert page.get_by_text("Traceback").count() == 0
+
+
+def test_two_visitors_do_not_mix(visit, photograph):
+    one, two = visit(LINK), visit(LINK.replace("astronaut", "chelsea").replace("101840", "00ff00"))
+    upload(one, photograph)
+    two.get_by_role("button", name="Shuffle").click()
+    settle(two)
+    assert two.get_by_text(photograph.name).count() == 0
+    assert state_of(one)["palette"] == "101840-a03878-e07060-f8b878"
+    assert "00ff00" in state_of(two)["palette"]
+
+
+def test_a_phone_shows_everything_without_scrolling_sideways(visit):
+    page = visit(LINK, width=390, height=844)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.stMain *')].filter(e => e.getBoundingClientRect().right > 391 "
+        "&& e.checkVisibility() && !e.closest('[role=tablist], [data-testid=stButtonGroup], pre')).length"
+    )
+    assert wide == 0
+
+
+@pytest.mark.skipif(not SCREENSHOTS, reason="writes docs/pictures only when KPALETTE_SCREENSHOTS=1")
+@pytest.mark.parametrize(
+    ("name", "width", "height", "scheme"),
+    [("light", 1440, 1080, "light"), ("dark", 1440, 1080, "dark"), ("phone", 390, 1500, "light")],
+)
+def test_screenshots(visit, name, width, height, scheme):
+    page = visit(width=width, height=height, scheme=scheme)
+    page.wait_for_timeout(1500)
+    PICTURES.mkdir(exist_ok=True)
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    longest = 1000 if width > 1000 else width
+    shot = shot.resize((longest, round(shot.height * longest / shot.width)), Image.Resampling.LANCZOS)
+    shot.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(PICTURES / f"page-{name}.png", optimize=True)
