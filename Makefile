@@ -1,20 +1,21 @@
 # `make demo` and `make test` do all their own set-up; nothing but Python >= 3.11 and make is needed.
 PYTHON ?= python3
 VENV := .venv
-STUDIED := -m soft -m fitted -m baseline -m ablated -m checkpoints/no_discriminator -m palettenet
 BIN := $(VENV)/bin
 # The suite runs the formulas on TensorFlow and JAX too; the CPU wheel is half the download where it exists.
 TENSORFLOW := $(shell uname -sm | grep -q '^Linux x86_64' && echo tensorflow-cpu || echo tensorflow)
 # Compiled .pyc files are worth several seconds at every start of TensorFlow, whatever the caller's environment says.
 PIP := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip --disable-pip-version-check install --quiet --compile
 
-.PHONY: demo test lint study clean help
+.PHONY: app demo test test-browser lint study clean help
 
 help:
 	@echo "make demo   recolour a sample picture, write kpalette-demo.png and print its figures"
+	@echo "make app    the compare page, in the browser"
 	@echo "make test   the whole test suite"
+	@echo "make test-browser  the page's tests in Chromium"
 	@echo "make lint   ruff and mypy"
-	@echo "make study  the tables and figures of docs/study.md: ART=val.tar PALETTES=palettes.json"
+	@echo "make study  the tables and figures of docs/study.md"
 	@echo "make clean  remove the virtual environment and caches"
 
 demo: $(VENV)/.base
@@ -26,10 +27,8 @@ app: $(VENV)/.app
 test: $(VENV)/.test
 	KPALETTE_REQUIRE_BACKENDS=1 $(BIN)/python -m pytest
 
-# ART is a tar or folder of paintings, PALETTES a JSON file; docs/study.md tells which were used.
 study: $(VENV)/.test
-	$(BIN)/kpalette evaluate $(ART) --palettes $(PALETTES) --per-picture 2 $(STUDIED) -o docs/study/paintings --into docs/study.md --force
-	$(BIN)/kpalette evaluate $(STUDIED) --lightness 0 --lightness 0.25 --lightness 0.5 --lightness 0.75 --lightness 1 -o docs/study/photographs --into docs/study.md --force
+	$(BIN)/kpalette evaluate -m soft -m fitted -m baseline -m ablated --lightness 0 --lightness 0.5 --lightness 1 -o docs/study/photographs --into docs/study.md --force
 
 # KPALETTE_SCREENSHOTS=1 makes docs/pictures anew.
 test-browser: $(VENV)/.browser

@@ -10,7 +10,6 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 SOURCE = Path("checkpoints")
-STUDY = ("no_discriminator",)  # what only docs/study.md needs
 TARGET = Path("kpalette", "checkpoints")
 
 
@@ -34,7 +33,7 @@ class BuildWithCheckpoints(build_py):
         """Files of the folders that are checkpoints, and where they go."""
         if self.editable_mode:
             return []
-        folders = sorted(path.parent for path in SOURCE.glob("[!.]*/config.json") if path.parent.name not in STUDY)
+        folders = sorted(path.parent for path in SOURCE.glob("[!.]*/config.json"))
         files = [path for folder in folders for path in sorted(folder.glob("[!.]*")) if path.is_file()]
         return [(path, Path(self.build_lib, TARGET, path.relative_to(SOURCE))) for path in files]
 
