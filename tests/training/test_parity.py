@@ -63,6 +63,6 @@ def test_three_steps(tmp_path, optimizer):
         assert done.returncode == 0, done.stderr[-2000:]
     ours, theirs = (np.load(tmp_path / f"{backend}.npz") for backend in ("tensorflow", "jax"))
     assert sorted(ours.files) == sorted(theirs.files)
-    assert len([name for name in ours.files if name.startswith("loss")]) == 3 * 10
+    assert len([name for name in ours.files if name.startswith("loss")]) == 3 * 11
     for name in ours.files:
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-4, rtol=1e-4, err_msg=name)
