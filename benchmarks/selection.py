@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from kpalette.clusters import swatch_shares, swatch_turns
 from kpalette.data.artbench import open_images
 from kpalette.data.images import split
-from kpalette.data.pairs import TEACHER_MOST, TEACHER_SLACK
+from kpalette.data.pairs import turned_target
 from kpalette.data.samples import Sampler
-from kpalette.gamut import reduce_chroma
 from kpalette.ranges import from_network_range, to_network_range
 from kpalette.training.validation import Predict, validate
 
@@ -27,18 +25,14 @@ REACHES = (10.0, 7.0, 5.0, 3.0)
 NO_TURN = 1e12
 
 
-def soft(tau: float, *, slack: float, most: float) -> Predict:
+def soft(tau: float, **turns: float) -> Predict:
     """Soft clusters of a reach, shifted or turned."""
 
     def predict(inputs: dict[str, Any]) -> np.ndarray:
         lab, source, target = (
             np.asarray(from_network_range(inputs[name])) for name in ("lab", "source_palette", "target_palette")
         )
-        shares = np.stack(swatch_shares(lab, source, inputs["mask"], tau=tau), axis=-1)
-        turns = (swatch_turns(source, target, slack=slack, most=most) @ np.array([1, 1j]))[:, None, None]
-        x, c, t = (part[..., 1] + 1j * part[..., 2] for part in (lab, source, target))
-        moved = np.sum(shares * (t[:, None, None] + turns * (x[..., None] - c[:, None, None])), axis=-1)
-        answer = reduce_chroma(np.stack([lab[..., 0], moved.real, moved.imag], axis=-1))
+        answer = turned_target(lab, source, target, inputs["mask"], tau=tau, **turns)
         return np.asarray(to_network_range(answer))[..., 1:].astype(np.float32)
 
     return predict
@@ -63,8 +57,8 @@ def main() -> None:
     sampler = Sampler.of(selection, crop=96, palettes=options.palettes)
     rows: dict[str, Callable[[], Predict]] = {"nothing": lambda: lambda inputs: np.asarray(inputs["lab"][..., 1:])}
     for tau in REACHES:
-        rows[f"shift, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=NO_TURN, most=1.0)
-        rows[f"turn, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=TEACHER_SLACK, most=TEACHER_MOST)
+        rows[f"shift, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=NO_TURN)
+        rows[f"turn, reach {tau:g}"] = lambda tau=tau: soft(tau)
     rows |= {folder: lambda folder=folder: network(folder) for folder in options.checkpoints}
     print("| method | " + " | ".join(name.removeprefix("val_") for name in COLUMNS) + " |")
     print("|---|" + "---|" * len(COLUMNS), flush=True)

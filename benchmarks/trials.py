@@ -10,6 +10,7 @@ import argparse
 import csv
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -58,7 +59,7 @@ class Deaf(keras.layers.Layer):
 TRIALS: dict[str, tuple[dict[str, Any], list[tuple[Any, str, Any]]]] = {
     "as it is": ({}, []),
     "clusters shift, no turns": ({}, [(generator, "SwatchMoves", Unmoved)]),
-    "`soft` for a teacher": ({}, [(pairs, "TEACHER_SLACK", 1e12)]),
+    "`soft` for a teacher": ({}, [(pairs, "turned_target", partial(pairs.turned_target, slack=1e12))]),
     "nearness to be learned": ({}, [(generator, "SwatchNearness", Unknown), (generator, "_FAINT", 1.0)]),
     "no attention in the decoder": ({}, [(generator._Blocks, "attend", lambda self, x, pair, mask, name: x)]),
     "no FiLM": ({}, [(generator, "FiLM", Deaf)]),

@@ -42,6 +42,14 @@ def _figures(picture: Picture, image: ImageArray, target: Palette) -> dict[str, 
     return measure(picture.rgb, image, target, alpha=picture.alpha)
 
 
+def usable_recolorers() -> list[str]:
+    """Names of all recolourers but networks whose weights are not there, of which a warning is logged."""
+    missing = missing_recolorers()
+    if missing:
+        _log.warning("without %s, whose weights are not there", " and ".join(missing))
+    return [name for name in list_recolorers() if name not in missing]
+
+
 def compare(
     picture: Picture,
     target: Palette,
@@ -67,10 +75,7 @@ def compare(
     """
     yield Row("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
     if models is None:
-        missing = missing_recolorers()
-        models = [name for name in list_recolorers() if name not in missing]
-        if missing:
-            _log.warning("without %s, whose weights are not there", " and ".join(missing))
+        models = usable_recolorers()
     for model in models:
         yield run_model(picture, target, model, source=source, match=match, lightness=lightness)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.arrays import as_float, namespace
-from kpalette.color import lab_to_rgb
+from kpalette.color import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.gamut import BISECTION_STEPS, reduce_chroma
 from kpalette.palette import parse_color
@@ -75,6 +75,12 @@ def rgb_to_image(rgb: FloatArray) -> ImageArray:
 def lab_to_image(lab: FloatArray, *, steps: int = BISECTION_STEPS) -> ImageArray:
     """CIELAB (..., 3) to uint8 sRGB (..., 3), chroma reduced into the gamut in so many halvings."""
     return rgb_to_image(lab_to_rgb(reduce_chroma(lab, steps=steps)))
+
+
+def image_to_lab(image: ImageArray) -> FloatArray:
+    """uint8 sRGB (..., 3) to CIELAB (..., 3)."""
+    lab: FloatArray = rgb_to_lab(image_to_rgb(image))
+    return lab
 
 
 def flatten(picture: Picture, background: str) -> Picture:

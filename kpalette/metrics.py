@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kpalette.color import rgb_to_lab
 from kpalette.difference import delta_e_76, delta_e_2000
 from kpalette.errors import ArgumentError
 from kpalette.extract import extract_palette
-from kpalette.images import Picture, as_picture, image_to_rgb
+from kpalette.images import Picture, as_picture, image_to_lab
 from kpalette.palette import Palette, assign
 from kpalette.types import MIN_COLORS, FloatArray, ImageArray
 
@@ -97,17 +96,12 @@ def ssim_map(a: ImageArray, b: ImageArray) -> ImageArray:
 def ssim_color(a: ImageArray, b: ImageArray) -> float:
     """Mean SSIM of L, a and b (data ranges 100, 256, 256) of two images (H, W, 3); only against a ground truth."""
     _check_pair(a, b)
-    lab_a, lab_b = _lab(a), _lab(b)
+    lab_a, lab_b = image_to_lab(a), image_to_lab(b)
     scores = [
         _structural_similarity(lab_a[..., i], lab_b[..., i], data_range=data_range)[0]
         for i, data_range in enumerate((100.0, 256.0, 256.0))
     ]
     return float(np.mean(scores))
-
-
-def _lab(image: ImageArray) -> FloatArray:
-    lab: FloatArray = rgb_to_lab(image_to_rgb(image))
-    return lab
 
 
 def _paired(image: ImageArray | Picture, target: Palette) -> tuple[Palette, NDArray[np.float64], NDArray[np.float64]]:
@@ -156,13 +150,13 @@ def _effective_colors(lab: FloatArray) -> float:
 
 def richness(source: ImageArray, output: ImageArray) -> float:
     """Effective number of ab colours (exp of the entropy of 2-unit bins), output over source, both (H, W, 3)."""
-    return _effective_colors(_lab(output)) / _effective_colors(_lab(source))
+    return _effective_colors(image_to_lab(output)) / _effective_colors(image_to_lab(source))
 
 
 def false_edges(source: ImageArray, output: ImageArray) -> float:
     """Share of 4-neighbour pairs with dE76 below 2 in the source and above 6 in the output, images (H, W, 3)."""
     _check_pair(source, output)
-    return _false_edges(_lab(source), _lab(output))
+    return _false_edges(image_to_lab(source), image_to_lab(output))
 
 
 def _false_edges(before: FloatArray, after: FloatArray) -> float:
@@ -218,7 +212,7 @@ def measure(
     if not shown.all():
         # Hidden pixels become one grey in both, so that no window and no pair of neighbours tells their colours.
         source, output = (np.where(shown[..., np.newaxis], x, np.uint8(128)) for x in (source, output))
-    before, after = _lab(source), _lab(output)
+    before, after = image_to_lab(source), image_to_lab(output)
     local = _structural_similarity(_grey(source), _grey(output))
     picture = as_picture(output) if alpha is None else as_picture(np.dstack([output, alpha]))
     figures = {

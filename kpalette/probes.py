@@ -5,16 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kpalette.color import lab_to_rgb, rgb_to_lab, rotate_hue
+from kpalette.color import lab_to_rgb
+from kpalette.data.pairs import turn
 from kpalette.difference import delta_e
 from kpalette.extract import extract_palette
-from kpalette.gamut import reduce_chroma
-from kpalette.images import Picture, image_to_rgb, rgb_to_image
+from kpalette.gamut import BISECTION_STEPS
+from kpalette.images import Picture, image_to_lab, image_to_rgb, rgb_to_image
 from kpalette.metrics import ab_error
 from kpalette.palette import Palette
 from kpalette.recolorer import Recolorer
 from kpalette.recoloring import make_plan
-from kpalette.types import DEFAULT_COLORS, BoolArray, FloatArray, ImageArray
+from kpalette.types import DEFAULT_COLORS, BoolArray, FloatArray
 
 PROBES = {
     "ab_error": "hue pairs: mean distance in ab to the same picture turned in hue, 0 is exact",
@@ -23,7 +24,6 @@ PROBES = {
 }
 """Every figure of `probe` with what it says; all at lightness 0."""
 
-_UNMOVED = 1e-3  # units of ab by which chroma reduction may move a colour that counts as in gamut
 _HAIR = 1e-9  # units of Lab
 
 
@@ -55,18 +55,12 @@ def hue_pair(picture: Picture, number: int) -> HuePair:
     first, second = np.random.default_rng([0, number]).random(2)
     rgb = image_to_rgb(picture.rgb)
     own = extract_palette(picture, size=DEFAULT_COLORS, method="kmeans")
-    shown, inside = _turned(rgb, first)
-    truth, kept = _turned(rgb, second)
-    palettes = (Palette(_turned(own.rgb, turn)[0], own.weights) for turn in (first, second))
-    return HuePair(picture.with_rgb(rgb_to_image(lab_to_rgb(shown))), truth, inside & kept, *palettes)
-
-
-def _turned(rgb: FloatArray, turn: float) -> tuple[FloatArray, BoolArray]:
-    """CIELAB in gamut, and where chroma was not reduced."""
-    moved = rotate_hue(rgb, turn)
-    reduced = reduce_chroma(moved)
-    lost = np.abs(reduced[..., 1:] - moved[..., 1:]).sum(axis=-1)
-    return reduced, lost < _UNMOVED
+    straight = np.zeros(2)  # the curve of lightness
+    (shown, inside), (truth, kept) = (turn(rgb, shift, straight, steps=BISECTION_STEPS) for shift in (first, second))
+    palettes = (
+        Palette(turn(own.rgb, shift, straight, steps=BISECTION_STEPS)[0], own.weights) for shift in (first, second)
+    )
+    return HuePair(picture.with_rgb(rgb_to_image(lab_to_rgb(shown))), truth, inside * kept > 0, *palettes)
 
 
 def hue_error(pair: HuePair, recolorer: Recolorer | None) -> float:
@@ -82,7 +76,7 @@ def hue_error(pair: HuePair, recolorer: Recolorer | None) -> float:
     image = pair.shown.rgb
     if recolorer is not None:
         image = recolorer.apply(pair.shown, pair.source, pair.target, lightness=0.0).image
-    return ab_error(_lab(image), pair.truth, mask=pair.known)
+    return ab_error(image_to_lab(image), pair.truth, mask=pair.known)
 
 
 def own_error(picture: Picture, recolorer: Recolorer | None) -> float:
@@ -101,7 +95,7 @@ def own_error(picture: Picture, recolorer: Recolorer | None) -> float:
     # A hair beside it: of a palette that is equal to the bit, networks would not be asked at all.
     beside = Palette(own.lab + _HAIR, own.weights)
     image = recolorer.apply(picture, own, beside, lightness=0.0).image
-    return float(np.mean(delta_e(_lab(picture.rgb), _lab(image))))
+    return float(np.mean(delta_e(image_to_lab(picture.rgb), image_to_lab(image))))
 
 
 def response(picture: Picture, first: Palette, second: Palette, recolorer: Recolorer | None) -> float:
@@ -123,7 +117,7 @@ def response(picture: Picture, first: Palette, second: Palette, recolorer: Recol
     images = [plan.apply(picture).image for plan in plans]
     asked = np.linalg.norm((plans[0].target.lab - plans[1].target.lab)[:, 1:], axis=-1)
     distance = float(np.sum(plans[0].source.weights * asked))
-    return ab_error(_lab(images[0]), _lab(images[1])) / distance if distance else float("nan")
+    return ab_error(image_to_lab(images[0]), image_to_lab(images[1])) / distance if distance else float("nan")
 
 
 def probe(
@@ -146,8 +140,3 @@ def probe(
         "own": own_error(picture, recolorer),
         "response": response(picture, targets[0], targets[1], recolorer) if two else float("nan"),
     }
-
-
-def _lab(image: ImageArray) -> FloatArray:
-    lab: FloatArray = rgb_to_lab(image_to_rgb(image))
-    return lab

@@ -9,8 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import rgb_to_lab
-from kpalette.images import image_to_rgb, lab_to_image
+from kpalette.images import image_to_lab, lab_to_image
 from kpalette.palette import Palette
 from kpalette.types import FloatArray, ImageArray
 
@@ -22,7 +21,7 @@ def _nearest(lab: FloatArray, swatches: FloatArray) -> NDArray[np.intp]:
 
 
 def _through_lab(image: ImageArray, mapping: Callable[[FloatArray], FloatArray]) -> ImageArray:
-    lab = rgb_to_lab(image_to_rgb(image)).reshape(-1, 3)
+    lab = image_to_lab(image).reshape(-1, 3)
     return lab_to_image(mapping(lab)).reshape(image.shape)
 
 

@@ -1,7 +1,6 @@
 """The study: every recolourer and reference row over many pictures and palettes, in several processes."""
 
 import json
-import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,14 +16,14 @@ import numpy as np
 from kpalette.data.artbench import open_images
 from kpalette.data.images import ImageSet
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.evaluation import compare_references, run_model
+from kpalette.evaluation import compare_references, run_model, usable_recolorers
 from kpalette.lightness import check_strength
 from kpalette.lut import thread_count
 from kpalette.models.weights import read_checkpoint
 from kpalette.network import NetworkRecolorer
 from kpalette.probes import hue_pair, probe
 from kpalette.recolorer import Recolorer
-from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers, missing_recolorers
+from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers
 from kpalette.reference import REFERENCES
 from kpalette.study_cases import Case, deal_cases, report_palettes, sample_cases
 from kpalette.study_records import Record, Study
@@ -34,7 +33,6 @@ PER_PICTURE = 4
 """Palettes asked of each picture of a set."""
 
 _QUEUED = 2  # pictures begun or waiting for each worker: no more lie in memory
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -128,10 +126,7 @@ def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | No
         KPaletteError: if a network's weights are missing or damaged.
     """
     if models is None:
-        missing = missing_recolorers()
-        models = [name for name in list_recolorers() if name not in missing]
-        if missing:
-            _log.warning("without %s, whose weights are not there", " and ".join(missing))
+        models = usable_recolorers()
     if not models or isinstance(models, str):
         raise ArgumentError(f"`models` must be a list of at least one recolourer. Received: {models!r}")
     strengths = None if lightness is None else tuple(dict.fromkeys(check_strength(x) for x in lightness))

@@ -15,6 +15,7 @@ from kpalette.color import lab_to_rgb, rotate_hue
 from kpalette.gamut import reduce_chroma
 from kpalette.images import image_to_rgb
 from kpalette.ranges import to_network_range
+from kpalette.soft import DEFAULT_TAU
 from kpalette.types import Array
 
 TRAINING_STEPS = 8
@@ -64,10 +65,12 @@ def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, step
     xp = namespace(rgb)
     swatches = xp.clip(swatches, 0.0, 1.0)
     shifts, curves, mask = draw["shifts"], draw["curves"], draw["mask"]
-    lab, inside = _shown(rgb, shifts[:, 0, None, None], curves[:, None, None], steps)
-    source, _ = _shown(swatches, shifts[:, 0, None], curves[:, None], steps)
-    turned, kept = _shown(rgb[:hue_rows, ...], shifts[:hue_rows, 1, None, None], curves[:hue_rows, None, None], steps)
-    targets, _ = _shown(swatches[:hue_rows, ...], shifts[:hue_rows, 1, None], curves[:hue_rows, None], steps)
+    lab, inside = turn(rgb, shifts[:, 0, None, None], curves[:, None, None], steps=steps)
+    source, _ = turn(swatches, shifts[:, 0, None], curves[:, None], steps=steps)
+    turned, kept = turn(
+        rgb[:hue_rows, ...], shifts[:hue_rows, 1, None, None], curves[:hue_rows, None, None], steps=steps
+    )
+    targets, _ = turn(swatches[:hue_rows, ...], shifts[:hue_rows, 1, None], curves[:hue_rows, None], steps=steps)
     wanted = as_float(draw["wanted_palette"])[hue_rows:, ...]
     if teach:
         answer = turned_target(lab[hue_rows:, ...], source[hue_rows:, ...], wanted, mask[hue_rows:, ...], steps=steps)
@@ -84,8 +87,18 @@ def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, step
     return Pair(inputs, goal[..., 1:], xp.concatenate([inside[:hue_rows, ...] * kept, weight], 0))
 
 
-def _shown(rgb: Array, shift: Array, curve: Array, steps: int) -> tuple[Array, Array]:
-    """Turns hue, bends lightness, reduces chroma once; also 1 where that left the colour as it was."""
+def turn(rgb: Array, shift: Array, curve: Array, *, steps: int) -> tuple[Array, Array]:
+    """Turns hue, bends lightness, and reduces chroma once.
+
+    Args:
+        rgb: gamma-encoded, 0..1, (..., 3).
+        shift: share of a whole turn, (...).
+        curve: of lightness, (..., 2), see `bend_lightness`.
+        steps: halvings of the chroma reduction.
+
+    Returns:
+        CIELAB (..., 3) in gamut, and (...): 1 where chroma stayed as it was, 0 where some was lost.
+    """
     lab = rotate_hue(rgb, shift)
     xp = namespace(lab)
     moved = xp.stack([bend_lightness(lab[..., 0], curve), lab[..., 1], lab[..., 2]], axis=-1)
@@ -111,7 +124,10 @@ def bend_lightness(L: Array, curve: Array) -> Array:
     return L + (curve[..., 0] * xp.sin(turn) + curve[..., 1] * xp.sin(2.0 * turn) / 2.0) * (100.0 / 3.141592653589793)
 
 
-def turned_target(lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS) -> Array:
+def turned_target(
+    lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS, tau: float = DEFAULT_TAU,
+    slack: float = TEACHER_SLACK, most: float = TEACHER_MOST,
+) -> Array:  # fmt: skip
     """What the teacher of rows that ask for an unrelated palette answers: soft cluster turn, lightness kept.
 
     ab' = sum_i w_i (T_i + r_i (ab - C_i)): shares as in `soft`, and each cluster turned and scaled (`swatch_turns`)
@@ -123,14 +139,17 @@ def turned_target(lab: Array, source: Array, target: Array, mask: Array, *, step
         target: what each becomes, CIELAB (B, 8, 3).
         mask: (B, 8), 1 for a swatch.
         steps: halvings of the chroma reduction.
+        tau: reach of a swatch in Lab units.
+        slack: of `swatch_turns`.
+        most: of `swatch_turns`.
 
     Returns:
         CIELAB (B, H, W, 3), in gamut, L as in `lab`.
     """
     xp = namespace(lab)
-    turns = swatch_turns(source, target, slack=TEACHER_SLACK, most=TEACHER_MOST)[:, :, None, None, :]
+    turns = swatch_turns(source, target, slack=slack, most=most)[:, :, None, None, :]
     a, b = 0.0, 0.0
-    for i, share in enumerate(swatch_shares(lab, source, mask)):
+    for i, share in enumerate(swatch_shares(lab, source, mask, tau=tau)):
         da, db = (lab[..., c] - source[:, i, c, None, None] for c in (1, 2))
         re, im = turns[:, i, ..., 0], turns[:, i, ..., 1]
         a = a + share * (target[:, i, 1, None, None] + re * da - im * db)

@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 
 from kpalette.batch import Recoloring
-from kpalette.color import rgb_to_lab
 from kpalette.difference import delta_e_76
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.image_codec import encode_image
 from kpalette.image_files import SUFFIXES, format_of, suffix_of
-from kpalette.images import Picture, as_picture, image_to_rgb, resize
+from kpalette.images import Picture, as_picture, image_to_lab, resize
 from kpalette.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.metrics import measure, palette_distance, ssim, ssim_map
 from kpalette.models.weights import find_preset
@@ -211,7 +210,7 @@ def has_cube(method: str) -> bool:
 
 def change_map(before: ImageArray, after: ImageArray) -> ImageArray:
     """Where colours changed: uint8 (H, W, 3), dark is no change, bright `STRONG_CHANGE` dE76 or more."""
-    change = delta_e_76(rgb_to_lab(image_to_rgb(before)), rgb_to_lab(image_to_rgb(after)))
+    change = delta_e_76(image_to_lab(before), image_to_lab(after))
     grey = np.rint(np.clip(change / STRONG_CHANGE, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1], dtype=np.uint8)
 
