@@ -8,7 +8,7 @@ from typing import Any
 SSIM_SLACK = 0.005
 """How much structure phase 2 may cost."""
 
-EDGES_SLACK = 0.001
+EDGES_SLACK = 0.0
 """How many more pairs of neighbours may be parted, as a share."""
 
 
