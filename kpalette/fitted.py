@@ -90,7 +90,7 @@ class FittedRecolorer(LatticeRecolorer):
 def _clusters(picture: Picture, source: Palette) -> tuple[Floats, Floats]:
     """The picture's colours (n, 3), and their shares (n, k) in the mean of the swatch nearest to each."""
     bins = color_bins(picture)
-    nearest = np.argmin(np.sum(source.lab**2, axis=-1) - 2.0 * (bins.lab @ source.lab.T), axis=-1)
-    shares = np.where(nearest[:, np.newaxis] == np.arange(len(source)), bins.weights[:, np.newaxis], 0.0)
+    own = source.nearest(bins.lab)[:, np.newaxis] == np.arange(len(source))
+    shares = np.where(own, bins.weights[:, np.newaxis], 0.0)
     total = shares.sum(axis=0)
     return bins.lab, shares / np.where(total > 0, total, 1.0)

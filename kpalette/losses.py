@@ -29,7 +29,7 @@ class LossWeights(NamedTuple):
     mse: float = 1.0
     """Squared error on ab where the answer is known ([P] equation 4)."""
     palette: float = 0.0
-    """Squared distance of the clusters' mean ab to where the palette wants them."""
+    """Squared distance of the clusters' ab to where the palette wants them."""
     spread: float = 0.0
     """What the clusters lose of their spread: a flat answer is no answer."""
     edges: float = 0.0
@@ -49,7 +49,7 @@ def palette_terms(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) ->
 
     Pixels belong to source swatches by nearness, as in `soft` but nearly wholly to one. A cluster's mean ab should move
     by what parts its target swatch from its source swatch, as far as the gamut allows at the source swatch's lightness,
-    and its standard deviation should not shrink.
+    and its pixels should lie about the mean as they did: mean square distance is that of the mean and the variance.
 
     Args:
         predicted: ab (B, H, W, 2).
@@ -57,7 +57,8 @@ def palette_terms(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) ->
         rows: how much each row counts, (B,), or one number for all.
 
     Returns:
-        Two scalars, means over clusters: squared distance of the means, squared relative loss of spread.
+        Two scalars, means over clusters: squared distance of the mean and the variance gained, squared relative loss of
+        spread.
     """
     lab = from_network_range(inputs["lab"])
     source, target = from_network_range(inputs["source_palette"]), from_network_range(inputs["target_palette"])
@@ -74,7 +75,8 @@ def palette_terms(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) ->
     counts = counts * ops.reshape(ops.cast(rows, "float32"), (-1, 1))
     total = ops.sum(counts) + _TINY
     lost = ops.relu(1.0 - (spread + _NO_SPREAD) / (own_spread + _NO_SPREAD))
-    distance = ops.sum(ops.square(mean - wanted), axis=-1)
+    gained = ops.relu(ops.square(spread) - ops.square(own_spread))
+    distance = ops.sum(ops.square(mean - wanted), axis=-1) + gained
     return ops.sum(counts * distance) / total, ops.sum(counts * ops.square(lost)) / total
 
 

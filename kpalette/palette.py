@@ -12,7 +12,7 @@ from PIL import ImageColor
 from kpalette.color import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError
 from kpalette.gamut import reduce_chroma
-from kpalette.types import L_MAX, MAX_COLORS, MIN_COLORS
+from kpalette.types import L_MAX, MAX_COLORS, MIN_COLORS, FloatArray
 
 MATCHES = ("lightness", "order", "nearest")
 """Rules by which source swatches find their target swatches (`Palette.matched`)."""
@@ -116,6 +116,12 @@ class Palette:
     def sorted(self) -> "Palette":
         """Returns the same swatches, darkest first."""
         return self._take(np.argsort(self._lab[:, 0], kind="stable"))
+
+    def nearest(self, lab: FloatArray) -> NDArray[np.intp]:
+        """The swatch nearest to each colour by CIE 1976: CIELAB (..., 3) to places in the palette (...)."""
+        # |x - c|^2 without |x|^2, which is the same for all swatches
+        chosen: NDArray[np.intp] = np.argmin(np.sum(self.lab**2, axis=-1) - 2.0 * (lab @ self.lab.T), axis=-1)
+        return chosen
 
     def matched(self, target: "Palette", *, match: str = "lightness") -> "Palette":
         """Chooses for each of these (source) swatches the target swatch that it becomes.

@@ -25,6 +25,8 @@ from kpalette.soft import SoftRecolorer
 from kpalette.types import MIN_COLORS
 
 DEFAULT_MODEL = "soft"
+DEFAULT_LATTICE = "soft"
+"""Who makes tables of colours: a network is no colour mapping."""
 
 _FACTORIES: dict[str, Callable[[], Recolorer]] = {
     "soft": SoftRecolorer,

@@ -7,17 +7,10 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kpalette.images import image_to_lab, lab_to_image
 from kpalette.palette import Palette
 from kpalette.types import FloatArray, ImageArray
-
-
-def _nearest(lab: FloatArray, swatches: FloatArray) -> NDArray[np.intp]:
-    # |x - c|^2 without |x|^2, which is the same for all swatches
-    chosen: NDArray[np.intp] = np.argmin(np.sum(swatches**2, axis=-1) - 2.0 * (lab @ swatches.T), axis=-1)
-    return chosen
 
 
 def _through_lab(image: ImageArray, mapping: Callable[[FloatArray], FloatArray]) -> ImageArray:
@@ -36,7 +29,7 @@ def reachable(image: ImageArray, source: Palette, target: Palette) -> ImageArray
 
     def mapping(lab: FloatArray) -> FloatArray:
         moved = np.array(lab)
-        moved[:, 1:] += shift[_nearest(lab, source.lab)]
+        moved[:, 1:] += shift[source.nearest(lab)]
         return moved
 
     return _through_lab(image, mapping)
@@ -44,14 +37,14 @@ def reachable(image: ImageArray, source: Palette, target: Palette) -> ImageArray
 
 def nearest(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
     """Gives each pixel the target swatch nearest to it in Lab."""
-    return _through_lab(image, lambda lab: target.lab[_nearest(lab, target.lab)])
+    return _through_lab(image, lambda lab: target.lab[target.nearest(lab)])
 
 
 def nearest_ab(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
     """Gives each pixel the ab of its source swatch's target; L kept, chroma reduced into sRGB."""
 
     def mapping(lab: FloatArray) -> FloatArray:
-        chosen = target.lab[_nearest(lab, source.lab)]
+        chosen = target.lab[source.nearest(lab)]
         return np.column_stack([lab[:, 0], chosen[:, 1:]])
 
     return _through_lab(image, mapping)

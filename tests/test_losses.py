@@ -43,6 +43,16 @@ def test_what_was_asked_for_costs_nothing():
     assert spread < 1e-4
 
 
+def test_a_cluster_that_scatters_costs_the_variance_it_gained():
+    inputs = scene()
+    ab = inputs["lab"][..., 1:].copy()
+    own = ab[:, :, :8].var(axis=(1, 2)).sum()
+    ab[:, :, :8] += ab[:, :, :8] - ab[:, :, :8].mean(axis=(1, 2))  # twice as far from the mean
+    distance, spread = terms(ab, inputs)
+    assert distance == pytest.approx(3 * own / 2, rel=0.02)  # one of two clusters gained three times its variance
+    assert spread < 1e-4
+
+
 def test_doing_nothing_costs_the_distance():
     inputs = scene(shift=(-20.0, 10.0))
     distance, _ = terms(inputs["lab"][..., 1:], inputs)

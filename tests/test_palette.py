@@ -162,3 +162,10 @@ def test_swatches_outside_srgb_get_a_hex_code_without_clipping_lightness():
     lab = np.array([[60.0, 120.0, 0.0], [50, 0, 0]])
     code = Palette(lab).hex[0]
     assert abs(Palette.parse(f"{code} red").lab[0, 0] - 60) < 0.5
+
+
+def test_nearest_is_by_distance_in_lab():
+    palette = Palette.parse("orange saddlebrown purple green")
+    lab = np.random.default_rng(0).uniform([0, -80, -80], [100, 80, 80], (4, 50, 3))
+    wanted = np.argmin(np.linalg.norm(lab[..., np.newaxis, :] - palette.lab, axis=-1), axis=-1)
+    np.testing.assert_array_equal(palette.nearest(lab), wanted)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kpalette.study_records import Study
 
 _FILES = ("figures.csv", "tables.md", "plane.svg")
-_SHEET = "examples.png"
+_SHEET = "examples.webp"
 _BLOCKS = ("figures", "styles", "probes")
 
 
@@ -41,7 +41,7 @@ _BLOCKS = ("figures", "styles", "probes")
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="So many pictures, spread evenly.  [default: all]")
 @click.option("-j", "--jobs", type=click.IntRange(1, MAX_WORKERS), help="Pictures at a time.  [default: one a core]")
-@click.option("-o", "--output", metavar="FOLDER", help="Write figures.csv, tables.md, plane.svg, examples.png there.")
+@click.option("-o", "--output", metavar="FOLDER", help="Write figures.csv, tables.md, plane.svg, examples.webp there.")
 @click.option("--into", metavar="FILE.md", help="Put the tables into the marked blocks of this document.")
 @click.option("--force", is_flag=True, help="Replace files of FOLDER.")
 def evaluate(
@@ -140,7 +140,7 @@ def _write(
         zip(_FILES, (study.csv().encode(), text.encode(), draw_plane(study, statistic=statistic)), strict=True)
     )
     if prefix == "samples":
-        files[_SHEET] = encode_image(_examples(study, models), image_format="PNG")
+        files[_SHEET] = encode_image(_examples(study, models), image_format="WEBP")
     for name, data in files.items():
         make_parent(folder / name)
         write_file(folder / name, data, overwrite=force)

@@ -16,13 +16,13 @@ from kpalette.cli.streams import write_stdout
 from kpalette.files import one_line
 from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
 from kpalette.recolorer import LatticeRecolorer
-from kpalette.recoloring import get_recolorer, make_plan
+from kpalette.recoloring import DEFAULT_LATTICE, get_recolorer, make_plan
 
 
 @click.command()
 @click.argument("image")
 @target_options
-@model_options
+@model_options(default=DEFAULT_LATTICE)
 @edit_options
 @click.option(
     "--size", type=int, help="Nodes a side: .cube 17, 33 or 65, Hald 16, 25, 36, 49 or 64.  [default: 33, Hald 64]"

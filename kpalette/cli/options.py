@@ -62,21 +62,27 @@ def edit_options(command: Command) -> Command:
     return command
 
 
-def model_options(command: Command) -> Command:
+def model_options(default: str = DEFAULT_MODEL) -> Callable[[Command], Command]:
     """Adds -m and --seed: who recolours, and from which random numbers."""
-    for decorate in (
-        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the extraction."),
-        click.option(
-            "-m",
-            "--model",
-            type=click.Choice(list_recolorers()),
-            default=DEFAULT_MODEL,
-            show_default=True,
-            help="Who recolours.",
-        ),
-    ):
-        command = decorate(command)
-    return command
+
+    def add(command: Command) -> Command:
+        for decorate in (
+            click.option(
+                "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the extraction."
+            ),
+            click.option(
+                "-m",
+                "--model",
+                type=click.Choice(list_recolorers()),
+                default=default,
+                show_default=True,
+                help="Who recolours.",
+            ),
+        ):
+            command = decorate(command)
+        return command
+
+    return add
 
 
 def save_options(command: Command) -> Command:

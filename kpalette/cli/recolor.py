@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @target_options
-@model_options
+@model_options()
 @edit_options
 @runtime_option
 @click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")

@@ -60,7 +60,7 @@ def test_evaluate_of_a_sample_shows_examples_and_fills_a_document(kp, tmp_path, 
     assert f"<!-- samples-styles -->\n{styles_table(study, statistic='median', heading='picture')}<!-- end" in text
     assert text.startswith("# t\n<!-- samples-figures -->\n| method | ssim")
     assert text.endswith("<!-- end samples-probes -->\nend\n")
-    height, width, _ = read_image("out/examples.png").rgb.shape
+    height, width, _ = read_image("out/examples.webp").rgb.shape
     assert height > 3 * 64
     assert width > 2 * 64
 

@@ -23,7 +23,7 @@ def test_phase_2_wants_the_palette_at_no_cost_of_structure():
     assert not best.take(1, figures(palette=3.0, ssim=0.974))
     assert not best.take(2, figures(palette=3.0, richness=0.9))
     assert not best.take(3, figures(palette=5.1))
-    assert not best.take(3, figures(palette=3.0, edges=0.006))
+    assert not best.take(3, figures(palette=3.0, edges=0.0041))
     assert best.epoch == 0
     assert best.take(4, figures(palette=4.5, ssim=0.976, richness=1.0))
     assert not best.take(5, figures(palette=math.nan))
