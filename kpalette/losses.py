@@ -17,6 +17,8 @@ _MIN_SHARE = 0.02
 _CLUSTER_TAU = 3.0
 """How sharply pixels belong to one cluster. `soft`'s own 10 leaves pixels between clusters to several of them, whose
 means then lie between the swatches: a network that meets those is no nearer to the palette than `soft`."""
+_SCATTER = 3.0
+"""What variance that a cluster gains counts for: colours far from the palette are the outermost, not the mean."""
 _SMOOTH, _ALLOWED, _EDGE = 2.0, 4.0, 6.0
 """dE76 between neighbours: up to where the picture is smooth, what is free in the answer, and what costs 1."""
 _NO_SPREAD = 1e-3  # a cluster as narrow as this has no spread to keep
@@ -49,7 +51,7 @@ def palette_terms(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) ->
 
     Pixels belong to source swatches by nearness, as in `soft` but nearly wholly to one. A cluster's mean ab should move
     by what parts its target swatch from its source swatch, as far as the gamut allows at the source swatch's lightness,
-    and its pixels should lie about the mean as they did: mean square distance is that of the mean and the variance.
+    and its pixels should lie about the mean as they did.
 
     Args:
         predicted: ab (B, H, W, 2).
@@ -76,7 +78,7 @@ def palette_terms(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) ->
     total = ops.sum(counts) + _TINY
     lost = ops.relu(1.0 - (spread + _NO_SPREAD) / (own_spread + _NO_SPREAD))
     gained = ops.relu(ops.square(spread) - ops.square(own_spread))
-    distance = ops.sum(ops.square(mean - wanted), axis=-1) + gained
+    distance = ops.sum(ops.square(mean - wanted), axis=-1) + _SCATTER * gained
     return ops.sum(counts * distance) / total, ops.sum(counts * ops.square(lost)) / total
 
 

@@ -182,7 +182,9 @@ def _load(checkpoint: Any, runtime: str) -> Network:
         if runtime == "onnx" or (runtime == "auto" and with_onnx):
             return open_graph(found)
     if import_keras().backend.backend() == "tensorflow":
-        return _traced(load(checkpoint))
+        from kpalette.models.operators import simplified
+
+        return _traced(simplified(load(checkpoint)))
     if isinstance(checkpoint, str | os.PathLike):
         from kpalette.models.checkpoint import load_checkpoint
 

@@ -49,7 +49,7 @@ def test_a_cluster_that_scatters_costs_the_variance_it_gained():
     own = ab[:, :, :8].var(axis=(1, 2)).sum()
     ab[:, :, :8] += ab[:, :, :8] - ab[:, :, :8].mean(axis=(1, 2))  # twice as far from the mean
     distance, spread = terms(ab, inputs)
-    assert distance == pytest.approx(3 * own / 2, rel=0.02)  # one of two clusters gained three times its variance
+    assert distance == pytest.approx(3 * (3 * own) / 2, rel=0.02)  # one of two clusters gained three times its variance
     assert spread < 1e-4
 
 

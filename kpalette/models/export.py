@@ -54,7 +54,7 @@ def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: boo
     check_free(Path(path), overwrite=overwrite)
     _onnxruntime()
     model = load(checkpoint)
-    data = to_onnx(model).SerializeToString()
+    data = to_onnx(_simplified(model)).SerializeToString()
     difference = checked(model, onnx_session(data), "the ONNX file")
     write_file(path, data, overwrite=overwrite)
     return difference
@@ -79,12 +79,13 @@ def export_saved_model(checkpoint: Any, path: str | os.PathLike[str], *, overwri
     target = Path(os.path.realpath(path))
     _check_folder(target, path, overwrite=overwrite)
     model = load(checkpoint)
+    served = _simplified(model)
     import keras
     import tensorflow as tf
 
     archive = keras.export.ExportArchive()
-    archive.track(model)
-    archive.add_endpoint("serve", lambda inputs: {"ab": model(inputs)}, input_signature=[signature(model)])
+    archive.track(served)
+    archive.add_endpoint("serve", lambda inputs: {"ab": served(inputs)}, input_signature=[signature(served)])
     temporary = target.with_name(f"{PART_PREFIX}{uuid.uuid4().hex}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ def import_keras() -> Any:
 
 
 def load(checkpoint: Any) -> Any:
-    """A float32 model of a checkpoint, for pictures of all sizes, under TensorFlow.
+    """A float32 model of a checkpoint, under TensorFlow.
 
     Args:
         checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet`, of which a copy is made.
@@ -158,10 +159,10 @@ def load(checkpoint: Any) -> Any:
     if keras.backend.backend() != "tensorflow":
         raise ExportError(f"exports need TensorFlow: Keras runs on {keras.backend.backend()} (KERAS_BACKEND)")
     if not isinstance(checkpoint, str | os.PathLike):
-        return any_size(copy_of(checkpoint))
+        return copy_of(checkpoint)
     from kpalette.models.checkpoint import load_checkpoint
 
-    return any_size(load_checkpoint(checkpoint, dtype="float32"))
+    return load_checkpoint(checkpoint, dtype="float32")
 
 
 def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = None) -> Any:
@@ -181,26 +182,10 @@ def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = N
     return build_model(type(model), Checkpoint(Path(), config, weights, {}), dtype="float32")
 
 
-def any_size(model: Any) -> Any:
-    """Makes a model's resizes one operator each, also in a graph of all sizes, where `Double` slices and joins.
+def _simplified(model: Any) -> Any:
+    from kpalette.models.operators import simplified
 
-    Args:
-        model: a `PaletteNet`, changed in place, to be called only.
-
-    Returns:
-        The same model.
-    """
-    import tensorflow as tf
-
-    from kpalette.models.layers import Double
-
-    def double(x: Any) -> Any:
-        return tf.image.resize(x, 2 * tf.shape(x)[1:3])
-
-    for layer in model.layers:
-        if isinstance(layer, Double):
-            layer.call = double  # type: ignore[method-assign]
-    return model
+    return simplified(copy_of(model))
 
 
 def signature(model: Any) -> dict[str, Any]:
@@ -211,7 +196,7 @@ def signature(model: Any) -> dict[str, Any]:
 
 
 def to_onnx(model: Any) -> Any:
-    """A model of `any_size` as an `onnx.ModelProto`; ExportError where tf2onnx is missing."""
+    """A `simplified` model as an `onnx.ModelProto`; ExportError where tf2onnx is missing."""
     import tensorflow as tf
 
     tf2onnx = _need("tf2onnx", "export")

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.files import read_file, write_file
-from kpalette.models.export import ExportError, any_size, checked, copy_of, load, onnx_session, to_onnx
+from kpalette.models.export import ExportError, checked, copy_of, load, onnx_session, to_onnx
 from kpalette.models.weights import Checkpoint, read_checkpoint
 from kpalette.models.weights_files import to_json
 from kpalette.models.weights_format import CONFIG_FILE, GRAPH_FILE, CheckpointError
@@ -50,10 +50,12 @@ def write_graph(folder: str | os.PathLike[str]) -> float:
     """
     checkpoint = read_checkpoint(folder)
     model = load(checkpoint.folder)
+    from kpalette.models.operators import simplified
+
     # Random weights, none like another, so that each initialiser tells which tensor it is.
     generator = np.random.default_rng(0)
     unlike = {name: generator.standard_normal(t.shape).astype(np.float32) for name, t in checkpoint.tensors.items()}
-    proto = to_onnx(any_size(copy_of(model, tensors=unlike)))
+    proto = to_onnx(simplified(copy_of(model, tensors=unlike)))
     places = _take_weights_out(proto, unlike)
     data = proto.SerializeToString()
     entry = {"bytes": len(data), "name": GRAPH_FILE, "sha256": hashlib.sha256(data).hexdigest(), "initializers": places}

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from tests.conftest import load
+
+tf = load("tensorflow")
+keras = load("keras")
+
+from kpalette.models.export import copy_of  # noqa: E402
+from kpalette.models.generator import PaletteNet  # noqa: E402
+from kpalette.models.layers import instance_norm  # noqa: E402
+from kpalette.models.operators import simplified  # noqa: E402
+
+
+def operators(model) -> set[str]:
+    spec = tf.TensorSpec(model.input.shape, tf.float32)
+    traced = tf.function(model).get_concrete_function(spec)
+    return {op.type for op in traced.graph.get_operations()}
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exports are made under TensorFlow")
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1, 1, 3), (2, 17, 9, 5)])
+def test_normalisation_is_the_same_without_sums_over_pixels(affine, shape):
+    layer = instance_norm(name="norm", affine=affine)
+    inputs = keras.Input(shape[1:])
+    model = keras.Model(inputs, layer(inputs))
+    generator = np.random.default_rng(0)
+    for variable in layer.weights:
+        variable.assign(generator.normal(size=variable.shape))
+    x = generator.normal(5, 3, shape).astype(np.float32)
+    wanted = np.asarray(model(x))
+    assert "Mean" in operators(model)
+    np.testing.assert_allclose(np.asarray(simplified(model)(x)), wanted, atol=1e-5)
+    assert not {"Mean", "Sum"} & operators(model)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exports are made under TensorFlow")
+def test_a_network_stays_the_same():
+    model = PaletteNet(filters=2)
+    other = simplified(copy_of(model))
+    generator = np.random.default_rng(0)
+    inputs = {
+        "lab": generator.uniform(-1, 1, (2, 21, 40, 3)),
+        "source_palette": generator.uniform(-0.5, 0.5, (2, 8, 3)),
+        "target_palette": generator.uniform(-0.5, 0.5, (2, 8, 3)),
+        "mask": np.ones((2, 8)),
+    }
+    inputs = {name: value.astype(np.float32) for name, value in inputs.items()}
+    np.testing.assert_allclose(np.asarray(other(inputs)), np.asarray(model(inputs)), atol=1e-5)
