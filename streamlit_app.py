@@ -24,6 +24,7 @@ h1 { font-size: 2rem !important; padding: 0 !important; }
 h3 { padding-bottom: .4rem !important; }
 [data-testid="stColorPicker"] button, [data-testid="stColorPickerBlock"] { width: 100%; height: 2.6rem; }
 [data-testid="stMetricValue"] { font-size: 1.25rem; }
+[data-testid="stDownloadButtonError"]::after { content: ". Try again, another method, or a smaller picture."; }
 </style>"""
 
 

@@ -5,6 +5,7 @@ import hashlib
 import streamlit as st
 
 from kpalette.images import Picture
+from kpalette.metrics import ssim_map
 from kpalette.network import NetworkRecolorer
 from kpalette.page import pictures, results
 from kpalette.page.results import Result, Work
@@ -49,7 +50,7 @@ def difference(
     _before: Picture, _after: Picture,
 ) -> bytes:  # fmt: skip
     """A map of what changed ("colour") or of the structure that was lost ("structure"), as a browser shows it."""
-    draw = results.change_map if kind == "colour" else results.structure_map
+    draw = results.change_map if kind == "colour" else ssim_map
     return results.screen_file(_before.with_rgb(draw(_before.rgb, _after.rgb)))
 
 

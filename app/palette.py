@@ -8,7 +8,7 @@ import streamlit as st
 from app import session
 from kpalette.errors import KPaletteError
 from kpalette.page import palettes
-from kpalette.page.drawing import plain, strip_html, swatch_html
+from kpalette.page.drawing import becomes_html, plain, strip_html, swatch_html
 from kpalette.page.names import color_name
 from kpalette.page.pictures import SUFFIXES, Opened
 from kpalette.palette import Palette
@@ -60,7 +60,7 @@ def _pairs(own: tuple[tuple[str, float], ...]) -> None:
                     f"Colour {i + 1}, {color_name(code)}, becomes", key=key, on_change=_picked, args=(i, key),
                     label_visibility="collapsed", width="stretch",
                 )  # fmt: skip
-                st.caption(f"→ {color_name(target)}")
+                st.html(becomes_html(target))
                 st.checkbox("Lock", key=f"lock{i}")
                 if i + 1 < len(own):
                     st.button("Swap →", key=f"swap{i}", on_click=_swap, args=(i,), type="tertiary",
@@ -95,8 +95,9 @@ def _presets() -> None:
 
 def _picked(i: int, key: str) -> None:
     state = st.session_state
-    state.targets = (*state.targets[:i], state[key], *state.targets[i + 1 :])
-    state.origin = None
+    if i < len(state.targets):  # else the colour went in the same moment
+        state.targets = (*state.targets[:i], state[key], *state.targets[i + 1 :])
+        session.forget_origin()
 
 
 def _locked() -> list[bool]:
@@ -111,7 +112,8 @@ def _replace(new: tuple[str, ...]) -> None:
 
 
 def _swap(i: int) -> None:
-    session.put(palettes.swapped(st.session_state.targets, i, i + 1))
+    if i + 1 < len(st.session_state.targets):  # else the colour went in the same moment
+        session.put(palettes.swapped(st.session_state.targets, i, i + 1))
 
 
 def _shuffle() -> None:
@@ -132,14 +134,16 @@ def _reset() -> None:
     state = st.session_state
     for i in range(MAX_COLORS):
         state[f"lock{i}"] = False
-    state.origin = None
+    session.forget_origin()
     _replace(state.source)
 
 
 def _resize() -> None:
     state = st.session_state
+    whole = state.targets + state.beyond  # what a smaller number left out comes back
     state.source = tuple(code for code, _ in state.opened_palettes[state.count - MIN_COLORS])
-    _replace(palettes.resized(state.targets, state.count, source=state.source, origin=state.origin))
+    _replace(palettes.resized(whole, state.count, source=state.source, origin=state.origin))
+    state.beyond = whole[state.count :]
 
 
 def _adopt(palette: Palette) -> None:
@@ -161,12 +165,13 @@ def _preset() -> None:
 def _take(key: str, kind: str) -> None:
     file = st.session_state.get(key)
     if file is not None:
+        st.session_state.preset = None
         _trying(lambda: _adopt(palettes.TAKERS[kind](file.getvalue(), name=file.name, size=MAX_COLORS)))
 
 
 def _harmony(name: str) -> None:
     state = st.session_state
-    state.origin = None
+    session.forget_origin()
     _replace(palettes.harmony(state.base, name, source=state.source))
 
 

@@ -23,11 +23,13 @@ class Chosen:
         opened: what is known of it.
         data: the bytes of its file.
         sample: its name where it is a sample.
+        file: what Streamlit calls the upload.
     """
 
     opened: Opened
     data: bytes
-    sample: str | None
+    sample: str | None = None
+    file: str | None = None
 
 
 def choose_picture() -> Chosen:
@@ -40,41 +42,43 @@ def choose_picture() -> Chosen:
     )  # fmt: skip
     if file is not None:
         state.picture, state.awaiting = UPLOAD, False
-    elif state.picture == UPLOAD and not state.awaiting:
-        state.picture = state.sample
     st.caption("Or try a sample:")
     with st.container(horizontal=True, gap="small"):
         for name in SAMPLES:
             st.button(_SAMPLES[name], key=f"sample_{name}", on_click=session.choose_sample, args=(name,),
                       type="primary" if state.picture == name else "secondary")  # fmt: skip
-    chosen = _upload(file) or _sample(state.sample)
+    # Out of its box an upload stays: it leaves for a moment, too, when another one takes its place.
+    chosen = _upload(file) or (state.held if state.picture == UPLOAD else None) or _sample(state.sample)
     if state.awaiting:
         st.info("This link was made with somebody's own picture, which it does not carry: upload it here to see the "
                 "result. Until then its colours are shown on a sample.", icon=":material/link:")  # fmt: skip
     elif chosen.sample:
         state.picture = chosen.sample  # also where an upload could not be read
     _show(chosen)
+    if chosen.file and file is None:
+        st.caption(":material/info: Shown until another picture is here.")
     return chosen
 
 
 def _upload(file: Any) -> Chosen | None:
     if file is None:
         return None
-    state = st.session_state
+    held: Chosen | None = st.session_state.held
     data = file.getvalue()
-    digest = state.setdefault("digests", {}).get(file.file_id)
+    digest = held.opened.digest if held and held.file == file.file_id else caches.digest_of(data)
     try:
-        opened = caches.opened(digest or caches.digest_of(data), file.name, data)
+        opened = caches.opened(digest, file.name, data)
     except KPaletteError as error:
-        st.error(f"{plain(str(error).rstrip('.'))}. A sample is shown meanwhile.", icon=":material/broken_image:")
+        meanwhile = "What you had" if held else "A sample"
+        st.error(f"{plain(str(error).rstrip('.'))}. {meanwhile} is shown meanwhile.", icon=":material/broken_image:")
         return None
-    state.digests = {file.file_id: opened.digest}
-    return Chosen(opened, data, None)
+    st.session_state.held = Chosen(opened, data, file=file.file_id)
+    return st.session_state.held
 
 
 def _sample(name: str) -> Chosen:
     data = sample_file(name)
-    return Chosen(caches.opened(f"sample {name}", f"{name}.png", data), data, name)
+    return Chosen(caches.opened(f"sample {name}", f"{name}.png", data), data, sample=name)
 
 
 def _show(chosen: Chosen) -> None:

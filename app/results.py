@@ -1,5 +1,6 @@
 """The results: a tile for each method, a closer look at one, the chart, and what was made before."""
 
+import logging
 from typing import Any
 
 import streamlit as st
@@ -11,9 +12,12 @@ from kpalette.errors import KPaletteError
 from kpalette.page import results
 from kpalette.page.drawing import chart, plain, strip_html
 from kpalette.page.names import color_name
+from kpalette.page.pictures import Opened
 from kpalette.page.results import TITLES, Result, Work
-from kpalette.page.settings import METHODS, Settings
+from kpalette.page.settings import METHODS, UPLOAD, Settings
 from kpalette.recoloring import list_recolorers
+
+_log = logging.getLogger("kpalette.page")
 
 Done = dict[str, tuple[Result, bytes]]
 
@@ -29,26 +33,34 @@ def show_results(chosen: Chosen, source: tuple[str, ...], target: tuple[str, ...
     bar = st.empty()
     done: Done = {}
     for i, method in enumerate(results.by_speed(methods)):
-        reason = results.why_missing(method)
-        if reason is None:
-            bar.progress(i / len(methods), f"Recolouring: {TITLES[method][0]}, {i + 1} of {len(methods)}")
-            work = Work(method, source, target, state.lightness)
-            try:
-                done[method] = caches.result(
-                    chosen.opened.digest, method, source, target, state.lightness, chosen.opened.screen
-                )
-                with slots[method]:
-                    _tile(chosen, work, *done[method])
-                continue
-            except KPaletteError as error:
-                reason = str(error)
+        bar.progress(i / len(methods), f"Recolouring: {TITLES[method][0]}, {i + 1} of {len(methods)}")
+        work = Work(method, source, target, round(state.lightness, 2))
+        found = _computed(chosen.opened, work)
         with slots[method]:
-            _missing(method, reason)
+            if isinstance(found, str):
+                _missing(method, found)
+            else:
+                done[method] = found
+                _tile(chosen, work, *found)
     bar.empty()
     _choose_methods()
     if done:
         _closer(chosen, done)
         _history(chosen, done)
+
+
+def _computed(opened: Opened, work: Work) -> tuple[Result, bytes] | str:
+    """A method's result, or why there is none: the others go on."""
+    reason = results.why_missing(work.method)
+    if reason is not None:
+        return reason
+    try:
+        return caches.result(opened.digest, work.method, work.source, work.target, work.lightness, opened.screen)
+    except KPaletteError as error:
+        return str(error)
+    except Exception:
+        _log.exception("%s failed", work.method)
+        return "Something went wrong with this method. Try other colours, or another picture."
 
 
 def _slots(methods: tuple[str, ...]) -> dict[str, Any]:
@@ -179,6 +191,11 @@ def _history(chosen: Chosen, done: Done) -> None:
 
 
 def _back(settings: Settings, digest: str) -> None:
+    state = st.session_state
     session.restore(settings)
-    if digest not in st.session_state.get("digests", {}).values() and settings.picture == "upload":
+    if settings.picture != UPLOAD:
+        return
+    if state.held and state.held.opened.digest == digest:
+        state.picture = UPLOAD
+    else:
         session.say("warning", "The colours are back. The picture they were for was taken out: upload it again.")

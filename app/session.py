@@ -18,7 +18,7 @@ def begin() -> None:
     if "targets" in state:
         return
     settings, broken = from_query(st.query_params.to_dict())
-    state.update(round=0, version=0, origin=None, seed=0, history=[], message=None, source=(), opened_palettes=())
+    state.update(round=0, version=0, seed=0, history=[], message=None, held=None, source=(), opened_palettes=())
     state.sample, state.awaiting = Settings.picture, settings.picture == UPLOAD
     restore(settings)
     if broken:
@@ -29,7 +29,8 @@ def restore(settings: Settings) -> None:
     """Puts settings in place; a picture of the visitor's own stays what it is."""
     state = st.session_state
     put(settings.target)
-    state.count, state.origin = len(settings.target), None
+    forget_origin()
+    state.count = len(settings.target)
     state.lightness, state.methods, state.shown = settings.lightness, list(settings.methods), settings.shown
     if settings.picture in SAMPLES:
         choose_sample(settings.picture)
@@ -45,8 +46,13 @@ def put(targets: tuple[str, ...]) -> None:
     The colour pickers are new ones then: what a browser still says of the old ones, from before, is not heard.
     """
     state = st.session_state
-    state.targets = targets
+    state.targets, state.beyond = targets, ()
     state.version += 1
+
+
+def forget_origin() -> None:
+    """The colours are the visitor's own now: no palette that they come from has any more."""
+    st.session_state.origin = st.session_state.preset = None
 
 
 def choose_sample(name: str) -> None:

@@ -6,6 +6,7 @@ import platform
 import stat
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from kpalette.errors import KPaletteError, OutputError
@@ -72,6 +73,33 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"cannot write {path}: {reason(error)}") from None
     if exists and not overwrite:
         raise _exists(path)
+
+
+@contextlib.contextmanager
+def hold_lock(path: Path, *, taken: str) -> Iterator[None]:
+    """Keeps other processes of this machine out of a block; the system forgets the lock of a process that ends.
+
+    Args:
+        path: of the lock's file, in a folder that exists.
+        taken: what is said where another process holds it.
+
+    Raises:
+        OutputError: if another process holds the lock, or its file cannot be written.
+    """
+    try:
+        lock = open(path, "w")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from None
+    with lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # Windows has no such locks
+            pass
+        except OSError:
+            raise OutputError(taken) from None
+        yield
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:

@@ -15,7 +15,7 @@ from keras import ops
 
 from kpalette.errors import ArgumentError
 from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
-from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, instance_norm
+from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, SmoothAlike, instance_norm
 from kpalette.models.preset import PresetMixin
 from kpalette.models.swatch_layers import SwatchAttention, SwatchMoves, SwatchNearness
 from kpalette.soft import DEFAULT_TAU
@@ -48,11 +48,13 @@ class PaletteNet(PresetMixin, keras.Model):
         conditioning: "pairs" of source and target swatches, or "target" alone, as in [P].
         dropout: share of features dropped in the decoder.
         l2: weight of the L2 penalty on kernels.
+        smooth: whether the choice among the swatches is smoothed where the picture is ("pairs" alone; no weights).
     """
 
     def __init__(
-        self, *, filters: int = 64, conditioning: str = "pairs", dropout: float = 0.0, l2: float = 0.0, **kwargs: Any
-    ) -> None:
+        self, *, filters: int = 64, conditioning: str = "pairs", dropout: float = 0.0, l2: float = 0.0,
+        smooth: bool = True, **kwargs: Any,
+    ) -> None:  # fmt: skip
         """See the class."""
         if conditioning not in CONDITIONINGS:
             raise ArgumentError(f"`conditioning` must be one of {', '.join(CONDITIONINGS)}. Received: {conditioning!r}")
@@ -62,17 +64,18 @@ class PaletteNet(PresetMixin, keras.Model):
         block = _Blocks(dropout, l2)
         # Functional model
         inputs = _inputs(conditioning)
-        output = _graph(inputs, block, filters)
+        output = _graph(inputs, block, filters, smooth)
         super().__init__(inputs=inputs, outputs=output, **kwargs)
         # Config
         self.filters = filters
         self.conditioning = conditioning
         self.dropout = dropout
         self.l2 = l2
+        self.smooth = smooth
 
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
-        names = ("filters", "conditioning", "dropout", "l2")
+        names = ("filters", "conditioning", "dropout", "l2", "smooth")
         return {"name": self.name, "trainable": self.trainable, **{name: getattr(self, name) for name in names}}
 
     @classmethod
@@ -136,7 +139,7 @@ class _Blocks:
         )(x)
 
 
-def _graph(inputs: dict[str, Any], block: _Blocks, filters: int) -> Any:
+def _graph(inputs: dict[str, Any], block: _Blocks, filters: int, smooth: bool) -> Any:
     mask, target = inputs["mask"], inputs["target_palette"]
     source = inputs.get("source_palette", target)
     pairs = keras.layers.Concatenate(name="pairs")([source, target]) if source is not target else target
@@ -146,7 +149,7 @@ def _graph(inputs: dict[str, Any], block: _Blocks, filters: int) -> Any:
     code = keras.layers.LayerNormalization(name="palette_code")(MaskedMean(name="palette_mean")(pair, mask))
     lab = PadToMultiple(multiple=MULTIPLE, name="pad")(inputs["lab"])
     d4, L = _u_net(lab, pair, code, mask, block, filters)
-    mixed = _head(lab, d4, L, source, target, pair, code, mask)
+    mixed = _head(lab, d4, L, source, target, pair, code, mask, smooth)
     return CropLike(dtype="float32", name="ab")(mixed, inputs["lab"])
 
 
@@ -165,7 +168,7 @@ def _u_net(lab: Any, pair: Any, code: Any, mask: Any, block: _Blocks, filters: i
     return d4, lab[..., :1]
 
 
-def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, code: Any, mask: Any) -> Any:
+def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, code: Any, mask: Any, smooth: bool) -> Any:
     """The picture's ab, moved with a soft choice among the swatches, plus what the network adds.
 
     With pairs the choice begins as that of `kpalette.soft`, by nearness in Lab; the network learns where to leave it.
@@ -177,6 +180,8 @@ def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, code: 
     else:
         moves = SwatchMoves(name="moves")(source, target, pair, code, mask)
         chosen = ops.cast(choice(features, pair, moves, mask, SwatchNearness(tau=DEFAULT_TAU)(lab, source)), "float32")
+        if smooth:
+            chosen = SmoothAlike(name="smooth")(chosen, lab)
         a, b, real, imaginary = lab[..., 1:2], lab[..., 2:], chosen[..., 2:3], chosen[..., 3:]
         turned = ops.concatenate([real * a - imaginary * b, real * b + imaginary * a], axis=-1)
         base = lab[..., 1:] + chosen[..., :2] + turned

@@ -24,7 +24,7 @@ def simplified(model: Any) -> Any:
         if isinstance(layer, Double):
             layer.call = _double  # type: ignore[method-assign]
         elif isinstance(layer, keras.layers.GroupNormalization):  # of a group for each channel
-            layer.call = partial(_instance_norm, layer)  # type: ignore[method-assign]
+            layer.call = partial(_instance_norm, layer)
     return model
 
 

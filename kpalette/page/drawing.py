@@ -8,6 +8,11 @@ from typing import Any
 from kpalette.page.names import color_name
 from kpalette.page.results import TITLES, Result
 
+_POINTS = ["#2f7fc1", "#c9730f", "#2a9d7f", "#b5518f", "#808080"]  # plain to see on light and on dark
+
+# Two lines, whatever the name, so that what stands below is in line.
+_LABEL = "font-size:.78rem;line-height:1.2;min-height:2.4em;overflow-wrap:anywhere"
+
 
 def swatch_html(color: str, *, share: float | None = None) -> str:
     """A swatch with its name, and its share of the picture if told.
@@ -25,9 +30,14 @@ def swatch_html(color: str, *, share: float | None = None) -> str:
     return (
         f'<div role="img" aria-label="{spoken}" title="{spoken}" style="background:{html.escape(color)};height:2.6rem;'
         f'border-radius:.4rem;border:1px solid rgba(128,128,128,.5)"></div>'
-        f'<div aria-hidden="true" style="font-size:.78rem;line-height:1.2;margin-top:.25rem;overflow-wrap:anywhere">'
+        f'<div aria-hidden="true" style="{_LABEL};margin-top:.25rem">'
         f"{f'<b>{told}</b> ' if told else ''}{name}</div>"
     )
+
+
+def becomes_html(color: str) -> str:
+    """The name of what a colour becomes, as high as that of a swatch beside it."""
+    return f'<div style="{_LABEL}">→ {html.escape(color_name(color))}</div>'
 
 
 def strip_html(colors: Sequence[str]) -> str:
@@ -55,21 +65,22 @@ def chart(results: Sequence[Result]) -> dict[str, Any]:
     }
     x["scale"] = {"domain": [0, max(5.0, widest * 1.35)]}
     y: dict[str, Any] = {"field": "ssim", "type": "quantitative", "title": "structure kept (1 is all)"}
-    y["scale"] = {"zero": False, "nice": True, "padding": 24}
-    tooltip = [{"field": "method"}, {"field": "ssim"}, {"field": "palette_de"}]
+    lowest = min((r.ssim for r in results), default=0.0)
+    y["scale"] = {"domain": [lowest - max(0.002, (1 - lowest) * 0.5), 1.0], "nice": False}
+    y["axis"] = {"format": ".3~f", "tickCount": 5}
+    # A legend, not names beside the points: near points would write over each other. Colour and shape both tell.
+    legend = {"orient": "top", "columns": 2, "title": None, "labelLimit": 0, "symbolSize": 120}
+    method = {"field": "method", "type": "nominal", "sort": None, "legend": legend}
     return {
         "description": f"Chart of the results. {spoken}",
         "data": {"values": rows},
-        "encoding": {"x": x, "y": y, "tooltip": tooltip},
-        "layer": [
-            {"mark": {"type": "point", "filled": True, "size": 140}},
-            {
-                "mark": {"type": "text", "align": "center", "dy": 18, "fontSize": 13},
-                "encoding": {"text": {"field": "method"}},
-            },
-        ],
-        "height": 300,
-    }
+        "mark": {"type": "point", "filled": True, "size": 160, "opacity": 0.9},
+        "encoding": {
+            "x": x, "y": y, "color": {**method, "scale": {"range": _POINTS}}, "shape": method,
+            "tooltip": [{"field": "method"}, {"field": "ssim"}, {"field": "palette_de"}],
+        },
+        "height": 320,
+    }  # fmt: skip
 
 
 def plain(text: str) -> str:

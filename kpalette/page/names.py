@@ -19,6 +19,7 @@ _PARTS = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def color_name(color: str) -> str:
     """The CSS name nearest to a colour by CIEDE2000, its words apart: "dark olive green" for "#556b2e".
 

@@ -8,7 +8,7 @@ from kpalette.color import lab_to_lch, lch_to_lab
 from kpalette.errors import ArgumentError, PaletteError
 from kpalette.extract import extract_palette
 from kpalette.page.pictures import decode_upload
-from kpalette.palette import Palette
+from kpalette.palette import Palette, parse_color
 from kpalette.palette_files import decode_palette, find_palette, list_presets
 from kpalette.types import MIN_COLORS
 
@@ -105,7 +105,7 @@ def harmony(base: str, name: str, *, source: Sequence[str]) -> Colors:
     """
     if name not in HARMONIES:
         raise ArgumentError(f"`name` must be one of {', '.join(HARMONIES)}. Received: {name!r}")
-    one, own = Palette.from_rgb(_rgb(base)), Palette.from_hex(source)
+    one, own = Palette.from_rgb([parse_color(base)]), Palette.from_hex(source)
     _, chroma, hue = lab_to_lch(one.lab)[0]
     lightness = own.lab[:, 0]
     place = int(np.argmin(np.abs(lightness - one.lab[0, 0])))
@@ -113,11 +113,6 @@ def harmony(base: str, name: str, *, source: Sequence[str]) -> Colors:
     hues = [hue + turns[(i - place) % len(turns)] for i in range(len(own))]
     colors = Palette(lch_to_lab(np.column_stack([lightness, np.full(len(own), chroma), hues]))).hex
     return (*colors[:place], one.hex[0], *colors[place + 1 :])
-
-
-def _rgb(color: str) -> list[tuple[float, ...]]:
-    both = Palette.from_hex([color, color]).rgb
-    return [tuple(float(value) for value in both[0])]
 
 
 def preset(name: str, size: int) -> Palette:

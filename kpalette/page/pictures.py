@@ -1,6 +1,7 @@
 """Pictures that visitors bring: checked by decoding them, shrunk to a screen's size, their own colours taken once."""
 
 import hashlib
+import io
 import logging
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath, PureWindowsPath
 
 import numpy as np
+from PIL import Image
 
 from kpalette.difference import delta_e
 from kpalette.errors import ImageError
@@ -72,8 +74,8 @@ def open_picture(data: bytes, *, name: str) -> Opened:
         ImageError: in words for somebody who never saw a command line.
     """
     name = file_name(name)
-    picture, notes = _decode(data, name)
-    height, width = picture.rgb.shape[:2]
+    picture, notes = _decode(data, name, least=SCREEN)
+    width, height = _whole_size(data, picture)
     found = extract_palettes(picture, method=_EXTRACTION)
     palettes = tuple(_at_least_two(palette) for palette in found)
     digest = hashlib.sha256(data).hexdigest()
@@ -97,16 +99,26 @@ def sample_file(name: str) -> bytes:
     return encode_image(sample_image(name), image_format="PNG")
 
 
-def _decode(data: bytes, name: str) -> tuple[Picture, tuple[str, ...]]:
+def _decode(data: bytes, name: str, *, least: int | None = None) -> tuple[Picture, tuple[str, ...]]:
     if not data:
         raise ImageError(f"{name} is empty (0 bytes): perhaps the upload broke off. Try it again.")
     if len(data) > MAX_BYTES:
         raise ImageError(f"{name} has {len(data) / 1e6:.0f} MB: at most {MAX_BYTES // 1_000_000} MB can be taken here.")
     with _warnings() as notes:
-        picture = decode_image(data, name=name, limit=MAX_PIXELS, advice="make it smaller first", formats=FORMATS)
+        picture = decode_image(
+            data, name=name, limit=MAX_PIXELS, advice="make it smaller first", formats=FORMATS, least=least
+        )
     if picture.alpha is not None and not picture.alpha.any():
         raise ImageError(f"{name} is wholly transparent: there are no colours to change.")
     return picture, tuple(notes)
+
+
+def _whole_size(data: bytes, picture: Picture) -> tuple[int, int]:
+    """Width and height of the whole picture, upright as `picture` is, which may be smaller."""
+    with Image.open(io.BytesIO(data)) as header:
+        short, long = sorted(header.size)
+    height, width = picture.rgb.shape[:2]
+    return (long, short) if width > height else (short, long)
 
 
 @contextmanager

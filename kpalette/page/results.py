@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -15,7 +16,7 @@ from kpalette.image_codec import encode_image
 from kpalette.image_files import SUFFIXES, format_of, suffix_of
 from kpalette.images import Picture, as_picture, image_to_lab, resize
 from kpalette.lut_files import DEFAULT_SIZES, encode_cube
-from kpalette.metrics import measure, palette_distance, ssim, ssim_map
+from kpalette.metrics import measure, palette_distance, ssim
 from kpalette.models.weights import find_preset
 from kpalette.network import NetworkRecolorer
 from kpalette.page.pictures import decode_upload, file_name
@@ -101,11 +102,13 @@ def preview(picture: Picture, work: Work) -> Result:
     )
     done = picture.with_rgb(plan.apply(picture).image)
     seconds = time.perf_counter() - start
-    if picture.alpha is None:
-        figures = {"ssim": ssim(picture, done), "palette_de": palette_distance(done, target)}
-    else:
+    if picture.alpha is not None:
         figures = measure(picture.rgb, done.rgb, target, alpha=picture.alpha)
-    return Result(work, done, figures["ssim"], figures["palette_de"], seconds)
+        return Result(work, done, figures["ssim"], figures["palette_de"], seconds)
+    with ThreadPoolExecutor(1) as beside:
+        kept = beside.submit(ssim, picture, done)
+        off = palette_distance(done, target)
+    return Result(work, done, kept.result(), off, seconds)
 
 
 def why_missing(method: str) -> str | None:
@@ -215,14 +218,13 @@ def change_map(before: ImageArray, after: ImageArray) -> ImageArray:
     return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1], dtype=np.uint8)
 
 
-def structure_map(before: ImageArray, after: ImageArray) -> ImageArray:
-    """Where structure was lost: uint8 grey (H, W, 3), white is all kept, black all lost; see `metrics.ssim_map`."""
-    return ssim_map(before, after)
-
-
 def screen_file(picture: Picture) -> bytes:
     """A picture of a screen's size as a browser shows it: JPEG, or PNG where there is transparency."""
-    return encode_image(picture, image_format="JPEG" if picture.alpha is None else "PNG", strip=True)
+    if picture.alpha is None:
+        return encode_image(picture, image_format="JPEG", strip=True)
+    # Little compressed: a quarter of the time. Streamlit would turn a WebP into a PNG at every run.
+    pixels = cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGBA2BGRA)
+    return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
 def thumbnail(picture: Picture, *, longest: int = 160) -> bytes:

@@ -53,8 +53,9 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
     keras.utils.set_random_seed(config.seed)
     with dtype_policy(resolve_precision(config.precision)):
         generator = PaletteNet(
-            filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2
-        )
+            filters=config.filters, conditioning=config.conditioning, dropout=config.dropout, l2=config.l2,
+            smooth=config.smooth,
+        )  # fmt: skip
         discriminator = PaletteDiscriminator(filters=config.filters) if config.adversarial else None
     weights = LossWeights(**{name: float(getattr(config, f"{name}_weight")) for name in LossWeights._fields})
     trainer = AdversarialTrainer(

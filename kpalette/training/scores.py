@@ -8,13 +8,17 @@ from typing import Any
 SSIM_SLACK = 0.005
 """How much structure phase 2 may cost."""
 
+FEW_EDGES = 9e-4
+"""False edges that are few enough, whatever phase 1 has: what soft clusters themselves part."""
+
 
 class Best:
     """The best epoch of a run so far.
 
     Phase 1 is judged by its mean ab error, hue pairs and unrelated palettes alike. Phase 2 is judged by how far the
     result's colours are from the palette, `val_palette_de_ab`, and only where ssim is no more than 0.005 below phase
-    1's, richness no lower than phase 1's or 1, and false_edges no higher: flat or blotched is no better.
+    1's, richness no lower than phase 1's or 1, and false_edges no higher than phase 1's or 0.0009: flat or blotched is
+    no better.
 
     Args:
         phase: of the run.
@@ -45,7 +49,7 @@ class Best:
             return figures["val_score"]
         keeps = figures["val_ssim"] >= self.first["val_ssim"] - SSIM_SLACK
         rich = figures["val_richness"] >= min(1.0, self.first["val_richness"])
-        smooth = figures["val_false_edges"] <= self.first["val_false_edges"]
+        smooth = figures["val_false_edges"] <= max(FEW_EDGES, self.first["val_false_edges"])
         return figures["val_palette_de_ab"] if keeps and rich and smooth else math.inf
 
     def tired(self, epoch: int, patience: int) -> bool:

@@ -57,9 +57,12 @@ def pick(at, place: int, color: str):
     return at.color_picker(key=f"pick{place}v{at.session_state.version}").set_value(color).run()
 
 
-def upload(at, name: str, data: bytes, *, key: str | None = None):
-    boxes = [box for box in at.file_uploader if box.key.startswith(key or "upload")]
-    boxes[0].set_value((name, data, "image/png"))
+def upload_box(at, key: str = "upload"):
+    return next(box for box in at.file_uploader if box.key.startswith(key))
+
+
+def upload(at, name: str, data: bytes, *, key: str = "upload"):
+    upload_box(at, key).set_value((name, data, "image/png"))
     return at.run()
 
 
@@ -154,6 +157,27 @@ def test_uploads_and_samples_take_each_others_place(page, turned, photo):
     assert "me\\.png, 128 by 128" in said(at)
 
 
+def test_an_upload_stays_until_another_picture_is_there(page, turned, photo, bad_files):
+    at = page(**LINK)
+    upload(at, "cat.jpg", turned)
+    # So it is for a moment, too, when one upload takes another's place.
+    upload_box(at).set_value(None).run()
+    text = said(at)
+    assert "cat\\.jpg, 96 by 128 pixels" in text
+    assert "Shown until another picture is here" in text
+    assert query_of(at)["picture"] == "upload"
+    upload(at, "notes.png", bad_files["notes.png"][0])
+    assert "What you had is shown meanwhile" in at.error[0].value
+    assert "cat\\.jpg, 96 by 128 pixels" in said(at)
+    upload(at, "me.png", file_of(photo))
+    text = said(at)
+    assert "me\\.png, 128 by 128" in text
+    assert "Shown until" not in text
+    press(at, "Coffee")
+    assert "coffee\\.png" in said(at)
+    assert upload_box(at).value is None
+
+
 def test_a_changed_palette_reads_the_picture_no_second_time(page, turned, monkeypatch):
     from kpalette.page import pictures
 
@@ -201,6 +225,68 @@ def test_two_to_eight_colors(page):
         assert len(at.color_picker) == count + 1
         assert len(at.session_state.targets) == count
     assert len(at.metric) == 6
+
+
+def test_a_smaller_number_of_colors_and_back(page):
+    at = page(**LINK)
+    for count in (2, 3, 4):
+        at.slider(key="count").set_value(count).run()
+        assert at.session_state.targets == TARGET[:count]
+    at.slider(key="count").set_value(2).run()
+    press(at, "Reset")
+    at.slider(key="count").set_value(4).run()
+    assert not set(TARGET) & set(at.session_state.targets)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("last", ["swap2", "pick", "lock3", "shuffle"])
+def test_clicks_in_one_moment_keep_the_state_whole(page, last, first):
+    # While a network computes, a browser's clicks wait and then come all at once: to colours, too, that went by then.
+    at = page(**LINK)
+    if first:  # where the slider's click is answered before the other: AppTest goes from top to bottom
+        state = at.session_state
+        state.count, state.targets, state.source = 2, state.targets[:2], state.source[:2]
+    if last == "swap2":
+        at.button(key=last).click()
+    elif last == "pick":
+        at.color_picker(key=f"pick3v{at.session_state.version}").set_value("#00ff00")
+    elif last == "lock3":
+        at.checkbox(key=last).check()
+    else:
+        next(button for button in at.button if button.label == "Shuffle").click()
+    at.run() if first else at.slider(key="count").set_value(2).run()
+    said(at)
+    assert not at.error
+    state = at.session_state
+    assert (len(state.targets), len(state.source), state.count) == (2, 2, 2)
+    assert query_of(at)["palette"].count("-") == 1
+    assert len(at.metric) == 6
+    at.slider(key="count").set_value(8).run()
+    said(at)
+    assert len(at.session_state.targets) == 8
+
+
+def test_locks_hold_in_the_same_moment(page):
+    at = page(**LINK)
+    at.checkbox(key="lock1").check()
+    at.selectbox(key="preset").set_value("nord")
+    at.slider(key="lightness").set_value(0.15000000000000002)
+    at.run()
+    said(at)
+    assert at.session_state.targets[1] == TARGET[1]
+    assert at.session_state.targets[0] != TARGET[0]
+    assert "--lightness 0.15 " in at.code[0].value
+
+
+def test_a_ready_made_palette_can_be_chosen_again(page):
+    at = page(**LINK)
+    at.selectbox(key="preset").set_value("nord").run()
+    nord = at.session_state.targets
+    for change in ("Reset", "Triad", "pick"):
+        pick(at, 0, "#00ff00") if change == "pick" else press(at, change)
+        assert at.selectbox(key="preset").value is None
+        at.selectbox(key="preset").set_value("nord").run()
+        assert at.session_state.targets == nord
 
 
 def test_ready_made_palettes(page):
@@ -264,7 +350,7 @@ def test_methods_and_views(page):
         assert any(alt.startswith("Map of the difference") for alt in images(at)) == (view != "Before and after")
 
 
-def test_the_history_brings_results_back(page):
+def test_the_history_brings_results_back(page, turned):
     at = page(**LINK)
     assert "Before that" not in said(at)
     for color in ("#00ff00", "#0000ff"):
@@ -272,6 +358,12 @@ def test_the_history_brings_results_back(page):
     assert "Before that" in said(at)
     said(at.button(key="back1").click().run())
     assert at.session_state.targets == TARGET
+    upload(at, "cat.jpg", turned)
+    pick(at, 0, "#123456")
+    press(at, "Cat")
+    at.button(key="back0").click().run()
+    assert "cat\\.jpg" in said(at)
+    assert at.session_state.targets[0] == "#123456"
     at.button_group(key="methods").set_value(["soft"]).run()
     for i in range(8):
         pick(at, 0, f"#0000{i * 16:02x}")
@@ -288,13 +380,29 @@ def test_sessions_do_not_mix(page, turned):
     assert two.session_state.targets[0] == "#00ff00"
 
 
+def fail(*arguments, **options):
+    raise RuntimeError("secret detail")
+
+
 def test_defects_show_no_stack_trace(page, monkeypatch):
     from kpalette.page import results
 
-    def fail(*arguments, **options):
-        raise RuntimeError("secret detail")
-
-    monkeypatch.setattr(results, "preview", fail)
+    monkeypatch.setattr(results, "by_interest", fail)
     at = page(**LINK)
     assert "Something went wrong" in at.error[-1].value
     assert "secret detail" not in said(at)
+
+
+def test_a_method_that_fails_leaves_the_others(page, monkeypatch):
+    from kpalette.page import results
+
+    genuine = results.preview
+    monkeypatch.setattr(
+        results, "preview", lambda picture, work: (fail if work.method == "soft" else genuine)(picture, work)
+    )
+    at = page(**LINK)
+    text = said(at)
+    assert "Something went wrong with this method" in text
+    assert "secret detail" not in text
+    assert not at.error
+    assert len(at.metric) == 3

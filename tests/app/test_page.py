@@ -1,17 +1,21 @@
 """What the page does, without its widgets."""
 
+import io
 import re
 import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kpalette import Palette
 from kpalette.color import lab_to_lch
 from kpalette.errors import ArgumentError, ImageError, PaletteError
+from kpalette.image_codec import decode_image
+from kpalette.images import resize
 from kpalette.page import palettes, results
 from kpalette.page.names import color_name
-from kpalette.page.pictures import MAX_PIXELS, SCREEN, file_name, open_picture
+from kpalette.page.pictures import MAX_PIXELS, SCREEN, decode_upload, file_name, open_picture
 from kpalette.page.results import Work
 from kpalette.page.settings import Settings, from_query, to_query
 from kpalette.palette import CSS_NAMES
@@ -77,6 +81,32 @@ def test_large_pictures_are_shrunk_for_the_screen():
     assert (opened.width, opened.height) == (3000, 300)
 
 
+def test_large_jpegs_are_decoded_small_and_told_whole(photo):
+    large = np.ascontiguousarray(np.kron(photo, np.ones((24, 32, 1), np.uint8)))  # 4096 by 3072 pixels
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = file_of(large, "JPEG", quality=95, exif=exif)
+    assert decode_image(data, name="a.jpg", limit=MAX_PIXELS, least=SCREEN).rgb.shape == (1024, 768, 3)
+    assert decode_upload(data, name="a.jpg").rgb.shape == (4096, 3072, 3)
+    opened = open_picture(data, name="a.jpg")
+    assert (opened.width, opened.height) == (3072, 4096)
+    assert opened.screen.rgb.shape == (1024, 768, 3)
+    exact = resize(decode_upload(data, name="a.jpg").rgb, longest=SCREEN)
+    assert np.abs(opened.screen.rgb.astype(int) - exact).mean() < 1
+    with pytest.raises(ImageError, match="damaged"):
+        open_picture(data[: len(data) // 2], name="a.jpg")
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (5, 7)])
+def test_pictures_of_odd_shapes_are_recolored_by_all(shape, both_networks):
+    opened = open_picture(file_of(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)), name="odd.png")
+    source = tuple(code for code, _ in opened.own(4))
+    for method in results.TITLES:
+        done = results.preview(opened.screen, Work(method, source, TARGET[: len(source)], 0.3))
+        assert done.picture.rgb.shape == opened.screen.rgb.shape
+        assert np.isfinite([done.ssim, done.palette_de]).all()
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_pictures_of_few_colors_have_two_at_least(count):
     image = np.repeat(np.array([[[250, 250, 250]], [[10, 20, 30]], [[200, 10, 10]]], np.uint8)[:count], 20, axis=1)
@@ -106,10 +136,6 @@ def test_the_largest_allowed_picture_is_read():
 
 
 def test_notes_tell_what_was_left_out_and_stay_with_their_thread(photo):
-    import io
-
-    from PIL import Image
-
     frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
     buffer = io.BytesIO()
     frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:])

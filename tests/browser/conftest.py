@@ -8,13 +8,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
+PATIENCE = 180  # seconds, for whatever a page on a busy machine is waited for
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,17 +28,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs a browser: make test-browser"))
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[str]:
-    """The address of a page that runs as `make app` runs it."""
+@contextmanager
+def serving(script: Path, log: Path) -> Iterator[str]:
+    """The address of a page that runs as `make app` runs it; what its server says goes into `log`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
     options = [f"--server.port={port}", "--server.headless=true", "--server.address=127.0.0.1"]
     with log.open("w") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *options],
+            [sys.executable, "-m", "streamlit", "run", str(script), *options],
             cwd=ROOT,
             stdout=stream,
             stderr=stream,
@@ -45,12 +47,20 @@ def server(tmp_path_factory) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with serving(ROOT / "streamlit_app.py", log) as url:
+        yield url
     assert "Traceback" not in log.read_text(), log.read_text()
 
 
 def _wait(url: str, process: subprocess.Popen, log: Path) -> None:
-    for _ in range(300):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         assert process.poll() is None, log.read_text()
         try:
             with urllib.request.urlopen(url, timeout=5):
@@ -78,19 +88,21 @@ def visit(browser, server) -> Iterator[Any]:
     contexts, foreign = [], []
 
     def note(request: Any) -> None:
-        if not request.url.startswith((server, server.replace("http", "ws"), "data:", "blob:")):
+        if not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
             foreign.append(request.url)
 
-    def open_page(query: str = "", *, width: int = 1440, height: int = 1000, scheme: str = "light") -> Any:
+    def open_page(
+        query: str = "", *, width: int = 1440, height: int = 1000, scheme: str = "light", at: str = server
+    ) -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True
         )
-        context.set_default_timeout(60_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         contexts.append(context)
         page = context.new_page()
         page.on("request", note)
-        page.goto(server + query)
+        page.goto(at + query)
         settle(page)
         return page
 
@@ -101,11 +113,24 @@ def visit(browser, server) -> Iterator[Any]:
 
 
 def settle(page: Any) -> None:
-    """Waits until the page has computed everything."""
-    page.wait_for_timeout(400)
+    """Waits until a run of the page has ended and all of it is drawn; a click's own effect is waited for before."""
     page.get_by_text("Best is the top left").wait_for()
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     page.wait_for_function(
-        "!document.querySelector('[data-testid=stSkeleton]') && [...document.images].every(image => image.complete)"
+        "!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"
+        " && [...document.images].every(image => image.complete && image.naturalWidth)"
     )
-    page.wait_for_timeout(200)
+    page.locator(".compare img.after").wait_for()
+    page.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').first.wait_for()
+
+
+def state_of(page: Any) -> dict[str, str]:
+    """The settings in the page's address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def settled(page: Any, before: dict[str, str]) -> dict[str, str]:
+    """The settings in the address once they are others than before, which they are when a run has ended."""
+    page.wait_for_url(lambda url: dict(parse_qsl(urlsplit(url).query)) != before)
+    settle(page)
+    return state_of(page)

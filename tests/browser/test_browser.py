@@ -3,7 +3,7 @@
 import io
 import os
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from kpalette.page.pictures import open_picture
 from kpalette.page.results import Work
 from kpalette.recoloring import missing_recolorers
 from tests.app.conftest import huge_png
-from tests.browser.conftest import PICTURES, settle
+from tests.browser.conftest import PICTURES, ROOT, serving, settle, settled, state_of
 
 LINK = "?picture=astronaut&palette=101840-a03878-e07060-f8b878&lightness=0.25&methods=soft-baseline&look=soft"
 SCREENSHOTS = os.environ.get("KPALETTE_SCREENSHOTS")
@@ -37,10 +37,6 @@ def upload(page, path: Path) -> None:
     settle(page)
 
 
-def state_of(page) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
-
-
 def tiles(page):
     return page.locator('[class*="st-key-tile_"]')
 
@@ -48,11 +44,11 @@ def tiles(page):
 def test_from_upload_to_download(visit, photograph, tmp_path):
     page = visit()
     upload(page, photograph)
+    before = state_of(page)
     page.get_by_label("Ready-made palettes").click()
     page.keyboard.type("nord")
-    page.get_by_role("option", name="nord").wait_for()
-    page.keyboard.press("Enter")
-    settle(page)
+    page.get_by_role("option", name="nord").click()
+    chosen = settled(page, before)
     assert tiles(page).count() == 4
     assert tiles(page).locator("img").count() == 4 - len(missing_recolorers())
     assert page.get_by_text("Not available on this server").count() == len(missing_recolorers())
@@ -66,7 +62,6 @@ def test_from_upload_to_download(visit, photograph, tmp_path):
     picture = read_image(made)
     assert picture.rgb.shape == (1600, 1200, 3)
     assert b"Maker" in picture.metadata["exif"]
-    chosen = state_of(page)
     assert chosen["picture"] == "upload"
     data = photograph.read_bytes()
     source = tuple(code for code, _ in open_picture(data, name=photograph.name).own(4))
@@ -102,9 +97,9 @@ def test_the_slider_by_mouse_and_keys(visit):
 
 def test_the_link_shows_the_same_in_another_session(visit):
     page = visit(LINK)
+    before = state_of(page)
     page.locator(".st-key-swap0 button").first.click()
-    settle(page)
-    assert state_of(page)["palette"] == "a03878-101840-e07060-f8b878"
+    assert settled(page, before)["palette"] == "a03878-101840-e07060-f8b878"
     other = visit("?" + urlsplit(page.url).query)
     shown = [tiles(p).nth(0).locator("img").screenshot() for p in (page, other)]
     first, second = (np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), int) for data in shown)
@@ -117,6 +112,7 @@ def test_the_command_is_there_to_copy(visit):
     page.get_by_text("The same by command line").click()
     page.get_by_test_id("stCode").hover()
     page.get_by_label("Copy to clipboard").click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => text.includes('kpalette recolor'))")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[1].startswith("kpalette recolor astronaut.png --palette 101840,a03878,e07060,f8b878")
 
@@ -138,11 +134,47 @@ def test_bad_uploads_are_answered_in_words(visit, tmp_path):
 def test_two_visitors_do_not_mix(visit, photograph):
     one, two = visit(LINK), visit(LINK.replace("astronaut", "chelsea").replace("101840", "00ff00"))
     upload(one, photograph)
+    before = state_of(two)
     two.get_by_role("button", name="Shuffle").click()
-    settle(two)
+    assert "00ff00" in settled(two, before)["palette"]
     assert two.get_by_text(photograph.name).count() == 0
     assert state_of(one)["palette"] == "101840-a03878-e07060-f8b878"
-    assert "00ff00" in state_of(two)["palette"]
+
+
+def test_an_upload_takes_anothers_place_and_no_sample_shows(visit, photograph, tmp_path):
+    page = visit(LINK)
+    upload(page, photograph)
+    page.evaluate(
+        "window.seen = []; new MutationObserver(() => window.seen.push(document.body.innerText))"
+        ".observe(document.body, { subtree: true, childList: true, characterData: true })"
+    )
+    other = tmp_path / "other.jpg"
+    Image.open(photograph).convert("L").save(other)
+    upload(page, other)
+    seen = page.evaluate("window.seen")
+    assert any("other.jpg, 1600 by 1200 pixels" in text for text in seen)
+    assert not any("astronaut.png" in text or "coffee.png" in text for text in seen)
+
+
+def test_a_failed_download_is_told_in_words(visit, tmp_path):
+    script, log = tmp_path / "failing.py", tmp_path / "log.txt"
+    script.write_text(
+        f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        "from kpalette.page import results\n"
+        "def fail(*a, **b): raise MemoryError('secret detail')\n"
+        "results.whole_file = fail\n"
+        f"runpy.run_path({str(ROOT / 'streamlit_app.py')!r}, run_name='__main__')\n"
+    )
+    with serving(script, log) as url:
+        page = visit(LINK, at=url)
+        page.locator(".st-key-download_soft button").first.click()
+        error = page.get_by_test_id("stDownloadButtonError")
+        error.wait_for()
+        words = error.evaluate("e => e.innerText + getComputedStyle(e, '::after').content")
+        assert "Failed to generate file for download" in words
+        assert "Try again, another method, or a smaller picture" in words
+        assert "secret detail" not in page.content()
+        page.context.close()
 
 
 def test_a_phone_shows_everything_without_scrolling_sideways(visit):
@@ -162,7 +194,6 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit):
 )
 def test_screenshots(visit, name, width, height, scheme):
     page = visit(width=width, height=height, scheme=scheme)
-    page.wait_for_timeout(1500)
     PICTURES.mkdir(exist_ok=True)
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     longest = 1000 if width > 1000 else width

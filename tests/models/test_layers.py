@@ -12,6 +12,7 @@ from kpalette.models.layers import (  # noqa: E402
     FiLM,
     MaskedMean,
     PadToMultiple,
+    SmoothAlike,
     _doubled,
     instance_norm,
 )
@@ -126,3 +127,39 @@ def test_every_pixel_tells_how_much_known_logits_count():
     counted = np.exp(2.0 * np.array([1, -1, 0]))
     found = np.asarray(layer(x, keys, values, present, nearness))[0, 0, :, 0]
     np.testing.assert_allclose(found, 1 / (1 + np.exp(-counted)), atol=1e-5)
+
+
+def diffused(x, lab, steps, sigma):
+    """`SmoothAlike`, pixel by pixel."""
+    height, width, _ = x.shape
+    for step in steps:
+        new = np.empty_like(x)
+        for i in range(height):
+            for j in range(width):
+                total, weight = x[i, j].copy(), 1.0
+                for m, n in ((i - step, j), (i + step, j), (i, j - step), (i, j + step)):
+                    if 0 <= m < height and 0 <= n < width:
+                        alike = np.exp(-0.5 * np.sum((lab[i, j] - lab[m, n]) ** 2) / sigma**2)
+                        total, weight = total + alike * x[m, n], weight + alike
+                new[i, j] = total / weight
+        x = new
+    return x
+
+
+@pytest.mark.parametrize("steps", [(1,), (2, 1)])
+def test_features_are_averaged_among_alike_neighbours(steps):
+    generator = np.random.default_rng(0)
+    x, lab = generator.normal(size=(6, 5, 4)), np.array([50.0, 0, 0]) + generator.normal(0, 2, (6, 5, 3))
+    inputs = [value[None].astype(np.float32) for value in (x, to_network_range(lab))]
+    found = np.asarray(SmoothAlike(steps=steps, sigma=3.0)(*inputs))[0]
+    np.testing.assert_allclose(found, diffused(x, lab, steps, 3.0), atol=1e-4)
+
+
+def test_across_an_edge_nothing_flows_and_constants_stay():
+    lab = np.full((1, 8, 8, 3), [50.0, 0, 0], np.float32)
+    lab[:, :, 4:] += [0, 30, 0]
+    x = np.zeros((1, 8, 8, 1), np.float32)
+    x[:, :, 4:] = 1.0
+    found = np.asarray(SmoothAlike()(x, to_network_range(lab)))
+    np.testing.assert_allclose(found, x, atol=1e-6)
+    assert np.asarray(SmoothAlike()(x, np.zeros_like(lab)))[0, 0, 3, 0] > 0.1

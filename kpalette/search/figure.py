@@ -1,0 +1,59 @@
+"""The figure of a search: every run a dot, a line for each configuration, the best at the top."""
+
+import io
+from typing import Any
+
+from kpalette.search.records import OBJECTIVE, Summary
+from kpalette.search.space import label
+from kpalette.study_plane import import_matplotlib
+
+_DONE, _BEST, _FAILED = "#2f6db3", "#c2451e", "#7a7a76"
+_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "kpalette", "font.family": "sans-serif", "font.size": 9.0}
+
+
+def draw_runs(summaries: list[Summary]) -> bytes:
+    """Draws all runs.
+
+    Args:
+        summaries: at least one, the best first.
+
+    Returns:
+        An SVG file.
+
+    Raises:
+        ArgumentError: if Matplotlib is not installed.
+    """
+    matplotlib = import_matplotlib()
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_SETTINGS):
+        figure = Figure(figsize=(7.2, 1.1 + 0.26 * len(summaries)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(color="#e4e4e0", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylim(len(summaries) - 0.4, -0.6)
+        axes.set_yticks(range(len(summaries)), [label(summary.values) for summary in summaries], parse_math=False)
+        axes.set_xlabel("mse of ab over the selection split, lower is better; dots are seeds, lines their means")
+        values = [run.figures[OBJECTIVE] for s in summaries for run in s.runs if not run.failed]
+        if values and max(values) > 3 * min(values):
+            axes.set_xscale("log")
+        for row, summary in enumerate(summaries):
+            _draw_row(axes, row, summary)
+        stream = io.BytesIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": "kpalette"})
+    return stream.getvalue()
+
+
+def _draw_row(axes: Any, row: int, summary: Summary) -> None:
+    color = _FAILED if summary.failures else _BEST if row == 0 else _DONE
+    found = [run.figures[OBJECTIVE] for run in summary.runs if not run.failed]
+    axes.scatter(found, [row] * len(found), s=26, color=color, alpha=0.75, edgecolor="white", linewidth=0.4, zorder=3)
+    if summary.failures:
+        words = f"{len(summary.failures)} of {len(summary.runs)} failed: {summary.failures[0].reason}"
+        place = axes.get_yaxis_transform()
+        style = {"fontsize": 8, "color": _FAILED, "va": "center", "transform": place, "parse_math": False}
+        axes.text(0.01, row, words if len(words) < 70 else words[:69] + "…", **style)
+    else:
+        mean = summary.mean(OBJECTIVE)
+        axes.plot([mean, mean], [row - 0.3, row + 0.3], color=color, linewidth=1.6, zorder=2)

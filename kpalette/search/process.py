@@ -1,0 +1,41 @@
+"""`python -m kpalette.search.process CONFIG`: a run, CONFIG as JSON, in a process that ends with its parent."""
+
+import json
+import os
+import sys
+import threading
+from contextlib import nullcontext
+from dataclasses import replace
+
+import kpalette.image_codec
+from kpalette.errors import ImageError, KPaletteError, OutputError
+from kpalette.files import one_line
+from kpalette.training.config import CONFIG, TrainConfig
+from kpalette.training.run import read_config, train
+
+NOT_THE_RUNS = 3
+"""Exit code for what any other run would meet as well: pictures that are gone, a full disk."""
+
+
+def main() -> None:
+    """Trains; exits 0, 1 (one line on standard error) or `NOT_THE_RUNS`."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    kpalette.image_codec.decoder_guard = nullcontext
+    try:
+        config = TrainConfig(**json.loads(sys.argv[1]))
+        if (config.folder / CONFIG).is_file():
+            config = replace(read_config(config.folder), resume=True)
+        train(config)
+    except KPaletteError as error:
+        print(f"kpalette: error: {one_line(error)}", file=sys.stderr)
+        sys.exit(NOT_THE_RUNS if isinstance(error, OutputError | ImageError) else 1)
+
+
+def _end_with_parent() -> None:
+    """Standard input is a pipe whose other end the parent holds and never writes to: it closes when that is gone."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""What a search writes for people: results.csv, table.md, runs.svg, best.json, and the block of a document."""
+
+import json
+import statistics
+import time
+from pathlib import Path
+
+from kpalette.files import write_file
+from kpalette.search.events import write_experiment, write_session
+from kpalette.search.figure import draw_runs
+from kpalette.search.plan import Plan, best_entries
+from kpalette.search.published import PUBLISHED, claims, is_study, key_of
+from kpalette.search.records import DIGITS, OBJECTIVE, Record, Summary, best_of, ranked, results_csv, study_values
+from kpalette.search.space import shown
+from kpalette.study_tables import _markdown as markdown_table
+
+RESULTS, TABLE, FIGURE, BEST = "results.csv", "table.md", "runs.svg", "best.json"
+"""Files of a search's folder."""
+
+RUNS, EVENTS = "runs", "tensorboard"
+"""The folder of a search's runs, and in each that of its events, as `kpalette.train` calls it."""
+
+_DRAWN = 60.0  # seconds between figures
+
+
+class Report:
+    """Keeps the files of a search true to what has ended.
+
+    Args:
+        folder: of the search.
+        plan: of the search.
+        records: of an earlier session.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, records: list[Record]) -> None:
+        """See the class."""
+        self.folder, self.plan, self.records = folder, plan, list(records)
+        self.drawn = 0.0
+
+    def take(self, records: list[Record]) -> None:
+        """Adds the runs of a trial that has ended, and writes all files; the figure now and then."""
+        self.records += records
+        self.write(figure=time.monotonic() - self.drawn > _DRAWN)
+
+    def write(self, *, figure: bool = True) -> None:
+        """Writes all files, with the figure or without."""
+        write_experiment(self.folder, self.plan)
+        for record in self.records:
+            write_session(self.folder / RUNS / record.name / EVENTS, record)
+        files = {RESULTS: results_csv(self.plan, self.records).encode(), TABLE: self.table().encode()}
+        if self.records and figure:
+            self.drawn = time.monotonic()
+            files[FIGURE] = draw_runs(ranked(self.records))
+        best = best_of(self.plan, self.records)
+        if best is not None:
+            files[BEST] = (json.dumps(best_entries(self.plan, best.values), indent=2) + "\n").encode()
+        for name, data in files.items():
+            write_file(self.folder / name, data, overwrite=True)
+
+    def table(self) -> str:
+        """Configurations as a GitHub markdown table, the best first."""
+        return table(self.plan, ranked(self.records))
+
+    def block(self) -> str:
+        """For a document: how it was run, the table, and of the study's space its claims."""
+        if not self.records:
+            return "No run has ended yet."
+        order = ranked(self.records)
+        lines = [_facts(self.plan, self.records), "", self.table()]
+        if is_study(self.plan.space):
+            lines += [f"- {claim.text} **{claim.verdict.capitalize()}**: {claim.evidence}" for claim in claims(order)]
+        return "\n".join(lines)
+
+
+def table(plan: Plan, order: list[Summary]) -> str:
+    """Configurations with mean and spread of their figures over the seeds.
+
+    Args:
+        plan: of the search.
+        order: of the rows.
+
+    Returns:
+        A GitHub markdown table; of the study's space it begins with the learning rate, and has the published column.
+    """
+    study = is_study(plan.space)
+    seeds = f", mean ± sd of {plan.seeds} seeds" if plan.seeds > 1 else ""
+    names = {"learning_rate": "lr", "batch_size": "batch"}
+    header = [names.get(d.name, d.name) for d in plan.space] + ["published loss"] * study
+    header += ["updates"] * (plan.tuner == "hyperband") + [f"mse{seeds}", *list(DIGITS)[1:], "failed"]
+    rows = []
+    for summary in order:
+        row = [shown(summary.values[d.name]) for d in plan.space]
+        row += [f"{PUBLISHED[key_of(summary.values)]:.6f}"] if study else []
+        row += [str(summary.updates)] * (plan.tuner == "hyperband")
+        rows.append([*row, *_figures(summary)])
+    return markdown_table(header, rows)
+
+
+def _figures(summary: Summary) -> list[str]:
+    if summary.failures:
+        first = summary.failures[0].reason
+        return [""] * len(DIGITS) + [f"{len(summary.failures)} of {len(summary.runs)}: {first}"]
+    return [*(_number(summary, name, digits) for name, digits in DIGITS.items()), ""]
+
+
+def _number(summary: Summary, name: str, digits: int) -> str:
+    spread = summary.spread(name)
+    return f"{summary.mean(name):.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
+
+
+def _facts(plan: Plan, records: list[Record]) -> str:
+    pictures, selection = records[0].pictures
+    seconds = [record.seconds for record in records if record.seconds]
+    settings = ", ".join(f"{name} {shown(value)}" for name, value in plan.settings.items())
+    median = f"; {statistics.median(seconds):.0f} s a run (median)" if seconds else ""
+    seeds = f"{plan.seeds} {'seed' if plan.seeds == 1 else 'seeds'}"
+    return (
+        f"{plan.phase}, {plan.tuner}, {plan.budget} updates a run, {seeds}; "
+        f"{pictures} pictures for training, {selection} for selection{f'; {settings}' if settings else ''}{median}."
+    )
+
+
+def final_lines(report: Report) -> list[str]:
+    """What is said at the end of a search."""
+    order, folder = ranked(report.records), report.folder
+    failed = sum(record.failed for record in report.records)
+    lines = [f"{len(report.records)} runs of {len(order)} configurations, {failed} failed: see {folder / RESULTS}"]
+    best = best_of(report.plan, report.records)
+    if best is None:
+        return [*lines, "no configuration has a score at the full budget"]
+    values = ", ".join(f"{name} {value}" for name, value in study_values(report.plan, best.values).items())
+    return [
+        *lines,
+        f"best: {OBJECTIVE} {best.mean(OBJECTIVE):.6f}, {values}",
+        f"train it: python -m kpalette.train --config {folder / BEST} --run runs/best",
+        f"look at it: tensorboard --logdir {folder}",
+    ]
