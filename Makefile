@@ -56,7 +56,7 @@ $(VENV)/.app: $(VENV)/.base
 
 $(VENV)/.test: $(VENV)/.base
 	@echo "installing what the tests need (TensorFlow and JAX: some 600 MB)" >&2
-	@$(PIP) --editable '.[test,$(TENSORFLOW),jax,export]'
+	@$(PIP) --editable '.[test,$(TENSORFLOW),jax,export,tuning]'
 	@touch $@
 
 # Debian's Chromium where apt can be used, else the one that Playwright fetches.

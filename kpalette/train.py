@@ -16,10 +16,11 @@ import click
 
 import kpalette.image_codec
 from kpalette.cli.app import run
-from kpalette.training.config import CHOICES, TrainConfig, describe
+from kpalette.errors import ArgumentError
+from kpalette.training.config import CHOICES, TrainConfig, describe, read_entries
 from kpalette.training.run import FREE, check_same, read_config, train
 
-_FLAGS = {"discriminator": "--discriminator/--no-discriminator", "shuffle": "--shuffle/--no-shuffle"}
+_FLAGS = {name: f"--{name}/--no-{name}" for name in ("discriminator", "shuffle", "smooth")}
 _NAMES = {"start_from": "--from", "resume": "--resume"}
 
 
@@ -46,8 +47,13 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @_with_options
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="Options as JSON, best.json of a search or config.json of a run; those given here win.",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing on standard error but errors.")
-def command(quiet: bool, **options: Any) -> None:
+def command(config: str | None, quiet: bool, **options: Any) -> None:
     """Train PaletteNet into a run folder.
 
     \b
@@ -56,16 +62,28 @@ def command(quiet: bool, **options: Any) -> None:
     """  # noqa: D301
     # Threads decode while progress is told: what keeps standard error from the one would keep it from the other.
     kpalette.image_codec.decoder_guard = nullcontext
-    config = TrainConfig(**options)
-    if config.resume:
-        source = click.get_current_context().get_parameter_source
-        given = [name for name in options if source(name) is click.core.ParameterSource.COMMANDLINE]
-        own = read_config(config.folder)
-        check_same(config, own, given)
+    source = click.get_current_context().get_parameter_source
+    given = {name: value for name, value in options.items() if source(name) is click.core.ParameterSource.COMMANDLINE}
+    settings = TrainConfig(**options) if config is None else _from_file(Path(config), given)
+    if settings.resume:
+        own = read_config(settings.folder)
+        check_same(settings, own, list(given))
         # What was left out is the run's own, not the default.
-        config = replace(own, **{name: getattr(config, name) for name in FREE if name in given})
-    best: Path = train(config, quiet=quiet)
+        settings = replace(own, **{name: getattr(settings, name) for name in FREE if name in given})
+    best: Path = train(settings, quiet=quiet)
     click.echo(best)
+
+
+def _from_file(path: Path, given: dict[str, Any]) -> TrainConfig:
+    """What a file holds, but for where its run went, and over it what was given; `given` grows by the file's."""
+    entries = {name: value for name, value in read_entries(path).items() if name not in ("run", "resume")}
+    merged = {**entries, **given}
+    try:
+        config = TrainConfig(**merged)
+    except ArgumentError as error:
+        raise ArgumentError(f"with the options of {path}: {error}") from None
+    given |= {name: value for name, value in merged.items() if name not in FREE}
+    return config
 
 
 class _Callable(ModuleType):

@@ -31,7 +31,7 @@ FLOORS = {
     5: [
         "models", "models.weights_format", "models.weights_files", "models.weights", "models.preset",
         "models.initializers", "models.layers", "models.swatch_layers", "models.spectral", "models.generator",
-        "models.discriminator", "models.checkpoint", "losses", "models.export", "models.graph",
+        "models.discriminator", "models.checkpoint", "losses", "models.export", "models.operators", "models.graph",
     ],
     6: [
         "data", "data.listing", "data.images", "data.cifar", "data.artbench", "data.swatches", "data.pairs",
@@ -51,15 +51,20 @@ FLOORS = {
     ],
     10: [
         "cli", "cli.tables", "cli.streams", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes",
-        "cli.recolor", "cli.lut", "cli.export", "cli.evaluate", "cli.app", "train", "__main__", "",
+        "cli.recolor", "cli.lut", "cli.export", "cli.evaluate", "cli.app", "train", "search", "search.space",
+        "search.plan", "search.records", "search.published", "search.events", "search.figure", "search.report",
+        "search.progress", "search.process", "search.trial", "search.oracles", "search.tuner", "search.address",
+        "search.session", "__main__", "",
     ],
 }  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms}
 ORDER = [room for floor in sorted(FLOORS) for room in FLOORS[floor]]
 BACKENDS = {
     "keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard", "matplotlib",
+    "keras-tuner", "grpcio",
 }  # fmt: skip
 BACKENDS_FROM_FLOOR = 5
+TUNED = ("search.oracles", "search.tuner", "search.session")
 
 
 def rooms() -> dict[str, Path]:
@@ -102,7 +107,10 @@ def test_low_floors_import_no_backend(room):
 def test_every_import_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {re.split(r"[>=<\[;]", entry)[0] for entry in project["dependencies"]}
-    distributions = {"cv2": "opencv-python-headless", "PIL": "pillow", "skimage": "scikit-image"}
+    distributions = {
+        "cv2": "opencv-python-headless", "PIL": "pillow", "skimage": "scikit-image", "keras_tuner": "keras-tuner",
+        "grpc": "grpcio",
+    }  # fmt: skip
     used = {name.split(".")[0] for path in rooms().values() for name in imports(path)}
     outside = {distributions.get(n, n) for n in used if n not in sys.stdlib_module_names} - {"kpalette"}
     extras = {re.split(r"[>=<\[;]", e)[0] for entries in project["optional-dependencies"].values() for e in entries}
@@ -129,6 +137,8 @@ def public_callables() -> list[tuple[str, object]]:
         if room.startswith("cli") or room in ("__main__", ""):
             continue
         if FLOOR_OF[room] >= BACKENDS_FROM_FLOOR and importlib.util.find_spec("keras") is None:
+            continue
+        if room in TUNED and importlib.util.find_spec("keras_tuner") is None:
             continue
         module = __import__(f"kpalette.{room}", fromlist=["x"])
         for name, value in vars(module).items():

@@ -68,7 +68,7 @@ def evaluate(
     if output is not None:
         _write(Path(output), study, models or None, prefix, statistic, force=force)
     if into is not None:
-        document = _filled(_text(into), prefix, _tables(study, prefix, statistic))
+        document = _filled(read_document(into), prefix, _tables(study, prefix, statistic))
         write_file(into, document.encode(), overwrite=True)
         click.echo(f"wrote {one_line(into)}", err=True)
     _print(study, statistic)
@@ -85,10 +85,11 @@ def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: 
         for name in (*_FILES, *((_SHEET,) if prefix == "samples" else ())):
             check_free(Path(output) / name, overwrite=force)
     if into is not None:
-        _filled(_text(into), prefix, dict.fromkeys(_BLOCKS, ""))
+        _filled(read_document(into), prefix, dict.fromkeys(_BLOCKS, ""))
 
 
-def _text(into: str) -> str:
+def read_document(into: str) -> str:
+    """The text of a document that tables come into; ArgumentError where it cannot be read."""
     try:
         return read_file(into, error=ArgumentError, what="a document").decode()
     except UnicodeDecodeError:

@@ -97,6 +97,12 @@ class ImageSet:
         """The pictures at these places, in this order."""
         return replace(self, items=tuple(self.items[int(i)] for i in indices))
 
+    def spread(self, count: int) -> "ImageSet":
+        """So many of the pictures, evenly over all; every picture where there are no more."""
+        if count >= len(self):
+            return self
+        return self.subset(np.linspace(0, len(self) - 1, count).astype(int))
+
     def held(self, *, short_side: int | None = None) -> "ImageSet":
         """The same pictures decoded into memory, so that reading costs nothing.
 

@@ -40,6 +40,7 @@ _WHOLE = ("filters", "batch_size", "crop", "epochs", "previews", "threads")
 _SHARES = ("unrelated", "selection_share", "natural")
 _POSITIVE = ("learning_rate", "discriminator_rate")
 _NOT_NEGATIVE = (
+    "sharpen",
     "l2",
     "mse_weight",
     "palette_weight",
@@ -69,6 +70,8 @@ class TrainConfig:
 
     images: str | None = None
     """A folder of pictures, a tar of them, or ArtBench-10 in any of its forms; the embedded pictures if None."""
+    limit: int | None = None
+    """So many pictures, spread evenly over all; every picture if None."""
     palettes: str | None = None
     """Designed palettes, a JSON file {"palettes": [{"name": ..., "colors": [...]}]}; kpalette's presets if None."""
     selection_share: float = 0.1
@@ -92,6 +95,10 @@ class TrainConfig:
     """Share of features dropped in the decoder."""
     l2: float = 0.0
     """Weight of the L2 penalty on the generator's kernels."""
+    smooth: bool = True
+    """Whether the choice among the swatches is smoothed where the picture is; whatever training starts from."""
+    sharpen: float = 0.0
+    """What the choice is sharpened by before training, a natural logarithm: 0.69 cuts reach 10 to 7."""
 
     batch_size: int = 8
     """Samples of a step, over all devices."""
@@ -143,7 +150,7 @@ class TrainConfig:
             object.__setattr__(self, "adversarial_weight", 0.0)
         for name in (*_WHOLE, "devices"):
             _check(name, getattr(self, name), "a positive whole number", lambda v: isinstance(v, int) and v > 0)
-        for name in ("image_size", "steps_per_epoch"):
+        for name in ("image_size", "steps_per_epoch", "limit"):
             if getattr(self, name) is not None:
                 _check(name, getattr(self, name), "a positive whole number", lambda v: isinstance(v, int) and v > 0)
         for name in _SHARES:
@@ -192,15 +199,27 @@ class TrainConfig:
     @classmethod
     def from_json(cls, path: Path) -> "TrainConfig":
         """Reads the config.json of a run; ArgumentError names the file and what is wrong with it."""
-        data = read_file(path, error=ArgumentError, what="a run's config.json")
         try:
-            values: Any = json.loads(data)
-            known = {field.name for field in fields(cls)}
-            if not isinstance(values, dict) or not values.keys() <= known:
-                raise ValueError(f"unknown entries: {', '.join(sorted(set(values) - known))}")
-            return cls(**values)
+            return cls(**read_entries(path))
         except (ValueError, TypeError) as error:
-            raise ArgumentError(f"{path} is no config of a run: {str(error).splitlines()[0]}") from None
+            raise error if str(path) in str(error) else _no_config(path, error) from None
+
+
+def read_entries(path: Path) -> dict[str, Any]:
+    """What a config's file holds, by field; ArgumentError names the file and what is wrong with it."""
+    data = read_file(path, error=ArgumentError, what="a run's config.json")
+    try:
+        values: Any = json.loads(data)
+        known = {field.name for field in fields(TrainConfig)}
+        if not isinstance(values, dict) or not values.keys() <= known:
+            raise ValueError(f"unknown entries: {', '.join(sorted(set(values) - known))}")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise _no_config(path, error) from None
+    return dict(values)
+
+
+def _no_config(path: Path, error: Exception) -> ArgumentError:
+    return ArgumentError(f"{path} is no config of a run: {str(error).splitlines()[0]}")
 
 
 def describe() -> dict[str, str]:

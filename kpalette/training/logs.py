@@ -51,16 +51,17 @@ class EventLog:
 
     Args:
         folder: of the event files.
+        suffix: of the event file's name.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, suffix: str = "") -> None:
         """See the class."""
         self.writer: Any = None
         try:
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError:
             return
-        self.writer = EventFileWriter(str(folder))
+        self.writer = EventFileWriter(str(folder), filename_suffix=suffix)
 
     def scalars(self, values: Mapping[str, Any], *, epoch: int) -> None:
         """Writes numbers by name."""
@@ -79,10 +80,16 @@ class EventLog:
     def _write(self, epoch: int, values: list[dict[str, Any]]) -> None:
         if self.writer is None:
             return
-        from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        summary = Summary(value=[Summary.Value(**value) for value in values])
+        self.add(Summary(value=[Summary.Value(**value) for value in values]), epoch=epoch)
+
+    def add(self, summary: Any, *, epoch: int = 0) -> None:
+        """Writes a summary, TensorBoard's protocol buffer."""
+        if self.writer is None:
+            return
+        from tensorboard.compat.proto.event_pb2 import Event
+
         self.writer.add_event(Event(wall_time=time.time(), step=epoch, summary=summary))
         self.writer.flush()
 

@@ -73,9 +73,12 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
 
 
 def load_start(trainer: AdversarialTrainer, config: TrainConfig) -> None:
-    """Gives the generator the weights of `config.start_from`, if there is one."""
+    """Gives the generator the weights of `config.start_from`, if there is one, and sharpens its choice."""
     if config.start_from:
         assign_tensors(trainer.generator, read_checkpoint(config.start_from))
+    if config.sharpen:
+        bias = trainer.generator.get_layer("head_choice").sharpness.bias
+        bias.assign(np.asarray(bias.value) + config.sharpen)
 
 
 def _adam(config: TrainConfig, rate: float, steps: int, more: dict[str, Any]) -> keras.optimizers.Optimizer:

@@ -13,7 +13,7 @@ from kpalette.data.images import split
 from kpalette.data.samples import Sampler, default_size
 from kpalette.data.swatches import designed_palettes, extract_swatches
 from kpalette.errors import ArgumentError, OutputError
-from kpalette.files import reason, write_file
+from kpalette.files import hold_lock, reason, write_file
 from kpalette.models.export import import_keras
 from kpalette.models.weights import read_checkpoint
 from kpalette.training.config import BEST, CONFIG, TrainConfig
@@ -21,7 +21,9 @@ from kpalette.training.config import BEST, CONFIG, TrainConfig
 FREE = ("run", "resume", "threads", "previews")
 """What a resumed run may do otherwise: nothing that its loss curve depends on."""
 
-_LOCK = ".lock"
+LOCK = ".lock"
+"""Of a run folder, held while a process trains there."""
+
 _SILENCE = 10.0  # seconds between lines on the palettes' extraction
 
 
@@ -50,7 +52,7 @@ def train(config: TrainConfig, *, quiet: bool = False) -> Path:
     # Keras takes seconds to import: not before the config is known to be right.
     import_keras()
     with _alone(config.folder):
-        training, selection, notes = _samplers(config, quiet=quiet)
+        training, selection, notes = open_samplers(config, quiet=quiet)
         from kpalette.training.loop import Run
 
         run = Run(config, training, selection, quiet=quiet)
@@ -113,24 +115,14 @@ def check_same(config: TrainConfig, own: TrainConfig, names: list[str]) -> None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Makes a run's folder and keeps other processes out of it; the system forgets the lock of a process that ends."""
+    """Makes a run's folder and keeps other processes out of it."""
     made = not folder.exists()
     try:
         os.makedirs(folder / "backup", exist_ok=True)
-        lock = open(folder / _LOCK, "w")
     except OSError as error:
         raise OutputError(f"cannot make {folder}: {reason(error)}") from None
-    with lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows has no such locks
-            pass
-        except OSError:
-            raise OutputError(
-                f"another process trains in {folder}: wait for it, or give --run another folder"
-            ) from None
+    taken = f"another process trains in {folder}: wait for it, or give --run another folder"
+    with hold_lock(folder / LOCK, taken=taken):
         try:
             yield
         finally:
@@ -141,16 +133,29 @@ def _alone(folder: Path) -> Iterator[None]:
 def _take_away(folder: Path) -> None:
     """Removes what a run that never began has made."""
     with suppress(OSError):
-        (folder / _LOCK).unlink()
+        (folder / LOCK).unlink()
         (folder / "backup").rmdir()
         folder.rmdir()
 
 
-def _samplers(config: TrainConfig, *, quiet: bool) -> tuple[Sampler, Sampler, list[str]]:
-    """Training and selection samples, and what is to be said of the pictures."""
+def open_samplers(config: TrainConfig, *, quiet: bool = False) -> tuple[Sampler, Sampler, list[str]]:
+    """Opens a run's pictures; their palettes are extracted where the cache does not hold them.
+
+    Args:
+        config: of the run.
+        quiet: whether nothing is said of a long extraction.
+
+    Returns:
+        Samplers for training and for selection, and lines on the pictures.
+
+    Raises:
+        KPaletteError: if there are no pictures or palettes that can be read.
+    """
     images = open_images(config.images)
     if "train" in images.splits:
         images = images.subset(i for i, part in enumerate(images.splits) if part == "train")
+    if config.limit is not None:
+        images = images.spread(config.limit)
     designed = designed_palettes(config.palettes, part="train")
     size = config.image_size or default_size(config.crop)
     samplers, skipped = [], list(images.skipped)
