@@ -11,6 +11,8 @@ from setuptools.command.build_py import build_py
 
 SOURCE = Path("checkpoints")
 TARGET = Path("kpalette", "checkpoints")
+LEFT_OUT = {"no_discriminator"}
+"""What docs/study.md needs and users do not."""
 
 
 class BuildWithCheckpoints(build_py):
@@ -33,7 +35,7 @@ class BuildWithCheckpoints(build_py):
         """Files of the folders that are checkpoints, and where they go."""
         if self.editable_mode:
             return []
-        folders = sorted(path.parent for path in SOURCE.glob("[!.]*/config.json"))
+        folders = sorted(path.parent for path in SOURCE.glob("[!.]*/config.json") if path.parent.name not in LEFT_OUT)
         files = [path for folder in folders for path in sorted(folder.glob("[!.]*")) if path.is_file()]
         return [(path, Path(self.build_lib, TARGET, path.relative_to(SOURCE))) for path in files]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kpalette.color import linear_to_lab, rgb_to_linear
+from kpalette.color import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError
 from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import Picture, image_to_rgb, lab_to_image, resize
@@ -104,23 +104,45 @@ class NetworkRecolorer:
         network = self.load()
         if np.array_equal(source.lab, target.lab):
             return Recolored(picture.rgb, lambda: 0.0)
+        change = _change(network, picture, source, target, lightness, self.working_size)
+        result, outside = _carry_over(picture.rgb, _image_to_lab, _lab_to_image, *change)
+        return Recolored(result, lambda: outside)
 
-        def shown(lab: FloatArray) -> FloatArray:
-            return _with_lightness(lab, source, target, lightness)
+    def apply_float(
+        self, rgb: FloatArray, picture: Picture, source: Palette, target: Palette, *, lightness: float
+    ) -> FloatArray:
+        """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
+        network = self.load()
+        if np.array_equal(source.lab, target.lab):
+            return rgb
+        change = _change(network, picture, source, target, lightness, self.working_size)
+        result: FloatArray = _carry_over(rgb, rgb_to_lab, _lab_to_float, *change)[0]
+        return result
 
-        seen = _without_hidden(picture, source)
-        small = shown(_image_to_lab(resize(seen, longest=self.working_size)))
-        swatches, mask = pack_palettes([Palette(shown(source.lab), source.weights), target])
-        ab = network(
-            {
-                "lab": to_network_range(small)[np.newaxis],
-                "source_palette": swatches[:1],
-                "target_palette": swatches[1:],
-                "mask": mask[:1],
-            }
-        )
-        change = np.asarray(ab, dtype=np.float32)[0] * np.float32(AB_SCALE) - small[..., 1:]
-        return _carry_over(picture.rgb, shown, small, change)
+
+_Shown = Callable[[FloatArray], FloatArray]
+
+
+def _change(
+    network: Network, picture: Picture, source: Palette, target: Palette, lightness: float, working_size: int
+) -> tuple[_Shown, FloatArray, FloatArray]:
+    """What lightness becomes, as a function of Lab; the picture that the network saw, and its change of ab."""
+
+    def shown(lab: FloatArray) -> FloatArray:
+        return _with_lightness(lab, source, target, lightness)
+
+    seen = _without_hidden(picture, source)
+    small = shown(_image_to_lab(resize(seen, longest=working_size)))
+    swatches, mask = pack_palettes([Palette(shown(source.lab), source.weights), target])
+    ab = network(
+        {
+            "lab": to_network_range(small)[np.newaxis],
+            "source_palette": swatches[:1],
+            "target_palette": swatches[1:],
+            "mask": mask[:1],
+        }
+    )
+    return shown, small, np.asarray(ab, dtype=np.float32)[0] * np.float32(AB_SCALE) - small[..., 1:]
 
 
 def _without_hidden(picture: Picture, source: Palette) -> ImageArray:
@@ -133,25 +155,39 @@ def _without_hidden(picture: Picture, source: Palette) -> ImageArray:
 
 
 def _carry_over(
-    image: ImageArray, shown: Callable[[FloatArray], FloatArray], small: FloatArray, change: FloatArray
-) -> Recolored:
-    """Adds a change of ab at working size to the image, in strips, so that memory stays small."""
+    image: Any, to_lab: Callable[[Any], FloatArray], from_lab: Callable[[FloatArray], Any], shown: _Shown,
+    small: FloatArray, change: FloatArray,
+) -> tuple[Any, float]:  # fmt: skip
+    """Adds a change of ab at working size to rgb (H, W, 3), in strips, so that memory stays small.
+
+    Returns:
+        The result, and the share of pixels that lay outside sRGB before chroma reduction.
+    """
     height, width = image.shape[:2]
     same_size = change.shape[:2] == (height, width)
     field = None if same_size else fit_field(change, small, height=height, width=width)
-    result: ImageArray = np.empty_like(image)
+    result = np.empty_like(image)
 
     def recolor_rows(part: slice) -> int:
-        lab = shown(_image_to_lab(image[part]))
+        lab = shown(to_lab(image[part]))
         lab[..., 1:] += change[part] if field is None else field.rows(part, lab)
-        result[part] = lab_to_image(lab, steps=_CHROMA_STEPS)
+        result[part] = from_lab(lab)
         return int(lab[..., 0].size - np.count_nonzero(in_gamut(lab)))
 
     step = max(1, _STRIP // width)
     parts = [slice(start, min(start + step, height)) for start in range(0, height, step)]
     with ThreadPoolExecutor(thread_count()) as pool:
         outside = sum(pool.map(recolor_rows, parts))
-    return Recolored(result, lambda: outside / (height * width))
+    return result, outside / (height * width)
+
+
+def _lab_to_image(lab: FloatArray) -> ImageArray:
+    return lab_to_image(lab, steps=_CHROMA_STEPS)
+
+
+def _lab_to_float(lab: FloatArray) -> FloatArray:
+    rgb: FloatArray = np.clip(lab_to_rgb(reduce_chroma(lab, steps=_CHROMA_STEPS)), 0.0, 1.0)
+    return rgb
 
 
 def _with_lightness(lab: FloatArray, source: Palette, target: Palette, strength: float) -> FloatArray:

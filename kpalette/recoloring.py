@@ -24,7 +24,7 @@ from kpalette.recolorer import LatticeRecolorer, Recolored, Recolorer
 from kpalette.soft import SoftRecolorer
 from kpalette.types import MIN_COLORS
 
-DEFAULT_MODEL = "soft"
+DEFAULT_MODEL = "palettenet"
 DEFAULT_LATTICE = "soft"
 """Who makes tables of colours: a network is no colour mapping."""
 
@@ -47,7 +47,7 @@ _made: dict[tuple[str, str], Recolorer] = {}
 
 def list_recolorers() -> tuple[str, ...]:
     """Names of all recolourers, the default first; networks whose weights are not there are among them."""
-    return (*_FACTORIES, *NETWORKS)
+    return (*NETWORKS, *_FACTORIES)
 
 
 def missing_recolorers() -> tuple[str, ...]:
@@ -223,9 +223,9 @@ def _as_picture(image: Any) -> Picture:
 
 
 def _recolor_float(array: NDArray[Any], picture: Picture, plan: Plan) -> NDArray[Any]:
-    """Floats keep their precision where the recolourer is a lattice: float32 instead of 8 bits."""
+    """Floats keep their precision where the recolourer has a way for them: float32 instead of 8 bits."""
     result = array.copy()
-    if isinstance(plan.recolorer, LatticeRecolorer):
+    if isinstance(plan.recolorer, LatticeRecolorer | NetworkRecolorer):
         result[..., :3] = plan.recolorer.apply_float(
             array[..., :3], picture, plan.source, plan.target, lightness=plan.lightness
         )

@@ -35,7 +35,7 @@ def test_hidden_pixels_do_not_count(photo, four):
 def test_compare_passes_its_options_on(photo, four):
     options = {"lightness": 0.3, "match": "nearest", "source": "black gray silver white"}
     row = list(compare(as_picture(photo), four, models=["soft"], **options))[1]
-    np.testing.assert_array_equal(row.image, recolor(photo, four, **options))
+    np.testing.assert_array_equal(row.image, recolor(photo, four, model="soft", **options))
 
 
 def test_reference_rows_bound_the_others(photo):

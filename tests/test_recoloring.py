@@ -51,9 +51,10 @@ def test_what_goes_in_comes_out(photo, model):
         np.testing.assert_allclose(floats * 255, expected, atol=1.0)
 
 
-def test_floats_keep_what_8_bits_would_lose():
+@pytest.mark.parametrize("model", ["soft", "palettenet"])
+def test_floats_keep_what_8_bits_would_lose(model):
     ramp = np.linspace(0.4, 0.42, 600).reshape(1, 600, 1).repeat(3, axis=2)
-    result = recolor(ramp, "navy white", source="black white", lightness=0.5)
+    result = recolor(ramp, "navy white", model=model, source="black white", lightness=0.5)
     assert len(np.unique(result[..., 0])) > 300
 
 
@@ -105,7 +106,7 @@ def test_registry():
         assert get_recolorer(name) is get_recolorer(name)
         assert get_recolorer(name).name == name
     with pytest.raises(
-        ArgumentError, match="`model` must be one of soft, fitted, baseline, palettenet, ablated. Received: 'magic'"
+        ArgumentError, match="`model` must be one of palettenet, ablated, soft, fitted, baseline. Received: 'magic'"
     ):
         get_recolorer("magic")
 
@@ -145,7 +146,7 @@ def test_images_out_of_contract(image, message):
         ({"lightness": 2}, "`lightness` must be a number in 0..1. Received: 2"),
         ({"model": None}, "`model` must be a name of list_recolorers\\(\\) or a recolourer. Received: None"),
         ({"seed": -1}, "`seed` must be a whole number, not negative. Received: -1"),
-        ({"model": "magic"}, "`model` must be one of soft, fitted, baseline, palettenet, ablated. Received: 'magic'"),
+        ({"model": "magic"}, "`model` must be one of palettenet, ablated, soft, fitted, baseline. Received: 'magic'"),
     ],
 )
 def test_arguments_out_of_contract(options, message):

@@ -225,7 +225,7 @@ def test_models_are_names_and_folders_told_apart(tiny_checkpoint, tmp_path, capl
     assert find_models([str(soft)])[0].name == f"{tmp_path.name}/soft"
     assert find_models(["baseline"])[0].strengths == (0, 1)
     assert find_models(["baseline"], lightness=[0.5, 0.5])[0].strengths == (0.5,)
-    assert find_models(None)[0].name == "soft"
+    assert find_models(None)[0].name == "palettenet"
 
 
 def test_a_network_is_one_of_the_methods(pictures, palettes, tiny_checkpoint):

@@ -41,6 +41,7 @@ class LastingOracle(keras_tuner.Oracle):
         plan: of the search, as JSON.
         complete: whether there is nothing left to do.
         heard: when each worker asked last, by monotonic time.
+        joined: when the last worker came.
         told: called with the records of a trial that ended.
     """
 
@@ -48,6 +49,7 @@ class LastingOracle(keras_tuner.Oracle):
     lease = 0.0
     plan = ""
     complete = False
+    joined = 0.0
     told: Callable[[list[Record]], None]
     heard: dict[str, float]
     seen: dict[str, float]
@@ -74,6 +76,7 @@ class LastingOracle(keras_tuner.Oracle):
 
     def get_space(self) -> Any:
         """The space, and with it the plan."""
+        self.joined = time.monotonic()
         space = super().get_space()
         space.values[SEARCH] = self.plan
         return space

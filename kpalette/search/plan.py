@@ -205,7 +205,7 @@ def best_entries(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     config = plan.config(values, seed=0, run=Path("unused"))
     unset = TrainConfig(phase=plan.phase, start_from=plan.start_from)
-    kept = {f.name: getattr(config, f.name) for f in fields(config) if f.name != "run"}
+    kept = {f.name: getattr(config, f.name) for f in fields(config) if f.name not in ("run", "patience")}
     always = ("phase", "epochs", "steps_per_epoch", *values)
     return {name: value for name, value in kept.items() if name in always or value != getattr(unset, name)} | (
         {"start_from": plan.start_from} if plan.start_from else {}

@@ -146,7 +146,7 @@ def results_csv(plan: Plan, records: Iterable[Record]) -> str:
     for record in records:
         table.writerow({
             **{ours: value for ours, value in record.values.items() if ours != "shuffle"},
-            **study_values(plan, record.values), **record.figures, "loss": record.figures.get(OBJECTIVE, ""),
+            **_study_values(plan, record.values), **record.figures, "loss": record.figures.get(OBJECTIVE, ""),
             "run": record.name, "trial": record.trial, "seed": record.seed,
             "status": "failed" if record.failed else "done", "updates": record.updates,
             "seconds": f"{record.seconds:.1f}", "pictures": record.pictures[0], "selection": record.pictures[1],
@@ -155,7 +155,7 @@ def results_csv(plan: Plan, records: Iterable[Record]) -> str:
     return stream.getvalue()
 
 
-def study_values(plan: Plan, values: Mapping[str, Any]) -> dict[str, str]:
+def _study_values(plan: Plan, values: Mapping[str, Any]) -> dict[str, str]:
     """A configuration by the study's columns lr, bsize and shuffle, whether they are varied or not."""
     config = plan.config(values, seed=0, run=Path("unused"))
     return {theirs: shown(getattr(config, ours)) for theirs, ours in STUDY_COLUMNS.items()}

@@ -10,8 +10,8 @@ from kpalette.search.events import write_experiment, write_session
 from kpalette.search.figure import draw_runs
 from kpalette.search.plan import Plan, best_entries
 from kpalette.search.published import PUBLISHED, claims, is_study, key_of
-from kpalette.search.records import DIGITS, OBJECTIVE, Record, Summary, best_of, ranked, results_csv, study_values
-from kpalette.search.space import shown
+from kpalette.search.records import DIGITS, OBJECTIVE, Record, Summary, best_of, ranked, results_csv
+from kpalette.search.space import label, shown
 from kpalette.study_tables import _markdown as markdown_table
 
 RESULTS, TABLE, FIGURE, BEST = "results.csv", "table.md", "runs.svg", "best.json"
@@ -128,10 +128,9 @@ def final_lines(report: Report) -> list[str]:
     best = best_of(report.plan, report.records)
     if best is None:
         return [*lines, "no configuration has a score at the full budget"]
-    values = ", ".join(f"{name} {value}" for name, value in study_values(report.plan, best.values).items())
     return [
         *lines,
-        f"best: {OBJECTIVE} {best.mean(OBJECTIVE):.6f}, {values}",
+        f"best: {label(best.values)}, {OBJECTIVE} {best.mean(OBJECTIVE):.6f}",
         f"train it: python -m kpalette.train --config {folder / BEST} --run runs/best",
         f"look at it: tensorboard --logdir {folder}",
     ]

@@ -212,17 +212,18 @@ def _serve(plan: Plan, folder: Path, oracle: LastingOracle, report: Report, *, a
         while not (oracle.complete and ended.empty()):
             look()
         deadline = time.monotonic() + _LINGER
-        while set(oracle.tuner_ids) & _awake(oracle) and time.monotonic() < deadline:
+        while _expected(oracle) and time.monotonic() < deadline:
             look()
     except (KeyboardInterrupt, SystemExit):
         say(f"{progress.done} of {total} runs are done: the same command goes on; workers wait {ANSWER} seconds for it")
         raise
 
 
-def _awake(oracle: LastingOracle) -> set[str]:
-    """Workers that asked not long ago."""
+def _expected(oracle: LastingOracle) -> bool:
+    """Whether a worker that lately asked, or came, has not heard that all is done."""
     now = time.monotonic()
-    return {tuner_id for tuner_id, last in list(oracle.heard.items()) if now - last < _LINGER}
+    awake = {tuner_id for tuner_id, last in list(oracle.heard.items()) if now - last < _LINGER}
+    return bool(set(oracle.tuner_ids) & awake) or oracle.joined > max(oracle.heard.values(), default=0.0)
 
 
 def work(

@@ -166,6 +166,8 @@ class TrainConfig:
             _check(name, getattr(self, name), "a number, not negative", lambda v: 0 <= v < float("inf"))
         if self.phase == "adversarial" and not self.start_from and not self.resume:
             raise ArgumentError("phase `adversarial` starts from phase 1: give its run folder (--from RUN)")
+        if self.sharpen and self.conditioning == "target":
+            raise ArgumentError("`sharpen` is for the choice among pairs: `conditioning` target has none")
         if self.batch_size % self.devices:
             raise ArgumentError(
                 f"`batch_size` must be a multiple of `devices`. Received: {self.batch_size} and {self.devices}"

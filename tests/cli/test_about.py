@@ -34,7 +34,7 @@ def test_info_tells_versions_limits_and_recolourers(kp):
     assert facts["max_pixels"] == 100_000_000
     assert facts["packages"]["numpy"]
     text = kp("info").text
-    assert "default_model:  soft" in text
+    assert "default_model:  palettenet" in text
     assert "not installed" in text or "tensorflow" in text
 
 

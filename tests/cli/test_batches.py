@@ -84,7 +84,7 @@ def test_resume_takes_failures_up_again(kp, tree):
     arguments = ("recolor", "in", "-r", "-p", COLORS, "-o", "out", "--resume")
     assert "1 of 4 pictures failed" in kp(*arguments).err
     entries = [json.loads(line) for line in open(f"out/{MANIFEST_NAME}")]
-    assert entries[0]["settings"]["model"] == "soft"
+    assert entries[0]["settings"]["model"] == "palettenet"
     failed = next(entry for entry in entries if entry.get("state") == "failed")
     assert "in/a.png" in failed["error"]
     write_image("in/a.png", tree, overwrite=True)

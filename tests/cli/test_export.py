@@ -37,7 +37,7 @@ def test_compare_leaves_out_what_has_no_weights(kp, small, preset):
     result = kp("compare", "a.png", "-p", COLORS)
     assert result.code == 0
     methods = [line.split()[0] for line in result.text.splitlines()[1:]]
-    assert methods == ["source", "soft", "fitted", "baseline", "palettenet"]
+    assert methods == ["source", "palettenet", "soft", "fitted", "baseline"]
     assert result.err.splitlines()[0] == "kpalette: note: without ablated, whose weights are not there"
 
 
@@ -58,7 +58,10 @@ def test_missing_weights_are_said_once(kp, small, no_weights):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["recolor", "a.png", "-p", COLORS, "--runtime", "onnx"], "--runtime is for networks (palettenet, ablated)"),
+        (
+            ["recolor", "a.png", "-p", COLORS, "-m", "soft", "--runtime", "onnx"],
+            "--runtime is for networks (palettenet",
+        ),
         (["lut", "a.png", "-p", COLORS, "-m", "palettenet"], "palettenet is no colour mapping: a lattice cannot hold"),
         (["export", "palettenet"], "give -o FILE.onnx, -o DIR for a SavedModel, or --graph, one of them"),
         (["export", "palettenet", "-o", "a.onnx", "--graph"], "or --graph, one of them"),

@@ -201,7 +201,7 @@ def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
         (["a.png", "b.png", "-p", COLORS, "-o", "-"], "several INPUTs need a folder"),
         (["a.png", "b.png", "-p", COLORS, "-o", "c.png"], "several INPUTs go to a folder, and c.png is a file name"),
         (["a.png", "-p", COLORS, "--lightness", "2"], "2.0 is not in the range 0<=x<=1"),
-        (["a.png", "-p", COLORS, "-m", "magic"], "'magic' is not one of 'soft', 'fitted', 'baseline'"),
+        (["a.png", "-p", COLORS, "-m", "magic"], "'magic' is not one of 'palettenet', 'ablated', 'soft'"),
         ([], "Missing argument 'INPUT...'"),
     ],
 )

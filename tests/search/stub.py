@@ -1,6 +1,7 @@
-"""A search whose runs take no training: `python -m tests.search.stub ROLE FOLDER ADDRESS PICTURES SECONDS`.
+"""A search whose runs take no training: `python -m tests.search.stub ROLE FOLDER ADDRESS PICTURES GATE`.
 
-What a run would be worth is told by its options. Every run that begins leaves a line in FOLDER/begun.txt.
+What a run would be worth is told by its options. Every run that begins leaves a line in FOLDER/begun.txt; from
+line GATE on, runs end only once there is a file FOLDER/go.
 """
 
 import sys
@@ -17,11 +18,13 @@ from kpalette.search.trial import Outcome
 from kpalette.training.config import TrainConfig
 
 
-def outcome(config: TrainConfig, *, seconds: float = 0.0) -> Outcome:
+def outcome(config: TrainConfig, *, gate: int = 1000) -> Outcome:
     """Figures of a run, or a failure for a learning rate above 1."""
-    with (config.folder.parents[1] / "begun.txt").open("a") as stream:
+    folder = config.folder.parents[1]
+    with (folder / "begun.txt").open("a") as stream:
         stream.write(f"{config.folder.name}\n")
-    time.sleep(seconds)
+    while len((folder / "begun.txt").read_text().split()) >= gate and not (folder / "go").exists():
+        time.sleep(0.05)
     if config.learning_rate > 1:
         return Outcome(reason="diverged: `loss` became nan at epoch 1, step 2", seconds=1.0)
     mse = config.learning_rate + config.batch_size / 1000 + config.shuffle / 1e4 + config.seed / 1e6
@@ -29,10 +32,10 @@ def outcome(config: TrainConfig, *, seconds: float = 0.0) -> Outcome:
 
 
 def main() -> None:
-    role, folder, address, pictures, seconds = sys.argv[1:]
+    role, folder, address, pictures, gate = sys.argv[1:]
     given = {"data": pictures}
     say = partial(click.echo, err=True)
-    run = partial(outcome, seconds=float(seconds))
+    run = partial(outcome, gate=int(gate))
     try:
         if role == "chief":
             session.chief(Path(folder), given, address=address, lease=6.0, say=say)

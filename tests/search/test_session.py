@@ -16,6 +16,7 @@ import pytest
 
 from kpalette.errors import ArgumentError, ImageError, OutputError
 from kpalette.search.plan import PLAN
+from kpalette.training.config import TrainConfig
 from tests.conftest import load
 from tests.search.stub import outcome
 from tests.search.test_trial import alive
@@ -42,9 +43,9 @@ def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen
 
 
 def stub(
-    role: str, folder: Path, address: str, pictures: Path, environment: dict[str, str], *, seconds: float = 0.0
+    role: str, folder: Path, address: str, pictures: Path, environment: dict[str, str], *, gate: int = 1000
 ) -> subprocess.Popen[str]:
-    arguments = ["-m", "tests.search.stub", role, str(folder), address, str(pictures), str(seconds)]
+    arguments = ["-m", "tests.search.stub", role, str(folder), address, str(pictures), str(gate)]
     return start(arguments, environment)
 
 
@@ -92,37 +93,36 @@ def of_the_study(folder: Path) -> None:
 def test_a_chief_and_two_workers_one_of_which_is_killed(tmp_path, pictures, quick):
     address = free_address()
     chief = stub("chief", tmp_path, address, pictures, quick)
-    one, two = (stub("worker", tmp_path, address, pictures, quick, seconds=0.4) for _ in range(2))
-    until(lambda: len(begun(tmp_path)) >= 5, chief, one, two)
+    one, two = (stub("worker", tmp_path, address, pictures, quick, gate=5) for _ in range(2))
+    until(lambda: len(begun(tmp_path)) == 6, chief, one, two)
+    # Both have a run in hand.
     two.kill()
     two.communicate()
-    three = stub("worker", tmp_path, address, pictures, quick, seconds=0.4)
+    three = stub("worker", tmp_path, address, pictures, quick, gate=5)
+    until(lambda: len(begun(tmp_path)) == 7, chief, one, three)
+    (tmp_path / "go").touch()
     told = [process.communicate()[1] for process in (chief, one, three)]
     assert [process.returncode for process in (chief, one, three)] == [0, 0, 0], told
     of_the_study(tmp_path)
-    # The killed one had at most one run in hand, and no other was run twice.
-    assert 12 <= len(begun(tmp_path)) <= 13
+    # No run but the one that the killed worker had in hand is repeated.
+    assert len(begun(tmp_path)) == 13
     assert "run 12 of 12: " in told[0]
     assert all(text.endswith("the search is done\n") for text in told[1:])
 
 
 def test_a_search_that_is_killed_again_and_again(tmp_path, pictures, quick):
-    kills = 0
-    while True:
-        before = len(begun(tmp_path))
-        process = stub("local", tmp_path, "-", pictures, quick, seconds=0.1)
-        if kills == 2:
-            break
-        until(lambda before=before: len(begun(tmp_path)) >= before + 4, process)
+    for gate in (4, 8):
+        process = stub("local", tmp_path, "-", pictures, quick, gate=gate)
+        until(lambda gate=gate: len(begun(tmp_path)) == gate, process)
         process.kill()
         process.communicate()
-        kills += 1
+    process = stub("local", tmp_path, "-", pictures, quick)
     _, errors = process.communicate()
     assert process.returncode == 0, errors
-    assert f"going on: {before - kills} of 12 runs are done" in errors
+    assert "going on: 6 of 12 runs are done" in errors
     of_the_study(tmp_path)
-    # No run but the ones that were in hand is repeated.
-    assert 12 <= len(begun(tmp_path)) <= 12 + kills
+    # No run but the two that were in hand is repeated.
+    assert len(begun(tmp_path)) == 14
 
 
 TINY = ("--budget", "1", "--filters", "1", "--crop", "16")
@@ -156,18 +156,9 @@ def test_true_trainings_one_killed_and_one_diverged(pictures, tmp_path, environm
     assert float(found["1-0"]["mse"]) == float(log[-1]["val_mse"])
     assert len(output.splitlines()) == 4  # a table of two configurations
     assert output.splitlines()[2].startswith("| 0.001 | 2 | off |")
-    check_best(folder, tmp_path, environment)
-
-
-def check_best(folder: Path, tmp_path: Path, environment: dict[str, str]) -> None:
-    """The best configuration trains by itself, and what is given on the command line wins over it."""
-    arguments = ["-m", "kpalette.train", "--config", str(folder / "best.json"), "--run", str(tmp_path / "best")]
-    process = start([*arguments, "--batch-size", "4", "--previews", "1"], environment)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    config = json.loads((tmp_path / "best" / "config.json").read_text())
-    assert (config["learning_rate"], config["batch_size"], config["filters"], config["clip"]) == (0.001, 4, 1, 0)
-    assert config["epochs"] * config["steps_per_epoch"] == 1
+    best = TrainConfig.from_json(folder / "best.json")
+    assert (best.learning_rate, best.batch_size, best.filters, best.clip, best.schedule) == (0.001, 2, 1, 0, "constant")
+    assert (best.images, best.epochs, best.steps_per_epoch) == (str(pictures), 1, 1)
 
 
 def test_ctrl_c_ends_the_run_and_says_how_to_go_on(pictures, tmp_path, environment):
