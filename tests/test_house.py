@@ -31,7 +31,7 @@ FLOORS = {
     5: [
         "models", "models.weights_format", "models.weights_files", "models.weights", "models.preset",
         "models.initializers", "models.layers", "models.swatch_layers", "models.spectral", "models.generator",
-        "models.discriminator", "models.checkpoint", "losses", "models.export", "models.operators", "models.graph",
+        "models.discriminator", "models.checkpoint", "losses", "models.operators", "models.export", "models.graph",
     ],
     6: [
         "data", "data.listing", "data.images", "data.cifar", "data.artbench", "data.swatches", "data.pairs",

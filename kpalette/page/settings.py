@@ -8,7 +8,7 @@ from kpalette.errors import PaletteError
 from kpalette.images import SAMPLES
 from kpalette.palette import Palette
 from kpalette.palette_files import find_palette
-from kpalette.recoloring import list_recolorers
+from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.types import DEFAULT_COLORS
 
 UPLOAD = "upload"
@@ -34,7 +34,7 @@ class Settings:
     target: tuple[str, ...] = find_palette("dusk", size=DEFAULT_COLORS).sorted().hex
     lightness: float = 0.0
     methods: tuple[str, ...] = METHODS
-    shown: str = "soft"
+    shown: str = DEFAULT_MODEL
 
 
 def to_query(settings: Settings) -> dict[str, str]:
