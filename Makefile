@@ -28,7 +28,7 @@ test: $(VENV)/.test
 	KPALETTE_REQUIRE_BACKENDS=1 $(BIN)/python -m pytest
 
 study: $(VENV)/.test
-	$(BIN)/kpalette evaluate -m soft -m fitted -m baseline -m ablated --lightness 0 --lightness 0.5 --lightness 1 -o docs/study/photographs --into docs/study.md --force
+	$(BIN)/kpalette evaluate -m palettenet -m ablated -m soft -m fitted -m baseline --lightness 0 --lightness 0.5 --lightness 1 -o docs/study/photographs --into docs/study.md --force
 
 # KPALETTE_SCREENSHOTS=1 makes docs/pictures anew.
 test-browser: $(VENV)/.browser

@@ -236,7 +236,7 @@ def thumbnail(picture: Picture, *, longest: int = 160) -> bytes:
 def by_speed(methods: tuple[str, ...]) -> tuple[str, ...]:
     """Methods in the order in which they are best computed: networks last, so that something is there at once."""
     order = list_recolorers()
-    return tuple(sorted(methods, key=order.index))
+    return tuple(sorted(methods, key=lambda name: (name in NETWORKS, order.index(name))))
 
 
 def by_interest(methods: tuple[str, ...]) -> tuple[str, ...]:

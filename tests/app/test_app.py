@@ -95,10 +95,10 @@ def test_four_results_with_both_networks(page, both_networks):
     text = said(at)
     assert "Not available" not in text
     assert len(at.metric) == 12
-    assert len(at.get("download_button")) == 6
-    at.button_group(key="shown").set_value("palettenet").run()
     assert len(at.get("download_button")) == 5, "a network has no .cube"
     assert "--model palettenet" in at.code[0].value
+    at.button_group(key="shown").set_value("soft").run()
+    assert len(at.get("download_button")) == 6
 
 
 def test_links_restore_the_whole_result(page):
