@@ -22,6 +22,7 @@ from kpalette.lightness import transfer_lightness
 from kpalette.lut import thread_count
 from kpalette.models.export import import_keras, load, signature
 from kpalette.models.graph import has_graph, open_graph
+from kpalette.models.operators import simplified
 from kpalette.models.weights import read_checkpoint
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
@@ -101,23 +102,26 @@ class NetworkRecolorer:
 
     def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
-        network = self.load()
-        if np.array_equal(source.lab, target.lab):
-            return Recolored(picture.rgb, lambda: 0.0)
-        change = _change(network, picture, source, target, lightness, self.working_size)
-        result, outside = _carry_over(picture.rgb, _image_to_lab, _lab_to_image, *change)
+        result, outside = self._moved(picture.rgb, _image_to_lab, _lab_to_image, picture, source, target, lightness)
         return Recolored(result, lambda: outside)
 
     def apply_float(
         self, rgb: FloatArray, picture: Picture, source: Palette, target: Palette, *, lightness: float
     ) -> FloatArray:
         """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
+        result: FloatArray = self._moved(rgb, rgb_to_lab, _lab_to_float, picture, source, target, lightness)[0]
+        return result
+
+    def _moved(
+        self, image: Any, to_lab: Callable[[Any], FloatArray], from_lab: Callable[[FloatArray], Any],
+        picture: Picture, source: Palette, target: Palette, lightness: float,
+    ) -> tuple[Any, float]:  # fmt: skip
+        """`picture` in any form of its rgb: the result, and the share of pixels that lay outside sRGB."""
         network = self.load()
         if np.array_equal(source.lab, target.lab):
-            return rgb
+            return image, 0.0
         change = _change(network, picture, source, target, lightness, self.working_size)
-        result: FloatArray = _carry_over(rgb, rgb_to_lab, _lab_to_float, *change)[0]
-        return result
+        return _carry_over(image, to_lab, from_lab, *change)
 
 
 _Shown = Callable[[FloatArray], FloatArray]
@@ -218,8 +222,6 @@ def _load(checkpoint: Any, runtime: str) -> Network:
         if runtime == "onnx" or (runtime == "auto" and with_onnx):
             return open_graph(found)
     if import_keras().backend.backend() == "tensorflow":
-        from kpalette.models.operators import simplified
-
         return _traced(simplified(load(checkpoint)))
     if isinstance(checkpoint, str | os.PathLike):
         from kpalette.models.checkpoint import load_checkpoint

@@ -20,7 +20,7 @@ from kpalette.models.weights import list_checkpoints
 from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette
 from kpalette.palette_files import find_palette
-from kpalette.recolorer import LatticeRecolorer, Recolored, Recolorer
+from kpalette.recolorer import Recolored, Recolorer
 from kpalette.soft import SoftRecolorer
 from kpalette.types import MIN_COLORS
 
@@ -225,10 +225,9 @@ def _as_picture(image: Any) -> Picture:
 def _recolor_float(array: NDArray[Any], picture: Picture, plan: Plan) -> NDArray[Any]:
     """Floats keep their precision where the recolourer has a way for them: float32 instead of 8 bits."""
     result = array.copy()
-    if isinstance(plan.recolorer, LatticeRecolorer | NetworkRecolorer):
-        result[..., :3] = plan.recolorer.apply_float(
-            array[..., :3], picture, plan.source, plan.target, lightness=plan.lightness
-        )
+    in_floats = getattr(plan.recolorer, "apply_float", None)
+    if in_floats is not None:
+        result[..., :3] = in_floats(array[..., :3], picture, plan.source, plan.target, lightness=plan.lightness)
     else:
         result[..., :3] = image_to_rgb(plan.apply(picture).image)
     return result

@@ -1,21 +1,19 @@
 """The plane of structure against faithfulness: every method of a study as a disc in an SVG file."""
 
-import io
 from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kpalette.errors import ArgumentError
 from kpalette.reference import REFERENCES
 from kpalette.study_records import Study
 from kpalette.study_tables import by_method, center, groups_of
+from kpalette.svg_figure import svg_axes
 
 _AREA = 80.0  # square points of a disc of richness 1
 _COLORS = ("#c2451e", "#2f6db3", "#3f8f4f", "#8a4fa3", "#b07c10", "#1f8a8a", "#a83a6b", "#5c6b1f")
 _QUIET = "#7a7a76"
 _SIZES = (0.25, 1.0, 2.0)  # richness, in the legend
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "kpalette", "font.family": "sans-serif", "font.size": 9.0}
 _NEAR = 4.0  # points from a disc's border to its label without a line between them
 
 
@@ -49,15 +47,6 @@ def plane_points(study: Study, *, statistic: str = "mean") -> list[Point]:
     ]  # fmt: skip
 
 
-def import_matplotlib() -> Any:
-    """Matplotlib; ArgumentError that says how to install it where it is missing."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise ArgumentError("the figure needs matplotlib: pip install 'kpalette[study]'") from None
-    return matplotlib
-
-
 def draw_plane(study: Study, *, statistic: str = "mean") -> bytes:
     """Draws the plane: ssim to the right, palette_de upwards, the area of a disc for richness.
 
@@ -71,26 +60,16 @@ def draw_plane(study: Study, *, statistic: str = "mean") -> bytes:
     Raises:
         ArgumentError: if Matplotlib is not installed.
     """
-    matplotlib = import_matplotlib()
-    from matplotlib.figure import Figure
-
     points = plane_points(study, statistic=statistic)
-    with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(7.2, 5.0), layout="constrained")
-        axes = figure.add_subplot()
+    with svg_axes(7.2, 5.0) as (axes, stream):
         axes.set_xlabel(f"ssim ({statistic}): structure kept, further right is better")
         axes.set_ylabel(f"palette_de ({statistic}): distance to the palette, lower is better")
-        axes.grid(color="#e4e4e0", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
         axes.margins(0.09)
         _draw_points(axes, points)
         _draw_legend(axes)
-        figure.draw_without_rendering()
+        axes.figure.draw_without_rendering()
         axes.autoscale(False)
         _draw_labels(axes, points)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": "kpalette"})
     return stream.getvalue()
 
 

@@ -146,7 +146,7 @@ def _with_intervals(records: Sequence[Record], figures: tuple[str, ...], statist
         return f"{value} ({low}-{high})"
 
     rows = [[method, *(cell(own, figure) for figure in figures)] for method, own in by_method(records).items()]
-    return _markdown(["method", *figures], rows)
+    return markdown_table(["method", *figures], rows)
 
 
 def styles_table(study: Study, *, statistic: str = "mean", heading: str = "style") -> str:
@@ -172,7 +172,7 @@ def styles_table(study: Study, *, statistic: str = "mean", heading: str = "style
     for style in sorted(pictures, key=lambda style: -len(pictures[style])):
         own = by_method(record for record in study.records if record.style == style)
         rows.append([style, str(len(pictures[style])), *(cell(own.get(method, [])) for method in study.methods)])
-    return _markdown([heading, "pictures", *study.methods], rows)
+    return markdown_table([heading, "pictures", *study.methods], rows)
 
 
 def ranked(study: Study, method: str) -> dict[str, Record]:
@@ -210,14 +210,15 @@ def ranks_table(study: Study, method: str) -> str:
         [rank, record.name, str(record.palette), *(_number(record.figures.get(f), f) for f in figures)]
         for rank, record in ranked(study, method).items()
     ]
-    return _markdown([method, "picture", "palette", *figures], rows)
+    return markdown_table([method, "picture", "palette", *figures], rows)
 
 
 def _number(value: float | None, figure: str) -> str:
     return "" if value is None else f"{value:.{DIGITS[figure]}f}"
 
 
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
+def markdown_table(header: list[str], rows: list[list[str]]) -> str:
+    """A GitHub markdown table, numbers to the right of the first column."""
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "".join("| " + " | ".join(one_line(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

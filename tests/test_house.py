@@ -46,8 +46,8 @@ FLOORS = {
     8: ["recoloring"],
     9: [
         "evaluation", "sheet", "manifest", "batch", "study_cases", "probes", "study_records", "study", "study_tables",
-        "study_plane", "page", "page.names", "page.settings", "page.pictures", "page.palettes", "page.results",
-        "page.drawing",
+        "svg_figure", "study_plane", "page", "page.names", "page.settings", "page.pictures", "page.palettes",
+        "page.results", "page.drawing",
     ],
     10: [
         "cli", "cli.tables", "cli.streams", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes",

@@ -77,7 +77,7 @@ def evaluate(
 def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: bool) -> None:
     """Whatever would fail in the end fails now."""
     if output is not None:
-        from kpalette.study_plane import import_matplotlib
+        from kpalette.svg_figure import import_matplotlib
 
         import_matplotlib()
         if Path(output).exists() and not Path(output).is_dir():

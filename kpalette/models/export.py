@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from kpalette.errors import KPaletteError, OutputError
 from kpalette.files import PART_PREFIX, check_free, reason, write_file
 from kpalette.lut import THREADS_VARIABLE, thread_count
+from kpalette.models.operators import simplified
 from kpalette.models.weights import Checkpoint
 from kpalette.types import MAX_COLORS
 
@@ -54,7 +55,7 @@ def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: boo
     check_free(Path(path), overwrite=overwrite)
     _onnxruntime()
     model = load(checkpoint)
-    data = to_onnx(_simplified(model)).SerializeToString()
+    data = to_onnx(simplified(copy_of(model))).SerializeToString()
     difference = checked(model, onnx_session(data), "the ONNX file")
     write_file(path, data, overwrite=overwrite)
     return difference
@@ -79,7 +80,7 @@ def export_saved_model(checkpoint: Any, path: str | os.PathLike[str], *, overwri
     target = Path(os.path.realpath(path))
     _check_folder(target, path, overwrite=overwrite)
     model = load(checkpoint)
-    served = _simplified(model)
+    served = simplified(copy_of(model))
     import keras
     import tensorflow as tf
 
@@ -180,12 +181,6 @@ def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = N
     weights = dict(tensors_of(model) if tensors is None else tensors)
     config = {"config": options_of(model), "tensors": {}}
     return build_model(type(model), Checkpoint(Path(), config, weights, {}), dtype="float32")
-
-
-def _simplified(model: Any) -> Any:
-    from kpalette.models.operators import simplified
-
-    return simplified(copy_of(model))
 
 
 def signature(model: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from kpalette.files import read_file, write_file
 from kpalette.models.export import ExportError, checked, copy_of, load, onnx_session, to_onnx
+from kpalette.models.operators import simplified
 from kpalette.models.weights import Checkpoint, read_checkpoint
 from kpalette.models.weights_files import to_json
 from kpalette.models.weights_format import CONFIG_FILE, GRAPH_FILE, CheckpointError
@@ -50,8 +51,6 @@ def write_graph(folder: str | os.PathLike[str]) -> float:
     """
     checkpoint = read_checkpoint(folder)
     model = load(checkpoint.folder)
-    from kpalette.models.operators import simplified
-
     # Random weights, none like another, so that each initialiser tells which tensor it is.
     generator = np.random.default_rng(0)
     unlike = {name: generator.standard_normal(t.shape).astype(np.float32) for name, t in checkpoint.tensors.items()}

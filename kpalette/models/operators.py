@@ -3,10 +3,6 @@
 from functools import partial
 from typing import Any
 
-import keras
-
-from kpalette.models.layers import Double
-
 
 def simplified(model: Any) -> Any:
     """Makes resizes one operator each, where `Double` slices and joins, and means of normalisations products.
@@ -20,6 +16,10 @@ def simplified(model: Any) -> Any:
     Returns:
         The same model.
     """
+    import keras
+
+    from kpalette.models.layers import Double
+
     for layer in model.layers:
         if isinstance(layer, Double):
             layer.call = _double  # type: ignore[method-assign]
@@ -34,7 +34,7 @@ def _double(x: Any) -> Any:
     return tf.image.resize(x, 2 * tf.shape(x)[1:3])
 
 
-def _instance_norm(layer: keras.layers.GroupNormalization, x: Any) -> Any:
+def _instance_norm(layer: Any, x: Any) -> Any:
     import tensorflow as tf
 
     shape = tf.shape(x)

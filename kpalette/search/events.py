@@ -19,11 +19,8 @@ def write_experiment(folder: Path, plan: Plan) -> None:
         folder: of the event file, above those of the runs.
         plan: of the search.
     """
-    if any(folder.glob(f"events.*{_SUFFIX}")):
-        return
-    try:
-        from tensorboard.plugins.hparams import summary_v2
-    except ImportError:
+    summary_v2 = _plugin(folder)
+    if summary_v2 is None:
         return
     hparams = [summary_v2.HParam(d.name, _domain(d, summary_v2)) for d in (*plan.space, _seeds(plan))]
     metrics = [summary_v2.Metric(f"val_{name}", display_name=name) for name in FIGURES]
@@ -37,12 +34,11 @@ def write_session(folder: Path, record: Record) -> None:
         folder: of the run's events; a run of another machine has none here, and its figures are written too.
         record: of the run.
     """
-    if any(folder.glob(f"events.*{_SUFFIX}")):
+    summary_v2 = _plugin(folder)
+    if summary_v2 is None:
         return
-    try:
-        from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
-    except ImportError:
-        return
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
     values = {**record.values, "seed": record.seed}
     status = api_pb2.STATUS_FAILURE if record.failed else api_pb2.STATUS_SUCCESS
     began = time.time() - record.seconds
@@ -57,6 +53,17 @@ def write_session(folder: Path, record: Record) -> None:
         log = EventLog(folder)
         log.scalars({f"val_{name}": value for name, value in record.figures.items()}, epoch=1)
         log.close()
+
+
+def _plugin(folder: Path) -> Any:
+    """TensorBoard's summaries of hyperparameters; None without it, and where a folder has such events already."""
+    if any(folder.glob(f"events.*{_SUFFIX}")):
+        return None
+    try:
+        from tensorboard.plugins.hparams import summary_v2
+    except ImportError:
+        return None
+    return summary_v2
 
 
 def _seeds(plan: Plan) -> Dimension:

@@ -1,14 +1,12 @@
 """The figure of a search: every run a dot, a line for each configuration, the best at the top."""
 
-import io
 from typing import Any
 
 from kpalette.search.records import OBJECTIVE, Summary
 from kpalette.search.space import label
-from kpalette.study_plane import import_matplotlib
+from kpalette.svg_figure import svg_axes
 
 _DONE, _BEST, _FAILED = "#2f6db3", "#c2451e", "#7a7a76"
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "kpalette", "font.family": "sans-serif", "font.size": 9.0}
 
 
 def draw_runs(summaries: list[Summary]) -> bytes:
@@ -23,15 +21,7 @@ def draw_runs(summaries: list[Summary]) -> bytes:
     Raises:
         ArgumentError: if Matplotlib is not installed.
     """
-    matplotlib = import_matplotlib()
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context(_SETTINGS):
-        figure = Figure(figsize=(7.2, 1.1 + 0.26 * len(summaries)), layout="constrained")
-        axes = figure.add_subplot()
-        axes.grid(color="#e4e4e0", linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
+    with svg_axes(7.2, 1.1 + 0.26 * len(summaries)) as (axes, stream):
         axes.set_ylim(len(summaries) - 0.4, -0.6)
         axes.set_yticks(range(len(summaries)), [label(summary.values) for summary in summaries], parse_math=False)
         axes.set_xlabel("mse of ab over the selection split, lower is better; dots are seeds, lines their means")
@@ -40,8 +30,6 @@ def draw_runs(summaries: list[Summary]) -> bytes:
             axes.set_xscale("log")
         for row, summary in enumerate(summaries):
             _draw_row(axes, row, summary)
-        stream = io.BytesIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": "kpalette"})
     return stream.getvalue()
 
 

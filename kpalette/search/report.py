@@ -12,7 +12,7 @@ from kpalette.search.plan import Plan, best_entries
 from kpalette.search.published import PUBLISHED, claims, is_study, key_of
 from kpalette.search.records import DIGITS, OBJECTIVE, Record, Summary, best_of, ranked, results_csv
 from kpalette.search.space import label, shown
-from kpalette.study_tables import _markdown as markdown_table
+from kpalette.study_tables import markdown_table
 
 RESULTS, TABLE, FIGURE, BEST = "results.csv", "table.md", "runs.svg", "best.json"
 """Files of a search's folder."""
@@ -40,12 +40,15 @@ class Report:
     def take(self, records: list[Record]) -> None:
         """Adds the runs of a trial that has ended, and writes all files; the figure now and then."""
         self.records += records
-        self.write(figure=time.monotonic() - self.drawn > _DRAWN)
+        self._write(records, figure=time.monotonic() - self.drawn > _DRAWN)
 
-    def write(self, *, figure: bool = True) -> None:
-        """Writes all files, with the figure or without."""
+    def write(self) -> None:
+        """Writes all files."""
+        self._write(self.records, figure=True)
+
+    def _write(self, fresh: list[Record], *, figure: bool) -> None:
         write_experiment(self.folder, self.plan)
-        for record in self.records:
+        for record in fresh:
             write_session(self.folder / RUNS / record.name / EVENTS, record)
         files = {RESULTS: results_csv(self.plan, self.records).encode(), TABLE: self.table().encode()}
         if self.records and figure:

@@ -19,7 +19,7 @@ from kpalette.search.records import OBJECTIVE, Record
 from kpalette.search.report import RUNS, Report, final_lines
 from kpalette.search.trial import Runner, run_trial
 from kpalette.search.tuner import Chief, SearchTuner, Talk
-from kpalette.study_plane import import_matplotlib
+from kpalette.svg_figure import import_matplotlib
 from kpalette.training.run import open_samplers
 
 STATE = "oracle.json"
@@ -75,7 +75,7 @@ def _write_plan(folder: Path, plan: Plan) -> None:
         write_file(folder / PLAN, plan.to_json().encode(), overwrite=False)
 
 
-def open_oracle(plan: Plan, folder: Path, *, lease: float = 0.0) -> LastingOracle:
+def open_oracle(plan: Plan, folder: Path, *, lease: float) -> LastingOracle:
     """The oracle of a search folder, as an earlier session left it."""
     oracle = make_oracle(plan, folder / STATE, lease=lease)
     if oracle.path.is_file():
@@ -98,12 +98,23 @@ def search(folder: Path, given: Mapping[str, Any], *, run: Runner = run_trial, s
     Raises:
         KPaletteError: if the search cannot begin or go on.
     """
+
+    def go(plan: Plan, oracle: LastingOracle, report: Report) -> None:
+        _run_all(plan, folder, oracle, report, run=run, say=say)
+
+    return _reported(folder, given, go, lease=0.0, say=say)
+
+
+def _reported(
+    folder: Path, given: Mapping[str, Any], go: Callable[[Plan, LastingOracle, Report], None], *, lease: float, say: Say
+) -> Report:
+    """Takes up what a folder holds, has `go` do what is left of it, and reports."""
     import_matplotlib()
     with search_folder(folder, given) as plan:
-        oracle = open_oracle(plan, folder)
+        oracle = open_oracle(plan, folder, lease=lease)
         report = Report(folder, plan, oracle.records())
         if not oracle.complete:
-            _run_all(plan, folder, oracle, report, run=run, say=say)
+            go(plan, oracle, report)
         report.write()
     _say_all(final_lines(report), say)
     return report
@@ -168,22 +179,18 @@ def chief(
     Raises:
         KPaletteError: if the search cannot begin or go on, or the address is taken.
     """
-    import_matplotlib()
     host, port = split_address(address)
-    with search_folder(folder, given) as plan:
-        oracle = open_oracle(plan, folder, lease=lease)
-        report = Report(folder, plan, oracle.records())
-        if not oracle.complete:
-            check_port(host, port)
-            _write_plan(folder, plan)
-            set_role(host, port, tuner_id="chief")
-            _serve(plan, folder, oracle, report, address=address, say=say)
-        report.write()
-    _say_all(final_lines(report), say)
-    return report
+
+    def go(plan: Plan, oracle: LastingOracle, report: Report) -> None:
+        check_port(host, port)
+        _write_plan(folder, plan)
+        set_role(host, port, tuner_id="chief")
+        _serve(plan, oracle, report, folder=folder, address=address, say=say)
+
+    return _reported(folder, given, go, lease=lease, say=say)
 
 
-def _serve(plan: Plan, folder: Path, oracle: LastingOracle, report: Report, *, address: str, say: Say) -> None:
+def _serve(plan: Plan, oracle: LastingOracle, report: Report, *, folder: Path, address: str, say: Say) -> None:
     total = trial_count(plan) * plan.seeds
     progress = Progress(total, len(report.records), say=say)
     failure: list[BaseException] = []
