@@ -86,7 +86,9 @@ def test_pictures_of_all_kinds(onnx, coarse, photo):
         for model in (onnx, coarse):
             assert recolor(grey, COLORS, model=model).shape == (*shape, 3)
     floats = recolor(photo / 255, COLORS, model=onnx, source=extract_palette(photo, method="kmeans"))
-    np.testing.assert_allclose(floats * 255, recolor(photo, COLORS, model=onnx), atol=0.51)
+    off = np.abs(floats * 255 - recolor(photo, COLORS, model=onnx))  # half by rounding; halvings of chroma end early
+    assert off.max() < 0.6
+    assert np.mean(off > 0.501) < 1e-3
 
 
 @pytest.mark.parametrize("size", [2, 8])

@@ -55,7 +55,7 @@ def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: boo
     check_free(Path(path), overwrite=overwrite)
     _onnxruntime()
     model = load(checkpoint)
-    data = to_onnx(simplified(copy_of(model))).SerializeToString()
+    data = to_onnx(simplified(copy_of(model), channels_first=True)).SerializeToString()
     difference = checked(model, onnx_session(data), "the ONNX file")
     write_file(path, data, overwrite=overwrite)
     return difference

@@ -187,4 +187,5 @@ def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, code: 
         base = lab[..., 1:] + chosen[..., :2] + turned
     small = glorot_uniform(scale=_FAINT)
     own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer=small, name="head_conv")(features)
-    return ops.tanh(ops.arctanh(ops.clip(base, -_KEEP_AB, _KEEP_AB)) + ops.cast(own, "float32"))
+    base, own = ops.clip(base, -_KEEP_AB, _KEEP_AB), ops.tanh(ops.cast(own, "float32"))
+    return (base + own) / (1.0 + base * own)  # tanh(artanh(base) + own), without an artanh

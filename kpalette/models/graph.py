@@ -54,7 +54,7 @@ def write_graph(folder: str | os.PathLike[str]) -> float:
     # Random weights, none like another, so that each initialiser tells which tensor it is.
     generator = np.random.default_rng(0)
     unlike = {name: generator.standard_normal(t.shape).astype(np.float32) for name, t in checkpoint.tensors.items()}
-    proto = to_onnx(simplified(copy_of(model, tensors=unlike)))
+    proto = to_onnx(simplified(copy_of(model, tensors=unlike), channels_first=True))
     places = _take_weights_out(proto, unlike)
     data = proto.SerializeToString()
     entry = {"bytes": len(data), "name": GRAPH_FILE, "sha256": hashlib.sha256(data).hexdigest(), "initializers": places}

@@ -190,14 +190,14 @@ class SmoothAlike(keras.layers.Layer):
     def call(self, x: Any, lab: Any) -> Any:
         """(B, H, W, C) and the picture (B, H, W, 3), network range, to (B, H, W, C)."""
         # Channels first: runtimes multiply rows of pixels by rows of weights several times faster than pixel by pixel.
-        scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / self.sigma
+        scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / (2**0.5 * self.sigma)
         colors = ops.transpose(lab * scale, (0, 3, 1, 2))
         x = ops.transpose(x, (0, 3, 1, 2))
         for step in self.steps:
             total, weight = x, ops.ones_like(colors[:, :1])
             for axis in (2, 3):
                 before, after = _ends(colors, axis, step)
-                alike = ops.exp(-0.5 * ops.sum(ops.square(after - before), axis=1, keepdims=True))
+                alike = ops.exp(-ops.sum(ops.square(after - before), axis=1, keepdims=True))
                 for values, at_start in zip(_ends(x, axis, step), (False, True), strict=True):
                     total = total + _beside(values * alike, axis, step, at_start=at_start)
                     weight = weight + _beside(alike, axis, step, at_start=at_start)

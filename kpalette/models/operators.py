@@ -4,28 +4,97 @@ from functools import partial
 from typing import Any
 
 
-def simplified(model: Any) -> Any:
-    """Makes resizes one operator each, where `Double` slices and joins, and means of normalisations products.
+def simplified(model: Any, *, channels_first: bool = False) -> Any:
+    """Makes fewer and larger operators of a model's layers.
 
-    ONNX Runtime sums over the middle axes of a tensor several times slower than it multiplies by a row of ones: a third
-    of all its time was that.
+    Normalisations and what FiLM does behind them become one product and one sum per pixel, with means as products where
+    sums over middle axes are slow; attention multiplies the pixels by queries and keys at once; resizes are one
+    operator each, where `Double` slices and joins.
 
     Args:
         model: a `PaletteNet` under TensorFlow, changed in place, to be called only.
+        channels_first: whether the runtime convolves (B, C, H, W), as ONNX Runtime does: nothing is transposed between
+            its convolutions then.
 
     Returns:
         The same model.
     """
     import keras
 
-    from kpalette.models.layers import Double
+    from kpalette.models.layers import Double, FiLM
+    from kpalette.models.swatch_layers import SwatchAttention
 
+    pixels = _Pixels(channels_first)
+    film = {layer.name: layer for layer in model.layers if isinstance(layer, FiLM)}
     for layer in model.layers:
         if isinstance(layer, Double):
             layer.call = _double  # type: ignore[method-assign]
+        elif isinstance(layer, SwatchAttention):
+            layer.call = partial(_attention, pixels, layer)  # type: ignore[method-assign]
         elif isinstance(layer, keras.layers.GroupNormalization):  # of a group for each channel
-            layer.call = partial(_instance_norm, layer)
+            behind = film.get(layer.name.removesuffix("norm") + "film")
+            layer.call = partial(_norm, pixels, layer) if behind is None else _as_it_is
+            if behind is not None:
+                behind.call = partial(_norm_and_film, pixels, layer, behind)  # type: ignore[method-assign]
     return model
+
+
+class _Pixels:
+    """Pictures as matrices, (B, H W, C), or (B, C, H W) with channels first."""
+
+    def __init__(self, channels_first: bool) -> None:
+        self.channels_first = channels_first
+
+    def matrix(self, x: Any) -> Any:
+        """Of a picture (B, H, W, C)."""
+        import tensorflow as tf
+
+        batch, height, width = (tf.shape(x)[axis] for axis in range(3))
+        if self.channels_first:
+            return tf.reshape(tf.transpose(x, (0, 3, 1, 2)), (batch, x.shape[-1], height * width))
+        return tf.reshape(x, (batch, height * width, x.shape[-1]))
+
+    def picture(self, matrix: Any, like: Any) -> Any:
+        """(B, H, W, C) as large as another."""
+        import tensorflow as tf
+
+        batch, height, width = (tf.shape(like)[axis] for axis in range(3))
+        if self.channels_first:
+            turned = tf.reshape(matrix, (batch, matrix.shape[1], height, width))
+            return tf.transpose(turned, (0, 2, 3, 1))
+        return tf.reshape(matrix, (batch, height, width, matrix.shape[-1]))
+
+    def times(self, matrix: Any, factors: Any) -> Any:
+        """Product with (B, C, D)."""
+        import tensorflow as tf
+
+        if self.channels_first:
+            return tf.matmul(factors, matrix, transpose_a=True)
+        return tf.matmul(matrix, factors)
+
+    def mean(self, matrix: Any) -> Any:
+        """Of each channel, to be broadcast over pixels."""
+        import tensorflow as tf
+
+        if self.channels_first:
+            return tf.reduce_mean(matrix, axis=-1, keepdims=True)
+        count = tf.shape(matrix)[1]
+        # A product with a row of ones: sums over middle axes took a third of ONNX Runtime's time.
+        return tf.matmul(tf.fill((1, 1, count), 1.0 / tf.cast(count, matrix.dtype)), matrix)
+
+    def everywhere(self, values: Any) -> Any:
+        """(B, C), to be broadcast over pixels."""
+        return values[:, :, None] if self.channels_first else values[:, None, :]
+
+    def softmax(self, logits: Any) -> Any:
+        """Over the channels."""
+        import tensorflow as tf
+
+        return tf.nn.softmax(logits, axis=1 if self.channels_first else 2)
+
+
+def _as_it_is(x: Any) -> Any:
+    return x
 
 
 def _double(x: Any) -> Any:
@@ -34,18 +103,40 @@ def _double(x: Any) -> Any:
     return tf.image.resize(x, 2 * tf.shape(x)[1:3])
 
 
-def _instance_norm(layer: Any, x: Any) -> Any:
+def _norm(pixels: _Pixels, layer: Any, x: Any) -> Any:
+    scale = pixels.everywhere(layer.gamma[None]) if layer.scale else 1.0
+    shift = pixels.everywhere(layer.beta[None]) if layer.center else 0.0
+    return _normalized(pixels, x, layer.epsilon, scale, shift)
+
+
+def _norm_and_film(pixels: _Pixels, norm: Any, film: Any, x: Any, code: Any) -> Any:
     import tensorflow as tf
 
-    shape = tf.shape(x)
-    pixels = shape[1] * shape[2]
-    flat = tf.reshape(x, (shape[0], pixels, x.shape[-1]))
-    mean_of = tf.fill((1, 1, pixels), 1.0 / tf.cast(pixels, x.dtype))
-    centred = flat - tf.matmul(mean_of, flat)
-    factor = tf.math.rsqrt(tf.matmul(mean_of, centred * centred) + layer.epsilon)
-    if layer.scale:
-        factor = factor * layer.gamma
-    result = centred * factor
-    if layer.center:
-        result = result + layer.beta
-    return tf.reshape(result, shape)
+    scale, shift = tf.split(film.dense(code), 2, axis=-1)
+    return _normalized(pixels, x, norm.epsilon, pixels.everywhere(1 + scale), pixels.everywhere(shift))
+
+
+def _normalized(pixels: _Pixels, x: Any, epsilon: float, scale: Any, shift: Any) -> Any:
+    import tensorflow as tf
+
+    matrix = pixels.matrix(x)
+    centred = matrix - pixels.mean(matrix)  # before the square: one colour everywhere has no variance at all
+    factor = scale * tf.math.rsqrt(pixels.mean(centred * centred) + epsilon)
+    return pixels.picture(centred * factor + shift, x)
+
+
+def _attention(pixels: _Pixels, layer: Any, x: Any, keys: Any, values: Any, present: Any, nearness: Any = None) -> Any:
+    import tensorflow as tf
+
+    matrix = pixels.matrix(x)
+    key = layer.key(keys) / layer.key_size**0.5
+    # (x Q + q) k = x (Q k) + q k: as many products for each pixel as there are swatches, not as there are channels.
+    factors = tf.matmul(layer.query.kernel[None], key, transpose_b=True)
+    offset = tf.linalg.matvec(key, layer.query.bias) + layer.hidden(present)
+    logits = pixels.times(matrix, factors) + pixels.everywhere(offset)
+    if nearness is not None:
+        sharpness = layer.sharpness
+        logits += layer.weight(
+            pixels.times(matrix, sharpness.kernel[None]) + pixels.everywhere(sharpness.bias[None])
+        ) * pixels.matrix(nearness)
+    return pixels.picture(pixels.times(pixels.softmax(logits), values), x)

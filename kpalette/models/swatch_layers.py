@@ -65,11 +65,17 @@ class SwatchAttention(keras.layers.Layer):
         logits = ops.einsum("bhwd,bkd->bhwk", self.query(x), self.key(keys))
         logits = ops.cast(logits, "float32") / self.key_size**0.5
         if nearness is not None:
-            sharpness = ops.tanh(ops.cast(self.sharpness(x), "float32") / _SHARPEST) * _SHARPEST
-            logits = logits + ops.exp(sharpness) * ops.cast(nearness, "float32")
-        hidden = ops.cast(1.0 - ops.cast(present, "float32"), "float32") * _FAR
-        share = ops.softmax(logits + ops.expand_dims(ops.expand_dims(hidden, 1), 1), axis=-1)
+            logits = logits + self.weight(self.sharpness(x)) * ops.cast(nearness, "float32")
+        share = ops.softmax(logits + self.hidden(present)[:, None, None, :], axis=-1)
         return ops.einsum("bhwk,bkv->bhwv", ops.cast(share, values.dtype), values)
+
+    def weight(self, sharpness: Any) -> Any:
+        """Of the nearness, from what the pixels say."""
+        return ops.exp(ops.tanh(ops.cast(sharpness, "float32") / _SHARPEST) * _SHARPEST)
+
+    def hidden(self, present: Any) -> Any:
+        """(B, K), the mask, to logits that nothing of the padding outweighs."""
+        return (1.0 - ops.cast(present, "float32")) * _FAR
 
     def compute_output_shape(
         self, x_shape: Any, keys_shape: Any, values_shape: Any, present_shape: Any, nearness_shape: Any = None
