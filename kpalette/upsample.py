@@ -8,6 +8,7 @@ Colours that no pixel near by had at working size could be carried anywhere by a
 and the greatest change near by, which takes away a sixth of the error that is left.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError
+from kpalette.lut import thread_count
 from kpalette.types import FloatArray
 
 RADIUS = 1
@@ -23,6 +25,7 @@ RADIUS = 1
 EPSILON = 1.0
 """Variance of Lab, in squared units, below which a window counts as flat, and its mean stands for the fit."""
 
+_STRIP = 32768  # pixels of the small picture that are fitted at once
 _REACH = 2  # pixels of the small picture within which the result's bounds are sought
 
 
@@ -98,7 +101,7 @@ def fit_field(
         )
     # Centred, so that squares stay small beside their differences.
     offset, middle = change.mean(axis=(0, 1), dtype=np.float64), guide.mean(axis=(0, 1), dtype=np.float64)
-    maps = _mean(_fit(change - offset, guide - middle, radius, epsilon), radius)
+    maps = _maps(change - offset, guide - middle, radius, epsilon)
     for j in range(3):
         maps[:2] -= maps[2 + 2 * j : 4 + 2 * j] * middle[j]
     maps[:2] += offset[:, np.newaxis, np.newaxis]
@@ -132,24 +135,44 @@ def upsample_ab(
     return field.rows(slice(0, height), guide)
 
 
-def _planes(x: FloatArray) -> NDArray[np.float64]:
-    return np.ascontiguousarray(np.moveaxis(x, -1, 0), dtype=np.float64)
+def _planes(x: FloatArray) -> NDArray[np.float32]:
+    return np.ascontiguousarray(np.moveaxis(x, -1, 0), dtype=np.float32)
 
 
-def _mean(planes: NDArray[np.float64], radius: int) -> NDArray[np.float64]:
+def _mean(planes: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
     """Means over windows (n, h, w), which end where the picture does."""
     side = 2 * radius + 1
 
-    def total(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    def total(plane: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.asarray(
-            cv2.boxFilter(plane, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT), dtype=np.float64
+            cv2.boxFilter(plane, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT), dtype=np.float32
         )
 
-    means: NDArray[np.float64] = np.stack([total(plane) for plane in planes]) / total(np.ones(planes.shape[1:]))
+    means: NDArray[np.float32] = np.stack([total(plane) for plane in planes]) / total(
+        np.ones(planes.shape[1:], dtype=np.float32)
+    )
     return means
 
 
-def _fit(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> NDArray[np.float64]:
+def _maps(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> NDArray[np.float32]:
+    """The means of the fits of all windows that hold a pixel (8, h, w), in strips that stay in the cache."""
+    height, width = change.shape[:2]
+    step = max(1, _STRIP // width)
+    maps = np.empty((8, height, width), dtype=np.float32)
+
+    def fit_rows(start: int) -> None:
+        # Windows of windows: with twice their reach beside it, a strip is as it is in the whole.
+        top, end = max(0, start - 2 * radius), min(height, start + step)
+        beside = slice(top, end + 2 * radius)
+        fitted = _mean(_fit(change[beside], guide[beside], radius, epsilon), radius)
+        maps[:, start:end] = fitted[:, start - top : end - top]
+
+    with ThreadPoolExecutor(thread_count()) as pool:
+        list(pool.map(fit_rows, range(0, height, step)))
+    return maps
+
+
+def _fit(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> NDArray[np.float32]:
     """The affine map around each pixel (8, h, w): level (2), then slopes (3 x 2)."""
     p, x = _planes(change), _planes(guide)
     pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
@@ -160,12 +183,12 @@ def _fit(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> 
     variance = [mean_squares[k] - mean_x[i] * mean_x[j] + epsilon * (i == j) for k, (i, j) in enumerate(pairs)]
     covariance = mean_products.reshape(3, 2, *p.shape[1:]) - mean_x[:, np.newaxis] * mean_p
     adjugate, determinant = _adjugate(variance)
-    slopes = np.einsum("ij...,jk...->ik...", adjugate, covariance) / determinant
-    level = mean_p - np.einsum("ik...,i...->k...", slopes, mean_x)
+    slopes = np.stack([sum(row[j] * covariance[j] for j in range(3)) for row in adjugate]) / determinant
+    level = mean_p - sum(slopes[i] * mean_x[i] for i in range(3))
     return np.concatenate([level, slopes.reshape(6, *p.shape[1:])])
 
 
-def _adjugate(entries: list[NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _adjugate(entries: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Adjugate (3, 3, h, w) and determinant (h, w) of symmetric matrices given as xx, xy, xz, yy, yz, zz."""
     xx, xy, xz, yy, yz, zz = entries
     a, b, c = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
