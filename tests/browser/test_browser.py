@@ -196,6 +196,4 @@ def test_screenshots(visit, name, width, height, scheme):
     page = visit(width=width, height=height, scheme=scheme)
     PICTURES.mkdir(exist_ok=True)
     shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    longest = 1000 if width > 1000 else width
-    shot = shot.resize((longest, round(shot.height * longest / shot.width)), Image.Resampling.LANCZOS)
-    shot.quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(PICTURES / f"page-{name}.png", optimize=True)
+    shot.save(PICTURES / f"page-{name}.webp", quality=90, method=6)
