@@ -21,14 +21,14 @@ SCHEDULES = ("constant", "cosine", "step")
 _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
     "pretrain": {
         "run": "runs/pretrain", "epochs": 100, "learning_rate": 4e-4, "mse_weight": 100.0, "palette_weight": 0.0,
-        "spread_weight": 0.0, "edges_weight": 0.0, "adversarial_weight": 0.0, "patience": 0,
+        "spread_weight": 0.0, "edges_weight": 0.0, "adversarial_weight": 0.0, "patience": 0, "sharpen": 0.0,
     },
     "adversarial": {
-        "run": "runs/adversarial", "epochs": 20, "learning_rate": 1e-4, "mse_weight": 100.0, "palette_weight": 20.0,
-        "spread_weight": 1.0, "edges_weight": 20.0, "adversarial_weight": 0.05, "patience": 5,
+        "run": "runs/adversarial", "epochs": 20, "learning_rate": 5e-4, "mse_weight": 100.0, "palette_weight": 100.0,
+        "spread_weight": 0.3, "edges_weight": 10.0, "adversarial_weight": 0.05, "patience": 5, "sharpen": 0.5,
     },
 }  # fmt: skip
-"""What an option is if None: phase 2 starts from weights that are good already, and moves them less."""
+"""What an option is if None; in phase 2 what `palettenet` was trained with."""
 
 _LAST_SEED = 2**32 - 1
 CHOICES = {
@@ -97,8 +97,9 @@ class TrainConfig:
     """Weight of the L2 penalty on the generator's kernels."""
     smooth: bool = True
     """Whether the choice among the swatches is smoothed where the picture is; whatever training starts from."""
-    sharpen: float = 0.0
-    """What the choice is sharpened by before training, a natural logarithm: 0.69 cuts reach 10 to 7."""
+    sharpen: float | None = None
+    """What the choice among pairs is sharpened by before training, a natural logarithm: 0.69 cuts reach 10 to 7. 0, or
+    0.5 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
 
     batch_size: int = 8
     """Samples of a step, over all devices."""
@@ -107,7 +108,7 @@ class TrainConfig:
     steps_per_epoch: int | None = None
     """Steps between validations; one pass over the pictures if None."""
     learning_rate: float | None = None
-    """Of the generator's Adam; 4e-4 or 1e-4 (phase 2) if None."""
+    """Of the generator's Adam; 4e-4 or 5e-4 (phase 2) if None."""
     discriminator_rate: float = 2e-4
     """Of the discriminator's Adam."""
     schedule: str = "cosine"
@@ -125,7 +126,7 @@ class TrainConfig:
     edges_weight: float | None = None
     adversarial_weight: float | None = None
     """What the terms of the generator's loss are multiplied by (`kpalette.losses.LossWeights`); the squared error alone
-    (100), or 100, 20, 1, 20 and 0.05 (phase 2) if None."""
+    (100), or 100, 100, 0.3, 10 and 0.05 (phase 2) if None."""
 
     patience: int | None = None
     """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""
@@ -143,6 +144,8 @@ class TrainConfig:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise _wrong(name, f"one of {', '.join(allowed)}", getattr(self, name))
+        if self.conditioning == "target" and self.sharpen is None:
+            object.__setattr__(self, "sharpen", 0.0)
         for name, value in _PHASE_DEFAULTS[self.phase].items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)

@@ -76,14 +76,21 @@ def _begun(config: TrainConfig) -> TrainConfig:
     if found["model"] != "PaletteNet":
         raise ArgumentError(f"{config.start_from} holds a {found['model']}: training starts from a PaletteNet")
     known = {name: found["config"][name] for name in ("filters", "conditioning") if name in found["config"]}
+    if known.get("conditioning") == "target" and config.sharpen == _unset(config).sharpen:
+        known["sharpen"] = 0.0
     return replace(config, start_from=start, **known)
+
+
+def _unset(config: TrainConfig) -> TrainConfig:
+    """The config of which no option was given but the phase and what it starts from."""
+    return TrainConfig(phase=config.phase, start_from=config.start_from, resume=config.resume)
 
 
 def _resumed(config: TrainConfig) -> TrainConfig:
     """The run's own config, with what may be otherwise taken from the one given."""
     own = read_config(config.folder)
-    unset = TrainConfig(phase=own.phase, start_from=own.start_from)
-    given = [f.name for f in fields(config) if getattr(config, f.name) != getattr(unset, f.name)]
+    default = _unset(own)
+    given = [f.name for f in fields(config) if getattr(config, f.name) != getattr(default, f.name)]
     check_same(config, own, [name for name in given if (name, config.phase) != ("phase", "pretrain")])
     return replace(own, **{name: getattr(config, name) for name in FREE})
 

@@ -81,3 +81,10 @@ def test_every_field_is_described():
     assert set(texts) == {field.name for field in fields(TrainConfig)}
     assert all(len(text) > 20 for text in texts.values())
     assert set(json.loads(TrainConfig().to_json())) == set(texts)
+
+
+def test_phase_two_sharpens_the_choice_where_there_is_one():
+    assert TrainConfig().sharpen == 0.0
+    assert TrainConfig(phase="adversarial", start_from="one").sharpen == 0.5
+    assert TrainConfig(phase="adversarial", start_from="one", sharpen=0.0).sharpen == 0.0
+    assert TrainConfig(phase="adversarial", start_from="one", conditioning="target").sharpen == 0.0

@@ -109,7 +109,8 @@ def test_jax_trains_without_tensorflow(pictures, tmp_path, environment):
 def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("one backend is enough here: test_parity compares the steps")
-    best = train(tiny(pictures, tmp_path / "two", phase="adversarial", start_from=str(phase_1)), quiet=True)
+    as_it_was = {"phase": "adversarial", "sharpen": 0.0}
+    best = train(tiny(pictures, tmp_path / "two", start_from=str(phase_1), **as_it_was), quiet=True)
     log = rows(tmp_path / "two")
     assert [row["epoch"] for row in log] == ["0", "1"]  # what phase 1 is worth comes first
     told = json.loads((phase_1 / "best" / "metrics.json").read_text())
@@ -118,7 +119,7 @@ def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
     assert {"fooling", "palette", "d_real", "val_d_recolored"} <= log[1].keys()
     assert best == tmp_path / "two" / "best"
     train(
-        tiny(pictures, tmp_path / "three", phase="adversarial", start_from=str(phase_1 / "best"), discriminator=False),
+        tiny(pictures, tmp_path / "three", start_from=str(phase_1 / "best"), discriminator=False, **as_it_was),
         quiet=True,
     )
     third = rows(tmp_path / "three")
@@ -126,8 +127,8 @@ def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
     assert float(third[0]["val_ssim"]) == pytest.approx(float(log[0]["val_ssim"]), rel=1e-4)
     # A learning rate that leads nowhere good: what is kept is phase 1's.
     wild = tiny(
-        pictures, tmp_path / "wild", phase="adversarial", start_from=str(phase_1), learning_rate=0.5, clip=0,
-        schedule="constant", palette_weight=0.0, discriminator=False,
+        pictures, tmp_path / "wild", start_from=str(phase_1), learning_rate=0.5, clip=0, schedule="constant",
+        palette_weight=0.0, discriminator=False, **as_it_was,
     )  # fmt: skip
     kept = kpalette.load_checkpoint(train(wild, quiet=True)).get_weights()
     for a, b in zip(kept, kpalette.load_checkpoint(phase_1 / "best").get_weights(), strict=True):
@@ -270,3 +271,13 @@ def test_the_name_is_the_function_whatever_was_imported():
 
     with pytest.raises(OutputError):
         module(TrainConfig(run=os.devnull))
+
+
+def test_phase_two_of_a_network_that_hears_of_the_target_alone_is_not_sharpened(pictures, tmp_path):
+    kpalette.save_checkpoint(kpalette.PaletteNet(filters=2, conditioning="target"), tmp_path / "one")
+    start_from = {"phase": "adversarial", "start_from": str(tmp_path / "one"), "steps_per_epoch": 1}
+    with pytest.raises(ArgumentError, match="`sharpen` is for the choice among pairs"):
+        train(tiny(pictures, tmp_path / "given", sharpen=0.7, **start_from))
+    train(tiny(pictures, tmp_path / "two", **start_from))
+    config = json.loads((tmp_path / "two" / "config.json").read_text())
+    assert (config["conditioning"], config["sharpen"]) == ("target", 0.0)
