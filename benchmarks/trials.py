@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TRIALS))
     parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--seeds", type=int, default=1)
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # names may stand behind options
     print("| trial | " + " | ".join(name.removeprefix("val_") for name in COLUMNS) + " |")
     print("|---|" + "---|" * len(COLUMNS), flush=True)
     for name in options.names or TRIALS:

@@ -78,6 +78,8 @@ def command(
         raise click.UsageError("--chief and --lease are for --role chief and --role worker")
     if role == "worker" and (into or lease):
         raise click.UsageError("--into and --lease are for the chief")
+    if role == "chief" and options["timeout"]:
+        raise click.UsageError("--timeout is for the workers: the chief trains nothing")
     given = _given(options)
     document = None if into is None else _document(into)
     try:

@@ -83,8 +83,8 @@ class Plan:
 
     @property
     def size(self) -> float:
-        """Combinations of the space; endless with a range."""
-        return math.prod(len(dimension.values) or math.inf for dimension in self.space)
+        """Combinations of the space; endless with a range of numbers that are not whole."""
+        return math.prod(len(d.values) or (d.high - d.low + 1 if d.whole else math.inf) for d in self.space)
 
     @property
     def max_trials(self) -> int | None:

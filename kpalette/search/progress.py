@@ -1,7 +1,8 @@
 """How far a search is: run n of N, and the time that is left."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from kpalette.search.records import OBJECTIVE, Record
 
@@ -11,16 +12,16 @@ class Progress:
 
     Args:
         total: runs of the search, at most.
-        done: runs of earlier sessions.
+        earlier: the runs of earlier sessions.
         say: takes lines.
     """
 
-    def __init__(self, total: int, done: int, *, say: Callable[[str], None]) -> None:
+    def __init__(self, total: int, earlier: Sequence[Record], *, say: Callable[[str], None]) -> None:
         """See the class."""
-        self.total, self.done, self.say = total, done, say
+        self.total, self.done, self.say = total, len(earlier), say
         self.fresh = 0
         self.started = time.monotonic()
-        self.best = float("inf")
+        self.best = min((_rank(record) for record in earlier if not record.failed), default=(0, math.inf))
 
     def begin(self, name: str) -> None:
         """A run begins."""
@@ -33,9 +34,8 @@ class Progress:
         if record.failed:
             text = f"failed: {record.reason}"
         else:
-            found = record.figures[OBJECTIVE]
-            text = f"{OBJECTIVE} {found:.6f}{' (best)' if found < self.best else ''}"
-            self.best = min(self.best, found)
+            text = f"{OBJECTIVE} {record.figures[OBJECTIVE]:.6f}{' (best)' if _rank(record) < self.best else ''}"
+            self.best = min(self.best, _rank(record))
         self.say(f"run {self.done} of {self.total}: {text}, {record.seconds:.0f} s{self._left()}")
 
     def _left(self) -> str:
@@ -44,6 +44,11 @@ class Progress:
             return ""
         seconds = (time.monotonic() - self.started) / self.fresh * left
         return f"; about {_duration(seconds)} left"
+
+
+def _rank(record: Record) -> tuple[int, float]:
+    """Least of the best: of runs that differ in updates, hyperband's, only those of the most can be."""
+    return -record.updates, record.figures[OBJECTIVE]
 
 
 def _duration(seconds: float) -> str:

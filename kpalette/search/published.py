@@ -55,7 +55,7 @@ def claims(summaries: Iterable[Summary]) -> list[Claim]:
     """The study's four claims, each by pairs of configurations that differ in nothing else, means over the seeds.
 
     Args:
-        summaries: of a search of the study's space, the best first.
+        summaries: of a search of the study's space, the best first, all of as many updates.
 
     Returns:
         Lower rate better, larger batch worse, shuffle harmful, and which one is best.

@@ -6,11 +6,11 @@ import json
 import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from kpalette.search.plan import Plan
 from kpalette.search.space import shown
+from kpalette.training.config import TrainConfig
 
 FIGURES = ("mse", "ab_error", "ab_error_unrelated", "ssim", "palette_de_ab", "richness", "false_edges")
 """Of the validation after a run's last update, over the whole selection split (`kpalette.training.validation`)."""
@@ -157,5 +157,6 @@ def results_csv(plan: Plan, records: Iterable[Record]) -> str:
 
 def _study_values(plan: Plan, values: Mapping[str, Any]) -> dict[str, str]:
     """A configuration by the study's columns lr, bsize and shuffle, whether they are varied or not."""
-    config = plan.config(values, seed=0, run=Path("unused"))
-    return {theirs: shown(getattr(config, ours)) for theirs, ours in STUDY_COLUMNS.items()}
+    unset = TrainConfig(phase=plan.phase, start_from=plan.start_from)
+    given = {name: value for name, value in {**plan.settings, **values}.items() if value is not None}
+    return {theirs: shown(given.get(ours, getattr(unset, ours))) for theirs, ours in STUDY_COLUMNS.items()}

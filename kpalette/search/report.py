@@ -71,7 +71,8 @@ class Report:
         order = ranked(self.records)
         lines = [_facts(self.plan, self.records), "", self.table()]
         if is_study(self.plan.space):
-            lines += [f"- {claim.text} **{claim.verdict.capitalize()}**: {claim.evidence}" for claim in claims(order)]
+            full = [summary for summary in order if summary.updates == self.plan.budget]
+            lines += [f"- {claim.text} **{claim.verdict.capitalize()}**: {claim.evidence}" for claim in claims(full)]
         return "\n".join(lines)
 
 

@@ -17,10 +17,11 @@ from kpalette.search.plan import LOCAL, PLAN, Plan, check_given, local_plan, set
 from kpalette.search.progress import Progress
 from kpalette.search.records import OBJECTIVE, Record
 from kpalette.search.report import RUNS, Report, final_lines
+from kpalette.search.space import possible
 from kpalette.search.trial import Runner, run_trial
 from kpalette.search.tuner import Chief, SearchTuner, Talk
 from kpalette.svg_figure import import_matplotlib
-from kpalette.training.run import open_samplers
+from kpalette.training.run import open_samplers, read_start
 
 STATE = "oracle.json"
 """Of KerasTuner, in a search's folder."""
@@ -123,10 +124,10 @@ def _reported(
 def _run_all(plan: Plan, folder: Path, oracle: LastingOracle, report: Report, *, run: Runner, say: Say) -> None:
     pictures = count_pictures(plan, folder, say=say)
     _write_plan(folder, plan)
-    total, done = trial_count(plan) * plan.seeds, len(report.records)
-    if done:
-        say(f"going on: {done} of {total} runs are done")
-    progress = Progress(total, done, say=say)
+    total = trial_count(plan) * plan.seeds
+    progress = Progress(total, report.records, say=say)
+    if progress.done:
+        say(f"going on: {progress.done} of {total} runs are done")
     oracle.told = report.take
     talk = Talk(progress.begin, progress.end)
     try:
@@ -148,13 +149,15 @@ def count_pictures(plan: Plan, folder: Path, *, say: Say) -> tuple[int, int]:
         How many are for training, and for selection.
 
     Raises:
-        KPaletteError: if there are none that can be read.
+        KPaletteError: if there are none that can be read, or not the weights that all runs start from.
     """
-    first = {d.name: d.values[0] if d.values else d.low for d in plan.space}
-    config = plan.config(first, seed=0, run=folder / RUNS / "none")
+    options = {**plan.settings, "phase": plan.phase, "start_from": plan.start_from}
+    config = plan.config(possible(plan.space, options), seed=0, run=folder / RUNS / "none")
+    if config.start_from:
+        read_start(config.start_from)
     training, selection, notes = open_samplers(config)
     _say_all(notes, say)
-    sizes = [d.values or (d.low,) for d in plan.space if d.name == "batch_size"]
+    sizes = [d.ends for d in plan.space if d.name == "batch_size"]
     seen = plan.budget * int(min(sizes[0]) if sizes else config.batch_size)
     if seen < len(training.images):
         say(f"note: the smallest batches see {seen} of {len(training.images)} pictures: give a larger --budget")
@@ -192,7 +195,7 @@ def chief(
 
 def _serve(plan: Plan, oracle: LastingOracle, report: Report, *, folder: Path, address: str, say: Say) -> None:
     total = trial_count(plan) * plan.seeds
-    progress = Progress(total, len(report.records), say=say)
+    progress = Progress(total, report.records, say=say)
     failure: list[BaseException] = []
     # What ends is told to this thread: while the server draws a figure it would hear no sign of life.
     ended: SimpleQueue[list[Record]] = SimpleQueue()

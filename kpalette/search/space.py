@@ -3,8 +3,8 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from itertools import product
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ _SHORT = {
     "palette_weight": "palette",
     "adversarial_weight": "adversarial",
 }
+_LOOKED_AT = 10_000  # configurations, for one that a run can have
 _PRECISE = 6  # digits of a drawn number: KerasTuner's gRPC carries float32
 
 
@@ -58,6 +59,11 @@ class Dimension:
     def whole(self) -> bool:
         """Whether a range is of whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values, or both ends of a range."""
+        return self.values or (self.low, self.high)
 
     @property
     def texts(self) -> list[str]:
@@ -112,7 +118,7 @@ def read_space(path: Path) -> tuple[tuple[Dimension, ...], dict[str, Any]]:
     """
     data = read_file(path, error=ArgumentError, what="a file of a search's space")
     try:
-        entries = json.loads(data, parse_constant=_no_number)
+        entries = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise ArgumentError(f"{path} is no JSON: {reason(error)}") from None
     try:
@@ -131,12 +137,24 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON's own reader keeps the last of equal names, without a word."""
+    found = dict(pairs)
+    for name in found:
+        if sum(name == other for other, _ in pairs) > 1:
+            raise ValueError(f"`{name}` stands in it twice")
+    return found
+
+
 def _dimension(name: str, entry: Any) -> Dimension:
     if isinstance(entry, list):
-        if not entry or len({json.dumps(value) for value in entry}) < len(entry):
-            raise ArgumentError(f"`{name}` must have at least one value, and none twice. Received: {entry}")
         numbers = any(isinstance(value, float) for value in entry)
-        return Dimension(name, tuple(float(v) if numbers and type(v) is int else v for v in entry))
+        values = tuple(float(v) if numbers and type(v) is int else v for v in entry)
+        if not entry or len({json.dumps(value) for value in values}) < len(entry):
+            raise ArgumentError(f"`{name}` must have at least one value, and none twice. Received: {entry}")
+        if None in entry:
+            raise ArgumentError(f"`{name}` must have values that can be compared, and null is none")
+        return Dimension(name, values)
     wanted = '{"min": A, "max": B}, A below B, and perhaps "log": true with A above 0'
     low, high, log = entry.get("min"), entry.get("max"), entry.get("log", False)
     numbers = all(isinstance(x, int | float) and not isinstance(x, bool) and math.isfinite(x) for x in (low, high))
@@ -169,20 +187,40 @@ def check_space(space: tuple[Dimension, ...], settings: Mapping[str, Any], *, ph
     both = [dimension.name for dimension in space if dimension.name in settings]
     if both:
         raise ArgumentError(f"`{both[0]}` is varied and given for all runs")
-    base = {"phase": phase, "start_from": "" if not started else "a run"}
-    _check_values(base, settings, known)
+    for name, value in (*settings.items(), *((d.name, value) for d in space for value in d.ends)):
+        if isinstance(known[name].default, bool) and not isinstance(value, bool):
+            raise ArgumentError(f"`{name}` must be true or false. Received: {value!r}")
+    base = {**settings, "phase": phase, "start_from": "a run" if started else ""}
     for dimension in space:
         if dimension.name in SHARED:
             raise ArgumentError(f"`{dimension.name}` must be the same for all runs: figures would not compare")
-        for value in dimension.values or (dimension.low, dimension.high):
-            _check_values({**base, **settings}, {dimension.name: value}, known)
+        for value in dimension.ends:
+            possible(tuple(replace(d, values=(value,)) if d is dimension else d for d in space), base)
 
 
-def _check_values(base: Mapping[str, Any], values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
-    for name, value in values.items():
-        if isinstance(known[name].default, bool) and not isinstance(value, bool):
-            raise ArgumentError(f"`{name}` must be true or false. Received: {value!r}")
-    TrainConfig(**{**base, **values})
+def possible(space: tuple[Dimension, ...], base: Mapping[str, Any]) -> dict[str, Any]:
+    """The first configuration that a run can have: some values are right by themselves, and not with one another.
+
+    Args:
+        space: what is varied.
+        base: all other options that are given.
+
+    Returns:
+        Values by dimension.
+
+    Raises:
+        ArgumentError: if there is none; says why the first one is not.
+    """
+    wrong: ArgumentError | None = None
+    for values in islice(product(*(dimension.ends for dimension in space)), _LOOKED_AT):
+        found = dict(zip((dimension.name for dimension in space), values, strict=True))
+        try:
+            TrainConfig(**{**base, **found})
+        except ArgumentError as error:
+            wrong = wrong or error
+        else:
+            return found
+    raise wrong or ArgumentError("it varies nothing")
 
 
 def to_entries(space: tuple[Dimension, ...]) -> list[dict[str, Any]]:

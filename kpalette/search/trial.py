@@ -9,15 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from kpalette.errors import KPaletteError, OutputError
 from kpalette.files import hold_lock, one_line, reason
 from kpalette.search.process import NOT_THE_RUNS
 from kpalette.search.records import FIGURES
-from kpalette.training.config import TrainConfig
-from kpalette.training.run import LOCK
+from kpalette.search.space import OF_THE_START
+from kpalette.training.config import CONFIG, TrainConfig
+from kpalette.training.run import FREE, LOCK, read_config, start_of
 
 TALK = "talk.txt"
 """What a run says, in its folder."""
@@ -64,9 +65,10 @@ def run_trial(
         How it ended. Whatever happens to the process is a failed run and its reason.
 
     Raises:
-        KPaletteError: if the cause is none of the run's: pictures that are gone, a folder that cannot be written.
+        KPaletteError: if the cause is none of the run's: pictures that are gone, a folder that cannot be written or
+            holds the run of another search.
     """
-    figures = finished(config)
+    figures = finished(config) if _begun(config) else None
     if figures is not None:
         return Outcome(figures, fresh=False)
     start = time.monotonic()
@@ -98,6 +100,20 @@ def finished(config: TrainConfig) -> dict[str, float] | None:
     except (OSError, ValueError, TypeError, KeyError, IndexError):
         return None
     return figures if all(map(math.isfinite, figures.values())) else None
+
+
+def _begun(config: TrainConfig) -> bool:
+    """Whether a run's folder holds it already; OutputError where it holds another's, of a search before this one."""
+    if not (config.folder / CONFIG).is_file():
+        return False
+    own = read_config(config.folder)
+    decided = {*FREE, "start_from", *(OF_THE_START if config.start_from else ())}
+    decided |= {"sharpen"} if own.conditioning == "target" else set()  # there is no choice that it could sharpen
+    same = all(getattr(own, f.name) == getattr(config, f.name) for f in fields(config) if f.name not in decided)
+    starts = (config.start_from, config.start_from and start_of(config.start_from))
+    if not same or own.start_from not in starts:
+        raise OutputError(f"{config.folder} holds a run of another search: move it away, or give another --output")
+    return True
 
 
 def _wait_for(lock: Path) -> None:

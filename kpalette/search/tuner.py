@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
 from keras_tuner.engine.base_tuner import BaseTuner
 
+from kpalette.errors import ArgumentError
 from kpalette.search.oracles import RECORDS, LastingOracle, Trial, TrialStatus, updates_of
 from kpalette.search.plan import Plan
 from kpalette.search.records import FIGURES, Record, to_text
 from kpalette.search.report import RUNS
 from kpalette.search.space import label
-from kpalette.search.trial import Runner
+from kpalette.search.trial import Outcome, Runner
 
 _IDLE = 1.0  # seconds between questions for a trial while there is none
 _PING = 2.0  # seconds between signs of life
@@ -95,7 +97,7 @@ class SearchTuner(Chief):
         for seed in range(self.plan.seeds):
             self.talk.begin(f"{label(values)}, seed {seed}")
             folder = self.folder / RUNS / f"{trial.trial_id}-{seed}"
-            outcome = self.run(self.plan.config(values, seed=seed, run=folder, budget=updates))
+            outcome = self._outcome(values, seed=seed, folder=folder, updates=updates)
             record = Record(
                 trial.trial_id, seed, values, updates, outcome.figures, outcome.reason, outcome.seconds,
                 platform.node(), self.pictures,
@@ -103,6 +105,14 @@ class SearchTuner(Chief):
             records.append(record)
             self.talk.end(record, outcome.fresh)
         return records
+
+    def _outcome(self, values: dict[str, Any], *, seed: int, folder: Path, updates: int) -> Outcome:
+        """Of a run; values that are right by themselves may not be so with one another."""
+        try:
+            config = self.plan.config(values, seed=seed, run=folder, budget=updates)
+        except ArgumentError as error:
+            return Outcome(reason=str(error))
+        return self.run(config)
 
     @contextmanager
     def _signs_of_life(self, trial_id: str) -> Iterator[None]:

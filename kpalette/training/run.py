@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from kpalette.data.artbench import open_images
 from kpalette.data.images import split
@@ -70,15 +71,25 @@ def _begun(config: TrainConfig) -> TrainConfig:
         raise OutputError(f"{config.folder} holds a run already: --resume goes on with it, --run names another folder")
     if not config.start_from:
         return config
-    best = Path(config.start_from, BEST)
-    start = str(best if best.is_dir() else config.start_from)
-    found = read_checkpoint(start).config
-    if found["model"] != "PaletteNet":
-        raise ArgumentError(f"{config.start_from} holds a {found['model']}: training starts from a PaletteNet")
+    start, found = start_of(config.start_from), read_start(config.start_from)
     known = {name: found["config"][name] for name in ("filters", "conditioning") if name in found["config"]}
     if known.get("conditioning") == "target" and config.sharpen == _unset(config).sharpen:
         known["sharpen"] = 0.0
     return replace(config, start_from=start, **known)
+
+
+def start_of(folder: str) -> str:
+    """The checkpoint that training starts from where a run or a checkpoint is given."""
+    best = Path(folder, BEST)
+    return str(best if best.is_dir() else folder)
+
+
+def read_start(folder: str) -> dict[str, Any]:
+    """The config of the checkpoint `start_of`; CheckpointError, or ArgumentError if it is no PaletteNet's."""
+    found = read_checkpoint(start_of(folder)).config
+    if found["model"] != "PaletteNet":
+        raise ArgumentError(f"{folder} holds a {found['model']}: training starts from a PaletteNet")
+    return found
 
 
 def _unset(config: TrainConfig) -> TrainConfig:

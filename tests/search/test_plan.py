@@ -71,6 +71,7 @@ def test_how_many_configurations():
     assert Plan().max_trials == 12
     assert Plan(tuner="random", trials=100).max_trials == 12
     assert Plan(tuner="bayesian", space=WIDE, trials=7).max_trials == 7
+    assert Plan(tuner="random", space=(Dimension("batch_size", (), 2, 5),)).max_trials == 4
     assert Plan(tuner="hyperband").max_trials is None
 
 

@@ -51,6 +51,16 @@ def test_the_block_of_a_document(report):
     assert Report(report.folder, PLAN, []).block() == "No run has ended yet."
 
 
+def test_claims_compare_runs_of_as_many_updates_only():
+    records = runs(lambda rate, batch, shuffle: rate + batch / 1000 + shuffle / 1e4)
+    # As of hyperband: each configuration was tried before, by a ninth of the updates.
+    worse = [
+        replace(r, trial=f"9{r.trial}", updates=6, figures={k: 1 / v for k, v in r.figures.items()}) for r in records
+    ]
+    whole, both = (Report(None, PLAN, found).block().splitlines() for found in (records, records + worse))
+    assert [line for line in both if line.startswith("- ")] == [line for line in whole if line.startswith("- ")]
+
+
 def test_another_space_has_no_published_column():
     plan = Plan(space=(Dimension("clip", (0.0, 1.0)),))
     records = [replace(record, values={"clip": 1.0}) for record in RECORDS]

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from kpalette.errors import ArgumentError, ImageError, OutputError
+from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError
 from kpalette.search.plan import PLAN
+from kpalette.search.space import Dimension
 from kpalette.training.config import TrainConfig
 from tests.conftest import load
 from tests.search.stub import outcome
@@ -196,8 +197,6 @@ def test_a_search_that_is_done_is_read_only(tmp_path):
 
 
 def test_a_failed_run_is_no_end_and_no_score(tmp_path):
-    from kpalette.search.space import Dimension
-
     space = (Dimension("learning_rate", (5.0, 0.1, 9.0)),)
     _, say = lines()
     report = session.search(tmp_path, {"space": space}, run=outcome, say=say)
@@ -206,6 +205,15 @@ def test_a_failed_run_is_no_end_and_no_score(tmp_path):
     assert [trial["score"] for trial in state["trials"]] == [None, pytest.approx(0.1081), None]
     assert json.loads((tmp_path / "best.json").read_text())["learning_rate"] == 0.1
     assert "1 of 1: diverged" in report.table()
+
+
+def test_values_that_no_run_can_have_together_are_a_failed_run(tmp_path):
+    space = (Dimension("sharpen", (0.5, 0.0)), Dimension("conditioning", ("target", "pairs")))
+    _, say = lines()
+    session.search(tmp_path, {"space": space}, run=outcome, say=say)
+    assert [row["status"] for row in rows(tmp_path)] == ["failed", "done", "done", "done"]
+    assert rows(tmp_path)[0]["reason"].startswith("`sharpen` is for the choice among pairs")
+    assert rows(tmp_path)[0]["bsize"] == "8"
 
 
 def test_a_folder_in_use_or_that_cannot_be(tmp_path):
@@ -222,6 +230,11 @@ def test_a_folder_in_use_or_that_cannot_be(tmp_path):
 def test_a_search_that_cannot_begin_leaves_nothing(tmp_path):
     (tmp_path / "empty").mkdir()
     _, say = lines()
+    space = (Dimension("palette_weight", (1.0, 20.0)),)
+    start = {"phase": "adversarial", "start_from": str(tmp_path / "nowhere"), "space": space}
+    with pytest.raises(KPaletteError, match="nowhere is no folder"):
+        session.search(tmp_path / "new", start, run=outcome, say=say)
+    assert not (tmp_path / "new").exists()
     with pytest.raises(ImageError, match="empty holds no pictures"):
         session.search(tmp_path / "new", {"data": str(tmp_path / "empty")}, run=outcome, say=say)
     assert not (tmp_path / "new").exists()
@@ -268,6 +281,7 @@ def test_wrong_usage(tmp_path, cli, environment):
         f"kpalette: error: {space} is no space: it varies nothing: give an option a list of values or a range\n",
     )
     assert cli("--chief", "here:80")[0] == 2
+    assert cli("--role", "chief", "--timeout", "9")[0] == 2
     assert cli("--into", str(tmp_path / "nowhere.md"))[0] == 1
     # Without KerasTuner: a package of that name that cannot be imported, found before the real one.
     blocked = tmp_path / "blocked" / "keras_tuner"

@@ -11,6 +11,7 @@ from kpalette.search.space import (
     combinations,
     from_entries,
     label,
+    possible,
     read_space,
     to_entries,
 )
@@ -55,6 +56,9 @@ def test_values_survive_float32():
         ("[]", 'is no space: it is not of the form {"learning_rate": [...], ...}'),
         ('{"filters": 4}', "is no space: it varies nothing"),
         ('{"filters": []}', "is no space: `filters` must have at least one value, and none twice. Received: []"),
+        ('{"clip": [1, 1.0]}', "`clip` must have at least one value, and none twice. Received: [1, 1.0]"),
+        ('{"learning_rate": [null, 0.1]}', "`learning_rate` must have values that can be compared, and null is none"),
+        ('{"clip": [1], "clip": [2]}', "is no JSON: `clip` stands in it twice"),
         ('{"filters": [4, 4]}', "`filters` must have at least one value, and none twice. Received: [4, 4]"),
         ('{"clip": {"min": 2, "max": 1}}', "the range of `clip` must be "),
         ('{"clip": {"min": 0, "max": 1, "log": true}}', "the range of `clip` must be "),
@@ -83,6 +87,7 @@ def test_a_file_that_is_no_space(tmp_path, text, message):
         ({"schedule": ("cosine", "linear")}, {}, "pretrain", "`schedule` must be one of constant, cosine, step"),
         ({"clip": (1.0,)}, {"ema": 2}, "pretrain", "`ema` must be a number from 0 to below 1. Received: 2"),
         ({"clip": (1.0,)}, {"clip": 2}, "pretrain", "`clip` is varied and given for all runs"),
+        ({"sharpen": (0.5,)}, {"conditioning": "target"}, "pretrain", "`sharpen` is for the choice among pairs"),
         ({"adversarial_weight": (0.1,)}, {}, "pretrain", "`adversarial_weight` plays no part in phase 1"),
         ({"filters": (4, 8)}, {}, "adversarial", "`filters` is that of the weights that phase 2 starts from"),
     ],
@@ -92,6 +97,14 @@ def test_what_no_run_can_have(values, settings, phase, message):
     with pytest.raises(ArgumentError) as error:
         check_space(space, settings, phase=phase)
     assert message in str(error.value)
+
+
+def test_values_that_are_right_with_some_others_only():
+    space = (Dimension("sharpen", (0.5, 0.0)), Dimension("conditioning", ("target", "pairs")))
+    check_space(space, {}, phase="pretrain")
+    assert possible(space, {}) == {"sharpen": 0.5, "conditioning": "pairs"}
+    # Of no batch of 8, which is the default.
+    check_space((Dimension("batch_size", (6, 12)),), {"devices": 3}, phase="pretrain")
 
 
 def test_phase_2_varies_its_weights():

@@ -2,13 +2,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from kpalette.errors import KPaletteError, OutputError
 from kpalette.search import trial
 from kpalette.search.trial import finished, run_trial
-from kpalette.training.config import TrainConfig
+from kpalette.training.config import CONFIG, TrainConfig
 from tests.training.conftest import ROOT
 
 HEADER = "epoch,val_mse,val_ab_error,val_ab_error_unrelated,val_ssim,val_palette_de_ab,val_richness,val_false_edges\n"
@@ -85,8 +86,30 @@ def test_what_is_finished_is_read_and_not_run_again(tmp_path, process):
         assert finished(own) is None
     assert run_trial(own).reason == "it ran"
     log.write_text(f"{HEADER}0,.2,2,3,.9,5,1,0\n1,.1,2,3,.9,5,1,0\n")
+    assert run_trial(own).reason == "it ran"  # of which options such figures would be, nobody knows
+    (own.folder / CONFIG).write_text(own.to_json())
     found = run_trial(own)
     assert (found.figures["mse"], found.figures["palette_de_ab"], found.fresh) == (0.1, 5.0, False)
+
+
+def test_the_run_of_another_search_is_not_taken_for_ones_own(tmp_path, process):
+    process("raise SystemExit('it ran')")
+    own = config(tmp_path)
+    own.folder.mkdir()
+    (own.folder / CONFIG).write_text(own.to_json())
+    for other in (config(tmp_path, learning_rate=0.3), config(tmp_path, images="elsewhere")):
+        with pytest.raises(OutputError, match="00-0 holds a run of another search: move it away, or give another"):
+            run_trial(other)
+    assert run_trial(own).reason == "it ran"
+    # What a run starts from is written as the checkpoint in it, and decides the network.
+    start = tmp_path / "one"
+    (start / "best").mkdir(parents=True)
+    asked = config(tmp_path, phase="adversarial", start_from=str(start))
+    held = replace(asked, start_from=str(start / "best"), filters=3, conditioning="target", sharpen=0.0)
+    (own.folder / CONFIG).write_text(held.to_json())
+    assert run_trial(asked).reason == "it ran"
+    with pytest.raises(OutputError, match="another search"):
+        run_trial(replace(asked, start_from="palettenet"))
 
 
 def test_the_process_ends_with_its_parent(tmp_path, environment):

@@ -13,7 +13,7 @@ import kpalette
 from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError
 from kpalette.training.config import TrainConfig
-from kpalette.training.run import train
+from kpalette.training.run import read_start, train
 from tests.conftest import load
 from tests.training.conftest import TINY, run, start
 
@@ -281,3 +281,9 @@ def test_phase_two_of_a_network_that_hears_of_the_target_alone_is_not_sharpened(
     train(tiny(pictures, tmp_path / "two", **start_from))
     config = json.loads((tmp_path / "two" / "config.json").read_text())
     assert (config["conditioning"], config["sharpen"]) == ("target", 0.0)
+
+
+def test_what_nothing_can_start_from(tmp_path):
+    for name, message in (("nowhere", "nowhere is no folder"), (".", "is no checkpoint")):
+        with pytest.raises(KPaletteError, match=message):
+            read_start(str(tmp_path / name))
