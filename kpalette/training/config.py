@@ -144,13 +144,7 @@ class TrainConfig:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise _wrong(name, f"one of {', '.join(allowed)}", getattr(self, name))
-        if self.conditioning == "target" and self.sharpen is None:
-            object.__setattr__(self, "sharpen", 0.0)
-        for name, value in _PHASE_DEFAULTS[self.phase].items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
-        if not self.discriminator:
-            object.__setattr__(self, "adversarial_weight", 0.0)
+        self._fill()
         for name in (*_WHOLE, "devices"):
             _check(name, getattr(self, name), "a positive whole number", lambda v: isinstance(v, int) and v > 0)
         for name in ("image_size", "steps_per_epoch", "limit"):
@@ -181,6 +175,15 @@ class TrainConfig:
                 f"of the {rows} rows that each of {self.devices} devices gets, a share `unrelated` of "
                 f"{self.unrelated:g} is no whole number: give a larger `batch_size`"
             )
+
+    def _fill(self) -> None:
+        if self.conditioning == "target" and self.sharpen is None:
+            object.__setattr__(self, "sharpen", 0.0)
+        for name, value in _PHASE_DEFAULTS[self.phase].items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+        if not self.discriminator:
+            object.__setattr__(self, "adversarial_weight", 0.0)
 
     @property
     def folder(self) -> Path:
