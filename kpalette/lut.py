@@ -38,8 +38,14 @@ def thread_count() -> int:
     return os.cpu_count() or 1
 
 
-def _in_parts(work: Callable[[slice], None], count: int, size: int) -> None:
-    """Works through `count` items in parts, on all cores: NumPy and Pillow let go of the interpreter lock."""
+def in_parts(work: Callable[[slice], None], count: int, size: int) -> None:
+    """Works through `count` items in parts, on all cores: NumPy and Pillow let go of the interpreter lock.
+
+    Args:
+        work: does one part, in a thread.
+        count: of all items.
+        size: items of a part; the last slice may reach beyond `count`.
+    """
     parts = [slice(start, start + size) for start in range(0, count, size)]
     threads = min(thread_count(), len(parts))
     if threads <= 1:
@@ -96,7 +102,7 @@ class Lattice:
             outside[part] = ~in_gamut(raw)
             rgb[part] = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0)
 
-        _in_parts(bake_part, len(nodes), _BAKE_CHUNK)
+        in_parts(bake_part, len(nodes), _BAKE_CHUNK)
         shape = (size, size, size)
         return cls(rgb.reshape(*shape, 3), outside.reshape(shape))
 
@@ -113,7 +119,7 @@ class Lattice:
             result[part] = np.asarray(rows.filter(self._filter))
 
         # Strips keep Pillow's own copies of the pixels, 4 bytes each, small beside the picture.
-        _in_parts(apply_rows, len(image), max(1, _STRIP // max(1, image.shape[1])))
+        in_parts(apply_rows, len(image), max(1, _STRIP // max(1, image.shape[1])))
         return result
 
     def apply_float(self, rgb: FloatArray) -> FloatArray:
@@ -124,7 +130,7 @@ class Lattice:
         def apply_chunk(part: slice) -> None:
             result[part] = self._interpolate(flat[part].astype(np.float32))
 
-        _in_parts(apply_chunk, len(flat), _CHUNK)
+        in_parts(apply_chunk, len(flat), _CHUNK)
         return result.reshape(np.shape(rgb))
 
     def _interpolate(self, rgb: FloatArray) -> FloatArray:
@@ -155,5 +161,5 @@ class Lattice:
             nearest = steps.take(r) + (steps * self.size).take(g) + (steps * self.size**2).take(b)
             counts.append(np.count_nonzero(outside.take(nearest)))
 
-        _in_parts(count_rows, len(image), max(1, _CHUNK // max(1, image.shape[1])))
+        in_parts(count_rows, len(image), max(1, _CHUNK // max(1, image.shape[1])))
         return float(sum(counts) / (image.size // 3))

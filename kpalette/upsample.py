@@ -8,7 +8,6 @@ Colours that no pixel near by had at working size could be carried anywhere by a
 and the greatest change near by, which takes away a sixth of the error that is left.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError
-from kpalette.lut import thread_count
+from kpalette.lut import in_parts
 from kpalette.types import FloatArray
 
 RADIUS = 1
@@ -157,18 +156,16 @@ def _mean(planes: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
 def _maps(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> NDArray[np.float32]:
     """The means of the fits of all windows that hold a pixel (8, h, w), in strips that stay in the cache."""
     height, width = change.shape[:2]
-    step = max(1, _STRIP // width)
     maps = np.empty((8, height, width), dtype=np.float32)
 
-    def fit_rows(start: int) -> None:
+    def fit_rows(part: slice) -> None:
         # Windows of windows: with twice their reach beside it, a strip is as it is in the whole.
-        top, end = max(0, start - 2 * radius), min(height, start + step)
+        top, end = max(0, part.start - 2 * radius), min(height, part.stop)
         beside = slice(top, end + 2 * radius)
         fitted = _mean(_fit(change[beside], guide[beside], radius, epsilon), radius)
-        maps[:, start:end] = fitted[:, start - top : end - top]
+        maps[:, part.start : end] = fitted[:, part.start - top : end - top]
 
-    with ThreadPoolExecutor(thread_count()) as pool:
-        list(pool.map(fit_rows, range(0, height, step)))
+    in_parts(fit_rows, height, max(1, _STRIP // width))
     return maps
 
 

@@ -33,8 +33,10 @@ def simplified(model: Any, *, channels_first: bool = False) -> Any:
             layer.call = partial(_attention, pixels, layer)  # type: ignore[method-assign]
         elif isinstance(layer, keras.layers.GroupNormalization):  # of a group for each channel
             behind = film.get(layer.name.removesuffix("norm") + "film")
-            layer.call = partial(_norm, pixels, layer) if behind is None else _as_it_is
-            if behind is not None:
+            if behind is None:
+                layer.call = partial(_norm, pixels, layer)
+            else:
+                layer.call = _as_it_is
                 behind.call = partial(_norm_and_film, pixels, layer, behind)  # type: ignore[method-assign]
     return model
 
@@ -79,7 +81,7 @@ class _Pixels:
         if self.channels_first:
             return tf.reduce_mean(matrix, axis=-1, keepdims=True)
         count = tf.shape(matrix)[1]
-        # A product with a row of ones: sums over middle axes took a third of ONNX Runtime's time.
+        # A product with a row of ones: sums over middle axes are slow.
         return tf.matmul(tf.fill((1, 1, count), 1.0 / tf.cast(count, matrix.dtype)), matrix)
 
     def everywhere(self, values: Any) -> Any:
