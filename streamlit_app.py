@@ -14,6 +14,7 @@ from app.picture import choose_picture
 from app.results import show_results
 from kpalette.errors import KPaletteError
 from kpalette.page.drawing import plain
+from kpalette.page.memory import return_freed_memory
 from kpalette.page.settings import Settings
 from kpalette.palette import Palette
 from kpalette.sheet import swatch_image
@@ -22,6 +23,8 @@ _STYLE = """<style>
 .block-container { padding-top: 1.6rem; max-width: 1500px; }
 h1 { font-size: 2rem !important; padding: 0 !important; }
 h3 { padding-bottom: .4rem !important; }
+/* So that the palette below it is in sight at once; a closer look shows it whole. */
+.st-key-original img { max-height: 15rem; width: auto !important; max-width: 100%; }
 [data-testid="stColorPicker"] button, [data-testid="stColorPickerBlock"] { width: 100%; height: 2.6rem; }
 [data-testid="stMetricValue"] { font-size: 1.25rem; }
 [data-testid="stDownloadButtonError"]::after { content: ". Try again, another method, or a smaller picture."; }
@@ -30,6 +33,7 @@ h3 { padding-bottom: .4rem !important; }
 
 def main() -> None:
     """Draws the page."""
+    return_freed_memory()
     session.begin()
     st.html(_STYLE)
     st.title("kpalette", anchor=False)

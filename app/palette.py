@@ -61,9 +61,9 @@ def _pairs(own: tuple[tuple[str, float], ...]) -> None:
                     label_visibility="collapsed", width="stretch",
                 )  # fmt: skip
                 st.html(becomes_html(target))
-                st.checkbox("Lock", key=f"lock{i}")
+                st.checkbox(f"Lock {i + 1}", key=f"lock{i}")
                 if i + 1 < len(own):
-                    st.button("Swap →", key=f"swap{i}", on_click=_swap, args=(i,), type="tertiary",
+                    st.button(f"Swap {i + 1}, {i + 2}", key=f"swap{i}", on_click=_swap, args=(i,), type="tertiary",
                               help=f"Colours {i + 1} and {i + 2} change places")  # fmt: skip
 
 

@@ -84,7 +84,8 @@ def _sample(name: str) -> Chosen:
 def _show(chosen: Chosen) -> None:
     opened = chosen.opened
     what = f"{opened.name}, {opened.width} by {opened.height} pixels"
-    st.image(caches.original(opened.digest, opened.screen), width="stretch", alt=f"Your picture, {opened.name}")
+    with st.container(key="original"):
+        st.image(caches.original(opened.digest, opened.screen), width="stretch", alt=f"Your picture, {opened.name}")
     st.caption(f"{plain(what)}")
     for note in opened.notes:
         st.caption(f":material/info: {plain(note)}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from kpalette.errors import ImageError, KPaletteError, OutputError
 from kpalette.files import reason, write_file
-from kpalette.image_codec import encode_image
+from kpalette.image_encode import encode_image
 from kpalette.image_files import SUFFIXES, check_output, format_of, read_image, suffix_of
 from kpalette.images import Picture
 from kpalette.lut import thread_count
@@ -85,7 +85,7 @@ class Recoloring:
         return plain
 
     def encoded(self, picture: Picture, *, image_format: str) -> bytes:
-        """A picture recoloured, as a file of one of `image_codec.FORMATS`."""
+        """A picture recoloured, as a file of one of `image_decode.FORMATS`."""
         done = recolor_image(
             picture, self.target, model=get_recolorer(self.model, runtime=self.runtime), source=self.source,
             match=self.match, lightness=self.lightness, seed=self.seed,

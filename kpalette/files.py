@@ -30,16 +30,17 @@ def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what:
     Raises:
         KPaletteError: of class `error`, if the file is missing, empty, a folder, or cannot be read.
     """
+    if not str(path):
+        raise error("the file name is empty")
     try:
-        if not str(path):
-            raise error("the file name is empty")
-        if Path(path).is_dir():
-            raise error(f"{path} is a folder, not {what}")
-        data = Path(path).read_bytes()
+        folder = Path(path).is_dir()
+        data = b"" if folder else Path(path).read_bytes()
     except FileNotFoundError:
         raise error(f"{path} does not exist") from None
     except (OSError, ValueError) as failure:
         raise error(f"cannot read {path}: {reason(failure)}") from None
+    if folder:
+        raise error(f"{path} is a folder, not {what}")
     if not data:
         raise error(f"{path} is empty (0 bytes)")
     return data

@@ -24,7 +24,7 @@ FLOORS = {
     1: ["files", "arrays", "color", "gamut", "difference"],
     2: [
         "palette", "ranges", "palette_ase", "palette_formats", "palette_files", "images", "exif", "image_metadata",
-        "image_codec", "image_files",
+        "image_decode", "image_encode", "image_files",
     ],
     3: ["extract", "lightness", "lut", "lut_files", "recolorer", "metrics"],
     4: ["soft", "fitted", "baseline", "reference", "clusters", "workers"],
@@ -47,7 +47,7 @@ FLOORS = {
     9: [
         "evaluation", "sheet", "manifest", "batch", "study_cases", "probes", "study_records", "study", "study_tables",
         "svg_figure", "study_plane", "page", "page.names", "page.settings", "page.pictures", "page.palettes",
-        "page.results", "page.drawing",
+        "page.results", "page.drawing", "page.memory",
     ],
     10: [
         "cli", "cli.tables", "cli.streams", "cli.options", "cli.jobs", "cli.about", "cli.inspect", "cli.palettes",

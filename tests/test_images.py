@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kpalette import image_codec, image_files, images
+from kpalette import image_decode, image_encode, image_files, images
 from kpalette.color import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError
 from kpalette.image_files import read_image, write_image
@@ -257,13 +257,13 @@ def test_damaged_exif_is_dropped_with_a_note(tmp_path, photo, caplog):
 
 def test_pil_images_keep_their_depth(photo):
     deep = Image.fromarray((photo[..., 0].astype(np.uint16) << 8) | 77)
-    np.testing.assert_array_equal(image_codec.picture_from_pil(deep).rgb[..., 2], photo[..., 0])
+    np.testing.assert_array_equal(image_decode.picture_from_pil(deep).rgb[..., 2], photo[..., 0])
     for mode in ("I", "F"):
         with pytest.raises(ArgumentError, match=f"PIL images of mode '{mode}' have no known range: convert to 'RGB'"):
-            image_codec.picture_from_pil(Image.new(mode, (4, 4)))
-    half = Image.open(io.BytesIO(image_codec.encode_image(photo, image_format="JPEG")[:3000]))
+            image_decode.picture_from_pil(Image.new(mode, (4, 4)))
+    half = Image.open(io.BytesIO(image_encode.encode_image(photo, image_format="JPEG")[:3000]))
     with pytest.raises(ImageError, match="cannot decode the PIL image: image file is truncated"):
-        image_codec.picture_from_pil(half)
+        image_decode.picture_from_pil(half)
 
 
 def test_links_are_written_through_and_permissions_kept(tmp_path, photo):
@@ -286,7 +286,7 @@ def test_links_are_written_through_and_permissions_kept(tmp_path, photo):
 
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path, photo, monkeypatch):
     path = tmp_path / "a.png"
-    encode = image_codec.encode_image
+    encode = image_encode.encode_image
 
     def slow(*arguments, **options):
         path.write_bytes(b"precious")
@@ -305,7 +305,7 @@ def test_jpeg_takes_alpha_that_hides_nothing(tmp_path, photo):
 
 
 def test_streams_are_read(photo):
-    data = image_codec.encode_image(photo, image_format="PNG")
+    data = image_encode.encode_image(photo, image_format="PNG")
     np.testing.assert_array_equal(read_image(io.BytesIO(data)).rgb, photo)
     with pytest.raises(ImageError, match=r"the stream is empty \(0 bytes\)"):
         read_image(io.BytesIO(b""))
@@ -328,10 +328,10 @@ def test_files_that_are_no_pictures(tmp_path, photo):
         "bomb.png": (claimed_png(60_000, 60_000), "bomb.png has 60000x60000 pixels, over the limit of 100,000,000"),
         "short.png": (claimed_png(30, 30), "cannot read .*short.png, the file is damaged"),
         "half.jpg": (
-            image_codec.encode_image(photo, image_format="JPEG")[:3000],
+            image_encode.encode_image(photo, image_format="JPEG")[:3000],
             "half.jpg, the file is damaged: .*truncated",
         ),
-        "half.webp": (image_codec.encode_image(photo, image_format="WEBP")[:900], "half.webp"),
+        "half.webp": (image_encode.encode_image(photo, image_format="WEBP")[:900], "half.webp"),
     }
     for name, (data, message) in cases.items():
         (tmp_path / name).write_bytes(data)

@@ -233,6 +233,13 @@ def test_a_broken_file_of_the_users_is_left_out_with_a_warning(home, caplog):
         find_palette("bad")
 
 
+def test_a_folder_is_called_one_once(tmp_path):
+    folder = tmp_path / "mine.gpl"
+    folder.mkdir()
+    with pytest.raises(PaletteError, match=rf"^{re.escape(str(folder))} is a folder, not [\w ]+$"):
+        load_palette(folder)
+
+
 def test_where_the_users_folder_is(tmp_path, monkeypatch):
     assert user_folder() == tmp_path / "home" / "palettes"
     monkeypatch.setenv("KPALETTE_HOME", "")

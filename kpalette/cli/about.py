@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kpalette import __version__
-from kpalette.image_codec import FORMATS
+from kpalette.image_decode import FORMATS
 from kpalette.image_files import check_output, max_pixels, write_image
 from kpalette.images import SAMPLES, as_picture, sample_image
 from kpalette.palette_files import find_palette

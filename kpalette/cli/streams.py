@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from kpalette import image_codec
+from kpalette import image_decode
 from kpalette.errors import KPaletteError, OutputError
 
 _closed: set[str] = set()
@@ -40,7 +40,7 @@ def set_up_streams() -> None:
     # Pillow warns of damaged metadata with a line of its own source; what matters is logged by kpalette.
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
-    image_codec.decoder_guard = _silent_stderr
+    image_decode.decoder_guard = _silent_stderr
 
 
 @contextlib.contextmanager

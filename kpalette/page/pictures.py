@@ -16,7 +16,8 @@ from PIL import Image
 from kpalette.difference import delta_e
 from kpalette.errors import ImageError
 from kpalette.extract import extract_palettes
-from kpalette.image_codec import decode_image, encode_image
+from kpalette.image_decode import decode_image
+from kpalette.image_encode import encode_image
 from kpalette.images import Picture, as_picture, resize, sample_image
 from kpalette.palette import Palette
 from kpalette.types import MAX_COLORS, MIN_COLORS

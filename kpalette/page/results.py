@@ -12,7 +12,7 @@ import numpy as np
 from kpalette.batch import Recoloring
 from kpalette.difference import delta_e_76
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.image_codec import encode_image
+from kpalette.image_encode import encode_image
 from kpalette.image_files import SUFFIXES, format_of, suffix_of
 from kpalette.images import Picture, as_picture, image_to_lab, resize
 from kpalette.lut_files import DEFAULT_SIZES, encode_cube

@@ -12,7 +12,7 @@ from PIL import Image
 
 from kpalette import Palette, read_image, write_image
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.image_codec import encode_image
+from kpalette.image_encode import encode_image
 from kpalette.images import SAMPLES, Picture
 from kpalette.metrics import measure
 from kpalette.page import results

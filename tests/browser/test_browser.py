@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -185,6 +186,18 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit):
         "&& e.checkVisibility() && !e.closest('[role=tablist], [data-testid=stButtonGroup], pre')).length"
     )
     assert wide == 0
+
+
+def test_every_input_has_a_name_of_its_own(visit):
+    page = visit(LINK)
+    for where, role, count in [
+        (".stMain", "checkbox", 4), (".stMain", "slider", 3), (".stMain", "combobox", 1),
+        (".st-key-pairs", "button", 4 + 3),
+    ]:  # fmt: skip
+        found = page.locator(where).get_by_role(role)
+        names = {one.aria_snapshot().splitlines()[0] for one in found.all()}
+        assert len(names) == found.count() == count, names
+        assert all(re.match(rf"- '?{role} \"\w", name) for name in names), names
 
 
 @pytest.mark.skipif(not SCREENSHOTS, reason="writes docs/pictures only when KPALETTE_SCREENSHOTS=1")

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from kpalette import extract_palette, read_image, recolor, write_image
-from kpalette.image_codec import encode_image
+from kpalette.image_encode import encode_image
 from kpalette.images import sample_image
 from kpalette.manifest import MANIFEST_NAME
 from tests.damage import damaged, good_files

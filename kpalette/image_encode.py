@@ -1,0 +1,125 @@
+"""Pictures to bytes, in each format what it holds."""
+
+import io
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+import kpalette.image_decode
+from kpalette.errors import OutputError
+from kpalette.files import reason
+from kpalette.image_metadata import DECODER_ERRORS, exif_for_tiff
+from kpalette.images import Picture, as_picture, flatten
+from kpalette.types import ImageArray
+
+_SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "AVIF": {"quality": 90, "subsampling": "4:4:4", "codec": "aom"},
+    "BMP": {},
+    "GIF": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "PNG": {"compress_level": 6},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+    "WEBP": {"quality": 95, "exact": True},
+}
+_HOLDS: dict[str, set[str]] = {
+    "AVIF": {"exif", "xmp", "icc_profile"},
+    "BMP": {"dpi"},
+    "GIF": set(),
+    "JPEG": {"exif", "xmp", "icc_profile", "dpi"},
+    "PNG": {"exif", "xmp", "icc_profile", "dpi"},
+    "TIFF": {"exif", "xmp", "icc_profile", "dpi"},
+    "WEBP": {"exif", "xmp", "icc_profile"},
+}
+_NO_ALPHA = ("BMP", "JPEG")
+_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536}
+_LONGEST_JPEG_BLOCK = 65_533 - 6
+_TIFF_XMP = 700
+
+_log = logging.getLogger(__name__)
+
+
+def encode_image(
+    image: Picture | ImageArray, *, image_format: str, background: str | None = None, strip: bool = False
+) -> bytes:
+    """Encodes a picture.
+
+    Args:
+        image: a `Picture`, or uint8 (H, W, 3) or (H, W, 4).
+        image_format: one of `kpalette.image_decode.FORMATS`: PNG, TIFF and BMP lossless, JPEG (quality 95) and AVIF
+            (90) 4:4:4, WebP (95), alpha always lossless; GIF by 256 colours.
+        background: a colour that the picture is put on, so that no transparency remains.
+        strip: whether metadata is left out; the colours are sRGB, as programs take them without a profile.
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        OutputError: if the format cannot hold the picture's transparency, or the encoder fails.
+        ArgumentError: if `image` is not of these shapes, or not uint8.
+        PaletteError: if `background` is no colour.
+    """
+    picture = image if isinstance(image, Picture) else as_picture(image)
+    if background is not None:
+        picture = flatten(picture, background)
+    picture = _fit_alpha(picture, image_format)
+    options = {**_SAVE_OPTIONS[image_format], **({} if strip else _metadata_options(picture, image_format))}
+    if picture.alpha is not None and image_format == "AVIF":
+        options["advanced"] = {"alpha:lossless": "1"}
+    longest = _LONGEST_SIDE.get(image_format)
+    if longest is not None and max(picture.rgb.shape[:2]) > longest:
+        raise OutputError(f"{image_format} cannot hold sides of more than {longest:,} pixels: write .png or .tif")
+    buffer = io.BytesIO()
+    try:
+        with kpalette.image_decode.decoder_guard():
+            Image.fromarray(np.asarray(picture)).save(buffer, image_format, **options)
+    except DECODER_ERRORS as error:
+        raise OutputError(f"cannot encode the picture as {image_format}: {reason(error)}") from None
+    return buffer.getvalue()
+
+
+def _fit_alpha(picture: Picture, image_format: str) -> Picture:
+    alpha = picture.alpha
+    if alpha is None:
+        return picture
+    if image_format in _NO_ALPHA:
+        if alpha.min() < 255:
+            raise OutputError(
+                f"{image_format} cannot hold the picture's transparency: write .png or .webp, "
+                "or give a colour to put it on (--background white)"
+            )
+        return replace(picture, alpha=None)
+    if image_format == "GIF" and np.any((alpha > 0) & (alpha < 255)):
+        raise OutputError(
+            "GIF cannot hold the picture's half-transparent pixels: write .png or .webp, "
+            "or give a colour to put it on (--background white)"
+        )
+    return picture
+
+
+def _metadata_options(picture: Picture, image_format: str) -> dict[str, Any]:
+    kept = {key: value for key, value in picture.metadata.items() if key in _HOLDS[image_format] and value}
+    adapt: dict[str, Callable[[bytes], dict[str, Any]]] = {
+        "PNG": lambda xmp: {"pnginfo": _png_text(xmp)},
+        "TIFF": lambda xmp: {"tiffinfo": {_TIFF_XMP: xmp}},
+    }
+    if "xmp" in kept and image_format in adapt:
+        kept |= adapt[image_format](kept.pop("xmp"))
+    if image_format == "TIFF" and "exif" in kept:
+        kept["compression"] = None  # Pillow's way through libtiff fails on EXIF's inner folders
+        kept["exif"] = exif_for_tiff(kept["exif"])
+    if image_format == "JPEG":
+        for key in ("exif", "xmp"):
+            if len(kept.get(key, b"")) > _LONGEST_JPEG_BLOCK:
+                _log.warning("the picture's %s data is too long for JPEG and is left out", key.upper())
+                del kept[key]
+    return kept
+
+
+def _png_text(xmp: bytes) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", errors="replace"))
+    return info
