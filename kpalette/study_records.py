@@ -10,6 +10,7 @@ from kpalette.files import read_file, reason, write_file
 from kpalette.metrics import FIGURES
 from kpalette.probes import PROBES
 
+_DIGITS = 6
 _KEYS = ("name", "style", "palette", "model", "lightness")
 _FIGURES = (*FIGURES, "clipped", *PROBES)
 COLUMNS = (*_KEYS, *_FIGURES, "seconds")
@@ -74,13 +75,14 @@ class Study:
         write_file(path, self.csv().encode(), overwrite=overwrite)
 
     def csv(self) -> str:
-        """All records as the text of a CSV file, numbers to their last digit."""
+        """All records as the text of a CSV file, numbers to six digits."""
         stream = io.StringIO()
         table = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
         table.writeheader()
         for record in (*self.records, *self.probes):
             keys = {key: getattr(record, key) for key in _KEYS}
-            table.writerow({**keys, **record.figures, "seconds": record.seconds})
+            numbers = {**record.figures, "seconds": record.seconds}
+            table.writerow({**keys, **{name: f"{value:.{_DIGITS}g}" for name, value in numbers.items()}})
         return stream.getvalue()
 
     @classmethod
