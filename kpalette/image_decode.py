@@ -50,7 +50,7 @@ def decode_image(
         advice: what whoever has a larger picture can do.
         formats: those of `FORMATS` that are read.
         least: what is asked for is a small picture: a JPEG may come at a half, quarter or eighth of its size, its
-            longer side not under so many pixels, in a quarter of the time.
+            longer side not under so many pixels, in a third of the time.
 
     Returns:
         The picture, upright, in sRGB.

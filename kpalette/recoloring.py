@@ -35,7 +35,7 @@ _FACTORIES: dict[str, Callable[[], Recolorer]] = {
 }
 NETWORKS = {
     "palettenet": "PaletteNet: a network that recolours by pairs of source and target colours",
-    "ablated": "PaletteNet after the first phase of its training, without a discriminator",
+    "ablated": "PaletteNet after the first phase of its training: no discriminator, no loss on the palette",
 }
 """Recolourers that are presets of `NetworkRecolorer`, with their titles."""
 

@@ -69,8 +69,8 @@ def command(
 ) -> None:
     """Search for the best learning rate, batch size and shuffle of kpalette.train, or whatever --space says.
 
-    Every run has as many optimizer updates, and is judged by ab mean squared error over the whole selection split. What
-    was stopped goes on by the same command.
+    Every run has the same number of optimizer updates, and is judged by ab mean squared error over the whole selection
+    split. What was stopped goes on by the same command.
     """
     if "" in (output, into, *options.values()):
         raise click.UsageError("an empty name: is a variable unset?")

@@ -5,6 +5,7 @@ ONNX needs `pip install 'kpalette[export]'` as well. Inputs and output are `Pale
 """
 
 import importlib
+import importlib.util
 import os
 import shutil
 import uuid
@@ -134,13 +135,20 @@ def import_keras() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if THREADS_VARIABLE in os.environ:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(thread_count()))
+    if _jax_alone():
+        os.environ.setdefault("KERAS_BACKEND", "jax")
     try:
         return importlib.import_module("keras")
     except ImportError:
         raise ExportError(
-            "Keras or its backend is not installed: pip install 'kpalette[tensorflow]' "
-            "(checkpoints that have a graph.onnx need onnxruntime alone)"
+            "Keras or its backend is not installed: pip install 'kpalette[tensorflow]', or 'kpalette[jax]' and "
+            "KERAS_BACKEND=jax (checkpoints that have a graph.onnx need onnxruntime alone)"
         ) from None
+
+
+def _jax_alone() -> bool:
+    """Whether JAX is the backend that is installed: Keras would take TensorFlow unless told, and fail."""
+    return importlib.util.find_spec("tensorflow") is None and importlib.util.find_spec("jax") is not None
 
 
 def load(checkpoint: Any) -> Any:

@@ -27,7 +27,7 @@ from kpalette.types import ImageArray
 
 TITLES = {
     "palettenet": ("PaletteNet", "A trained network. It looks at the whole picture before it decides."),
-    "ablated": ("PaletteNet, first phase", "The same network without the second, adversarial phase of its training."),
+    "ablated": ("PaletteNet, first phase", "The network without the second, adversarial phase of its training."),
     "baseline": ("Baseline", "Chang et al. 2015: each colour moves as the nearest colours of the picture do."),
     "soft": ("Soft shift", "Colours move gently with their neighbours. Quick, smooth, the safe choice."),
     "fitted": ("Fitted shift", "Soft shift, adjusted to this picture so that its colours land on yours."),

@@ -28,7 +28,7 @@ _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
         "spread_weight": 0.3, "edges_weight": 10.0, "adversarial_weight": 0.05, "patience": 5, "sharpen": 0.5,
     },
 }  # fmt: skip
-"""What an option is if None; in phase 2 what `palettenet` was trained with."""
+"""What an option is if None; in phase 2 what `palettenet` was trained with, but for its length."""
 
 _LAST_SEED = 2**32 - 1
 CHOICES = {

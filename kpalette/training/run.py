@@ -33,7 +33,7 @@ def train(config: TrainConfig, *, quiet: bool = False) -> Path:
 
     The folder holds config.json, log.csv (a row for each epoch), tensorboard/, previews/, backup/ (the last two epochs,
     from which a killed run goes on) and best/, a checkpoint of the weights that did best on the selection split. The
-    Keras backend is the one that KERAS_BACKEND names: tensorflow or jax.
+    Keras backend is the one that KERAS_BACKEND names, tensorflow or jax; unless told, JAX where TensorFlow is missing.
 
     Args:
         config: everything that decides the run; with `resume`, the run's own config counts, and an option that is

@@ -90,17 +90,18 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(phase_1, pictures, tmp_
 
 def test_jax_trains_without_tensorflow(pictures, tmp_path, environment):
     load("jax")
-    # A package of that name that cannot be imported, found before the real one.
-    (tmp_path / "blocked" / "tensorflow").mkdir(parents=True)
-    (tmp_path / "blocked" / "tensorflow" / "__init__.py").write_text("raise ImportError('TensorFlow was imported')")
+    # As if it were not installed; nobody says which backend to take.
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None")
+    environment = {name: value for name, value in environment.items() if name != "KERAS_BACKEND"}
     path = f"{tmp_path / 'blocked'}{os.pathsep}{environment['PYTHONPATH']}"
     folder = tmp_path / "jax"
     arguments = [*TINY, "--images", str(pictures), "--run", str(folder), "--epochs", "2"]
-    code, _, errors = run(arguments, environment, KERAS_BACKEND="jax", PYTHONPATH=path)
+    code, _, errors = run(arguments, environment, PYTHONPATH=path)
     assert code == 0, errors
     assert len(rows(folder)) == 2
     more = ["--run", str(folder), "--resume"]
-    code, _, errors = run(more, environment, KERAS_BACKEND="jax", PYTHONPATH=path)
+    code, _, errors = run(more, environment, PYTHONPATH=path)
     assert code == 0, errors
     # What JAX trained, TensorFlow loads.
     assert kpalette.load_checkpoint(folder / "best").filters == 4
