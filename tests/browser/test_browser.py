@@ -111,6 +111,7 @@ def test_the_link_shows_the_same_in_another_session(visit):
 def test_the_command_is_there_to_copy(visit):
     page = visit(LINK)
     page.get_by_text("The same by command line").click()
+    page.wait_for_timeout(1000)  # it slides open, and away from under the mouse
     page.get_by_test_id("stCode").hover()
     page.get_by_label("Copy to clipboard").click()
     page.wait_for_function("navigator.clipboard.readText().then(text => text.includes('kpalette recolor'))")
