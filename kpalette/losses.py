@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from kpalette.clusters import swatch_shares
+from kpalette.color import lab_to_rgb
 from kpalette.gamut import reduce_chroma
 from kpalette.ranges import from_network_range, to_network_range
 
@@ -21,6 +22,9 @@ _SCATTER = 3.0
 """What variance that a cluster gains counts for: colours far from the palette are the outermost, not the mean."""
 _SMOOTH, _ALLOWED, _EDGE = 2.0, 4.0, 6.0
 """dE76 between neighbours: up to where the picture is smooth, what is free in the answer, and what costs 1."""
+_BT601 = (0.299, 0.587, 0.114)
+_WINDOW = 7  # of SSIM, pixels a side
+_HALVINGS = 8  # of the chroma reduction under the structure term, as in training pairs
 _NO_SPREAD = 1e-3  # a cluster as narrow as this has no spread to keep
 _TINY = 1e-6
 
@@ -36,6 +40,8 @@ class LossWeights(NamedTuple):
     """What the clusters lose of their spread: a flat answer is no answer."""
     edges: float = 0.0
     """Neighbours that were alike and are so no more: banding and blotches."""
+    structure: float = 0.0
+    """Structure of grey that is lost where chroma changes, though lightness does not."""
     adversarial: float = 0.0
     """The discriminator's judgement ([P] equation 5)."""
 
@@ -110,6 +116,47 @@ def edges_term(predicted: Any, inputs: dict[str, Any]) -> Any:
         smooth = ops.cast(old < _SMOOTH, "float32")
         costs.append(ops.mean(smooth * ops.square(ops.relu(new - _ALLOWED) / (_EDGE - _ALLOWED))))
     return (costs[0] + costs[1]) / 2
+
+
+def structure_term(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) -> Any:
+    """What `metrics.ssim` would miss: grey of BT.601 hangs on chroma too, at one and the same lightness of CIELAB.
+
+    Args:
+        predicted: ab (B, H, W, 2).
+        inputs: of `PaletteNet`; their pictures are of at least 7 pixels a side.
+        rows: how much each row counts, (B,) or a scalar.
+
+    Returns:
+        A scalar: 1 minus the mean SSIM (Wang et al. 2004, windows of 7x7) of grey before and after, of the colours
+        that are left once chroma is reduced to sRGB.
+    """
+    lab = from_network_range(ops.concatenate([inputs["lab"][..., :1], predicted], axis=-1))
+    lab = lab + ops.stop_gradient(reduce_chroma(lab, steps=_HALVINGS) - lab)
+    local = _similarity(_grey(from_network_range(inputs["lab"])), _grey(lab))
+    lost = 1.0 - ops.mean(local, axis=(1, 2, 3))
+    counts = ops.ones_like(lost) * ops.cast(rows, "float32")
+    return ops.sum(lost * counts) / (ops.sum(counts) + _TINY)
+
+
+def _grey(lab: Any) -> Any:
+    """CIELAB (B, H, W, 3) to BT.601 grey (B, H, W, 1), 0..1."""
+    return ops.sum(lab_to_rgb(lab) * ops.convert_to_tensor(_BT601, "float32"), axis=-1, keepdims=True)
+
+
+def _similarity(x: Any, y: Any) -> Any:
+    """Local SSIM of grey (B, H, W, 1), as scikit-image has it by default: windows of 7x7, sample covariance."""
+
+    def mean(values: Any) -> Any:
+        columns = ops.average_pool(values, (_WINDOW, 1), strides=1, padding="valid", data_format="channels_last")
+        return ops.average_pool(columns, (1, _WINDOW), strides=1, padding="valid", data_format="channels_last")
+
+    sample = _WINDOW**2 / (_WINDOW**2 - 1.0)
+    mx, my = mean(x), mean(y)
+    vx, vy, cov = (
+        sample * (mean(a * b) - ma * mb) for a, b, ma, mb in ((x, x, mx, mx), (y, y, my, my), (x, y, mx, my))
+    )
+    c1, c2 = 0.01**2, 0.03**2
+    return (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))
 
 
 def _steps(lab: Any, axis: int) -> Any:

@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+from skimage.metrics import structural_similarity
 
+from kpalette.color import lab_to_rgb
+from kpalette.gamut import reduce_chroma
 from kpalette.ranges import to_network_range
 from tests.conftest import load
 
 keras = load("keras")
-from kpalette.losses import edges_term, fooling, hinge, palette_terms, weighted_mse  # noqa: E402
+from kpalette.losses import edges_term, fooling, hinge, palette_terms, structure_term, weighted_mse  # noqa: E402
 
 
 def scene(shift=(0.0, 0.0), seed=0):
@@ -102,6 +105,26 @@ def test_a_swatch_that_the_gamut_lacks_is_asked_for_as_far_as_it_goes():
     assert reachable > 0.1  # the wish itself is beyond what counts as reached
 
 
+def structure(lab, ab, rows=1.0) -> float:
+    lab, ab = (keras.ops.convert_to_tensor(x.astype(np.float32)) for x in (lab, ab))
+    return float(structure_term(ab, {"lab": lab}, rows=rows))
+
+
+def test_structure_is_ssim_of_grey():
+    """Against scikit-image's, on grey of the colours that sRGB can show."""
+    generator = np.random.default_rng(0)
+    lab = np.stack([generator.uniform(*r, (2, 24, 32)) for r in ((20, 90), (-90, 90), (-90, 90))], axis=-1)
+    lab = reduce_chroma(lab)
+    wild = np.concatenate([lab[..., :1], generator.uniform(-120, 120, (2, 24, 32, 2))], axis=-1)
+    grey = [lab_to_rgb(reduce_chroma(x, steps=8)) @ [0.299, 0.587, 0.114] for x in (lab, wild)]
+    ssim = [structural_similarity(a, b, data_range=1.0) for a, b in zip(*grey, strict=True)]
+    assert max(ssim) < 0.95
+    shown, answer = to_network_range(lab), to_network_range(wild)[..., 1:]
+    assert structure(shown, answer) == pytest.approx(1 - np.mean(ssim), abs=2e-3)
+    assert structure(shown, answer, rows=np.array([0.0, 1.0])) == pytest.approx(1 - ssim[1], abs=2e-3)
+    assert structure(shown, shown[..., 1:]) == pytest.approx(0.0, abs=1e-5)
+
+
 def test_smooth_places_stay_smooth():
     lab = np.full((1, 8, 8, 3), [50.0, 10, 0], np.float32)
     lab[:, :, 4:] += [0, 20, 0]  # an edge that was there
@@ -126,6 +149,7 @@ def test_gradients_are_finite():
     ab = tf.Variable(tf.zeros((1, 16, 16, 2)))
     with tf.GradientTape() as tape:
         total = sum(palette_terms(ab.value(), inputs)) + edges_term(ab.value(), inputs)
+        total += structure_term(ab.value(), inputs)
     gradient = tape.gradient(total, ab).numpy()
     assert np.isfinite(gradient).all()
     assert np.abs(gradient).max() > 0

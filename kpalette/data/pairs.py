@@ -15,7 +15,6 @@ from kpalette.color import lab_to_rgb, rotate_hue
 from kpalette.gamut import reduce_chroma
 from kpalette.images import image_to_rgb
 from kpalette.ranges import to_network_range
-from kpalette.soft import DEFAULT_TAU
 from kpalette.types import Array
 
 TRAINING_STEPS = 8
@@ -23,6 +22,8 @@ TRAINING_STEPS = 8
 
 TEACHER_SLACK, TEACHER_MOST = 100.0, 1.5
 """Of `kpalette.clusters.swatch_turns`, in the teacher's answer."""
+TEACHER_TAU = 8.5
+"""Reach of a swatch in the teacher's answer, in Lab units: below `soft`'s 10, since the network smooths its choice."""
 
 _UNMOVED = 1e-3  # units of ab by which chroma reduction may move a colour that counts as in gamut
 
@@ -125,7 +126,7 @@ def bend_lightness(L: Array, curve: Array) -> Array:
 
 
 def turned_target(
-    lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS, tau: float = DEFAULT_TAU,
+    lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS, tau: float = TEACHER_TAU,
     slack: float = TEACHER_SLACK, most: float = TEACHER_MOST,
 ) -> Array:  # fmt: skip
     """What the teacher of rows that ask for an unrelated palette answers: soft cluster turn, lightness kept.

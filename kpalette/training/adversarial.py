@@ -12,7 +12,7 @@ import keras
 from keras import ops
 
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.losses import LossWeights, edges_term, fooling, hinge, palette_terms, weighted_mse
+from kpalette.losses import LossWeights, edges_term, fooling, hinge, palette_terms, structure_term, weighted_mse
 from kpalette.models.initializers import PACKAGE
 
 KINDS = ("real", "recolored", "recolored_own", "unchanged")
@@ -92,14 +92,17 @@ class AdversarialTrainer(keras.Model):
         ab = ops.cast(self(inputs, training=True), "float32")
         logs = {"mse": weighted_mse(wanted, ab, weight)}
         total = self.terms.mse * logs["mse"]
+        # Where the answer is known, means that move as the swatches do would contradict it: turns are no shifts.
+        unknown = 1.0 - ops.sign(ops.max(weight, axis=(1, 2)))
         if self.terms.palette or self.terms.spread:
-            # Where the answer is known, means that move as the swatches do would contradict it: turns are no shifts.
-            unknown = 1.0 - ops.sign(ops.max(weight, axis=(1, 2)))
             logs["palette"], logs["spread"] = palette_terms(ab, inputs, rows=unknown)
             total = total + self.terms.palette * logs["palette"] + self.terms.spread * logs["spread"]
         if self.terms.edges:
             logs["edges"] = edges_term(ab, inputs)
             total = total + self.terms.edges * logs["edges"]
+        if self.terms.structure:
+            logs["structure"] = structure_term(ab, inputs, rows=unknown)
+            total = total + self.terms.structure * logs["structure"]
         if self.discriminator is not None and self.terms.adversarial:
             logs["fooling"] = fooling(self._judge(_recolored(inputs, ab), inputs["target_palette"], inputs["mask"]))
             total = total + self.terms.adversarial * logs["fooling"]

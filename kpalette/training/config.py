@@ -21,15 +21,18 @@ SCHEDULES = ("constant", "cosine", "step")
 _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
     "pretrain": {
         "run": "runs/pretrain", "epochs": 100, "learning_rate": 4e-4, "mse_weight": 100.0, "palette_weight": 0.0,
-        "spread_weight": 0.0, "edges_weight": 0.0, "adversarial_weight": 0.0, "patience": 0, "sharpen": 0.0,
+        "spread_weight": 0.0, "edges_weight": 0.0, "structure_weight": 0.0, "adversarial_weight": 0.0, "patience": 0,
+        "sharpen": 0.0,
     },
     "adversarial": {
         "run": "runs/adversarial", "epochs": 20, "learning_rate": 5e-4, "mse_weight": 100.0, "palette_weight": 100.0,
-        "spread_weight": 0.3, "edges_weight": 10.0, "adversarial_weight": 0.05, "patience": 5, "sharpen": 0.5,
+        "spread_weight": 0.3, "edges_weight": 15.0, "structure_weight": 8.0, "adversarial_weight": 0.05,
+        "patience": 5, "sharpen": 0.35,
     },
 }  # fmt: skip
 """What an option is if None; in phase 2 what `palettenet` was trained with, but for its length."""
 
+_WINDOW = 7  # pixels a side, of SSIM in `kpalette.losses.structure_term`
 _LAST_SEED = 2**32 - 1
 CHOICES = {
     "phase": PHASES, "precision": PRECISIONS, "schedule": SCHEDULES, "conditioning": ("pairs", "target"),
@@ -46,6 +49,7 @@ _NOT_NEGATIVE = (
     "palette_weight",
     "spread_weight",
     "edges_weight",
+    "structure_weight",
     "adversarial_weight",
     "clip",
     "seed",
@@ -99,7 +103,7 @@ class TrainConfig:
     """Whether the choice among the swatches is smoothed where the picture is; whatever training starts from."""
     sharpen: float | None = None
     """What the choice among pairs is sharpened by before training, a natural logarithm: 0.69 cuts reach 10 to 7. 0, or
-    0.5 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
+    0.35 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
 
     batch_size: int = 8
     """Samples of a step, over all devices."""
@@ -124,9 +128,10 @@ class TrainConfig:
     palette_weight: float | None = None
     spread_weight: float | None = None
     edges_weight: float | None = None
+    structure_weight: float | None = None
     adversarial_weight: float | None = None
     """What the terms of the generator's loss are multiplied by (`kpalette.losses.LossWeights`); the squared error alone
-    (100), or 100, 100, 0.3, 10 and 0.05 (phase 2) if None."""
+    (100), or 100, 100, 0.3, 15, 8 and 0.05 (phase 2) if None."""
 
     patience: int | None = None
     """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""
@@ -165,6 +170,10 @@ class TrainConfig:
             raise ArgumentError("phase `adversarial` starts from phase 1: give its run folder (--from RUN)")
         if self.sharpen and self.conditioning == "target":
             raise ArgumentError("`sharpen` is for the choice among pairs: `conditioning` target has none")
+        if self.structure_weight and self.crop < _WINDOW:
+            raise ArgumentError(
+                f"`crop` must be {_WINDOW} or more where `structure_weight` is not 0. Received: {self.crop}"
+            )
         if self.batch_size % self.devices:
             raise ArgumentError(
                 f"`batch_size` must be a multiple of `devices`. Received: {self.batch_size} and {self.devices}"

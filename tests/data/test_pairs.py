@@ -6,7 +6,15 @@ import pytest
 from kpalette.arrays import namespace
 from kpalette.clusters import swatch_shares, swatch_turns
 from kpalette.color import lab_to_rgb, rgb_to_lab, rotate_hue
-from kpalette.data.pairs import TEACHER_MOST, TEACHER_SLACK, bend_lightness, hue_rows, make_pair, turned_target
+from kpalette.data.pairs import (
+    TEACHER_MOST,
+    TEACHER_SLACK,
+    TEACHER_TAU,
+    bend_lightness,
+    hue_rows,
+    make_pair,
+    turned_target,
+)
 from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import image_to_rgb, sample_image
 from kpalette.palette import Palette
@@ -81,7 +89,7 @@ def test_the_teacher_turns_soft_clusters(colors):
     for i in range(4):
         source, target = (Palette(given[name][i, :colors]) for name in ("source_palette", "wanted_palette"))
         lab = rgb_to_lab(image_to_rgb(given["image"][i])).reshape(-1, 3)
-        shares = soft_weights(lab, source, tau=10.0)
+        shares = soft_weights(lab, source, tau=TEACHER_TAU)
         x, c, t = (lab[..., 1] + 1j * lab[..., 2] for lab in (lab, source.lab, target.lab))
         turn = (t * c.conj() + TEACHER_SLACK) / (abs(c) ** 2 + TEACHER_SLACK)
         turn *= np.minimum(1, TEACHER_MOST / abs(turn))

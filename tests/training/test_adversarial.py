@@ -12,7 +12,7 @@ from kpalette.models.discriminator import PaletteDiscriminator  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
 from kpalette.training.adversarial import KINDS, AdversarialTrainer  # noqa: E402
 
-WEIGHTS = LossWeights(mse=100.0, palette=10.0, spread=1.0, edges=2.0, adversarial=0.1)
+WEIGHTS = LossWeights(mse=100.0, palette=10.0, spread=1.0, edges=2.0, structure=3.0, adversarial=0.1)
 
 
 def batch(size=2, side=16, seed=0):
@@ -60,8 +60,8 @@ def test_a_step_moves_the_decoder_and_the_discriminator(trainer):
     assert any(path.endswith("kernel") for path in changed(trainer.discriminator, d_before))
     assert any(path.endswith("/u") for path in changed(trainer.discriminator, d_before))
     assert set(logs) == {
-        "loss", "mse", "palette", "spread", "edges", "fooling", "d_loss", "d_real", "d_recolored", "d_recolored_own",
-        "d_unchanged",
+        "loss", "mse", "palette", "spread", "edges", "structure", "fooling", "d_loss", "d_real", "d_recolored",
+        "d_recolored_own", "d_unchanged",
     }  # fmt: skip
 
 
@@ -72,9 +72,14 @@ def test_the_generators_step_leaves_the_discriminator_alone(trainer):
 
 
 def test_the_loss_is_the_weighted_sum(trainer):
-    total, logs, _ = trainer.generator_objective(*tensors(batch()))
-    wanted = 100 * logs["mse"] + 10 * logs["palette"] + logs["spread"] + 2 * logs["edges"] + 0.1 * logs["fooling"]
+    inputs, wanted, weight = batch()
+    weight[1] = 0.0  # no answer is known: the terms that need none count
+    total, logs, _ = trainer.generator_objective(*tensors((inputs, wanted, weight)))
+    weights = {"mse": 100, "palette": 10, "spread": 1, "edges": 2, "structure": 3, "fooling": 0.1}
+    wanted = sum(weight * logs[name] for name, weight in weights.items())
     assert float(total) == pytest.approx(float(wanted), rel=1e-5)
+    assert logs["palette"] != 0.0
+    assert logs["structure"] != 0.0
 
 
 def test_what_the_discriminator_is_shown(trainer):

@@ -85,6 +85,13 @@ def test_every_field_is_described():
 
 def test_phase_two_sharpens_the_choice_where_there_is_one():
     assert TrainConfig().sharpen == 0.0
-    assert TrainConfig(phase="adversarial", start_from="one").sharpen == 0.5
+    assert TrainConfig(phase="adversarial", start_from="one").sharpen == 0.35
     assert TrainConfig(phase="adversarial", start_from="one", sharpen=0.0).sharpen == 0.0
     assert TrainConfig(phase="adversarial", start_from="one", conditioning="target").sharpen == 0.0
+
+
+def test_squares_hold_the_windows_of_the_structure_term():
+    with pytest.raises(ArgumentError, match="`crop` must be 7 or more where `structure_weight` is not 0. Received: 6"):
+        TrainConfig(phase="adversarial", start_from="one", crop=6)
+    assert TrainConfig(phase="adversarial", start_from="one", crop=6, structure_weight=0.0).crop == 6
+    assert TrainConfig(crop=6).structure_weight == 0.0

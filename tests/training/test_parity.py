@@ -24,7 +24,8 @@ from tests.data.test_pairs import draw
 optimizer, out = sys.argv[1:]
 keras.utils.set_random_seed(0)
 trainer = AdversarialTrainer(PaletteNet(filters=4), discriminator=PaletteDiscriminator(filters=4), freeze_encoder=True,
-                             loss_weights=LossWeights(mse=100.0, palette=20.0, spread=1.0, edges=2.0, adversarial=0.1))
+                             loss_weights=LossWeights(mse=100.0, palette=20.0, spread=1.0, edges=2.0, structure=2.0,
+                                                      adversarial=0.1))
 makers = {
     "sgd": lambda: keras.optimizers.SGD(0.05, global_clipnorm=1.0),
     "adam": lambda: keras.optimizers.Adam(
@@ -63,6 +64,6 @@ def test_three_steps(tmp_path, optimizer):
         assert done.returncode == 0, done.stderr[-2000:]
     ours, theirs = (np.load(tmp_path / f"{backend}.npz") for backend in ("tensorflow", "jax"))
     assert sorted(ours.files) == sorted(theirs.files)
-    assert len([name for name in ours.files if name.startswith("loss")]) == 3 * 11
+    assert len([name for name in ours.files if name.startswith("loss")]) == 3 * 12
     for name in ours.files:
         np.testing.assert_allclose(ours[name], theirs[name], atol=1e-4, rtol=1e-4, err_msg=name)
