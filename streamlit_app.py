@@ -56,4 +56,4 @@ except KPaletteError as error:
     st.error(plain(str(error)))
 except Exception:
     logging.getLogger("kpalette.page").exception("the page failed")
-    st.error("Something went wrong with this. Try another picture or other colours, or load the page anew.")
+    st.error("Something went wrong with this. Try another picture or other colours, or reload the page.")

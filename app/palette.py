@@ -24,6 +24,7 @@ def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
     st.subheader("2 · Your colours", anchor=False)
     own = opened.own(state.count)
     state.source, state.opened_palettes = tuple(code for code, _ in own), opened.palettes
+    state.targets += state.source[len(state.targets) :]  # after a picture of fewer colours
     if state.message:
         kind, text = state.message
         state.message = None
@@ -33,14 +34,16 @@ def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
     _pairs(own)
     with st.container(horizontal=True, gap="small"):
         st.button("Shuffle", on_click=_shuffle, help="The colours change places")
-        st.button("Dark to dark", on_click=_match, args=("lightness",),
+        st.button("Match by lightness", on_click=_match, args=("lightness",),
                   help="The darkest colour becomes your darkest, and so on")  # fmt: skip
-        st.button("Nearest", on_click=_match, args=("nearest",),
+        st.button("Match by likeness", on_click=_match, args=("nearest",),
                   help="Each colour becomes the one of yours that is most like it")  # fmt: skip
         st.button("Reset", on_click=_reset, help="Back to the picture's own colours")
     st.slider("How many colours", MIN_COLORS, MAX_COLORS, key="count", on_change=_resize)
+    if len(own) < state.count:
+        st.caption(f":material/info: This picture has {len(own)} colours.")
     st.slider(
-        "Lightness", 0.0, 1.0, step=0.05, key="lightness",
+        "Light and dark from the palette", 0.0, 1.0, step=0.05, key="lightness",
         help="0 keeps light and dark as they are in the picture, 1 takes them from your palette",
     )  # fmt: skip
     _sources()
@@ -78,7 +81,7 @@ def _sources() -> None:
                              type=[s.removeprefix(".") for s in PALETTE_SUFFIXES], on_change=_take,
                              args=("file", "file"))  # fmt: skip
         with harmony:
-            st.color_picker("Built on", "#c8553d", key="base")
+            st.color_picker("Start from", "#c8553d", key="base")
             with st.container(horizontal=True, gap="small"):
                 for name in palettes.HARMONIES:
                     st.button(name, on_click=_harmony, args=(name,))
@@ -112,22 +115,25 @@ def _replace(new: tuple[str, ...]) -> None:
 
 
 def _swap(i: int) -> None:
-    if i + 1 < len(st.session_state.targets):  # else the colour went in the same moment
-        session.put(palettes.swapped(st.session_state.targets, i, i + 1))
+    state = st.session_state
+    if i + 1 < len(state.targets):  # else the colour went in the same moment
+        session.put(palettes.swapped(state.targets, i, i + 1))
+        state.arranged = True
+        locks = _locked()  # which go along with their colours
+        state[f"lock{i}"], state[f"lock{i + 1}"] = locks[i + 1], locks[i]
 
 
 def _shuffle() -> None:
     state = st.session_state
     state.seed += 1
-    size = len(state.source)
-    _replace(
-        palettes.shuffled(state.targets[:size], [bool(state.get(f"lock{i}")) for i in range(size)], seed=state.seed)
-    )
+    state.arranged = True
+    _replace(palettes.shuffled(state.targets[: len(state.source)], _locked(), seed=state.seed))
 
 
 def _match(rule: str) -> None:
     state = st.session_state
-    _replace(palettes.matched(state.source, state.targets[: len(state.source)], match=rule))
+    state.arranged = True
+    _replace(palettes.rematched(state.source, state.targets[: len(state.source)], _locked(), match=rule))
 
 
 def _reset() -> None:
@@ -142,14 +148,15 @@ def _resize() -> None:
     state = st.session_state
     whole = state.targets + state.beyond  # what a smaller number left out comes back
     state.source = tuple(code for code, _ in state.opened_palettes[state.count - MIN_COLORS])
-    _replace(palettes.resized(whole, state.count, source=state.source, origin=state.origin))
+    arranged = state.arranged or any(_locked())
+    _replace(palettes.resized(whole, state.count, source=state.source, origin=state.origin, arranged=arranged))
     state.beyond = whole[state.count :]
 
 
 def _adopt(palette: Palette) -> None:
     """Takes a whole palette: as many colours as are asked for, or fewer where it has no more."""
     state = st.session_state
-    state.origin = palette
+    state.origin, state.arranged = palette, False
     few = palettes.chosen(palette, min(state.count, len(palette)))
     if len(few) != state.count:
         state.count = len(few)

@@ -40,7 +40,8 @@ def choose_picture() -> Chosen:
         "Drop a picture here, or browse: PNG, JPEG, WebP or TIFF, up to 25 MB and 50 megapixels",
         type=list(SUFFIXES), key=f"upload{state.round}", max_upload_size=MAX_BYTES // 1_000_000,
     )  # fmt: skip
-    if file is not None:
+    uploaded = _upload(file)
+    if uploaded:
         state.picture, state.awaiting = UPLOAD, False
     st.caption("Or try a sample:")
     with st.container(horizontal=True, gap="small"):
@@ -48,7 +49,7 @@ def choose_picture() -> Chosen:
             st.button(_SAMPLES[name], key=f"sample_{name}", on_click=session.choose_sample, args=(name,),
                       type="primary" if state.picture == name else "secondary")  # fmt: skip
     # Out of its box an upload stays: it leaves for a moment, too, when another one takes its place.
-    chosen = _upload(file) or (state.held if state.picture == UPLOAD else None) or _sample(state.sample)
+    chosen = uploaded or (state.held if state.picture == UPLOAD else None) or _sample(state.sample)
     if state.awaiting:
         st.info("This link was made with somebody's own picture, which it does not carry: upload it here to see the "
                 "result. Until then its colours are shown on a sample.", icon=":material/link:")  # fmt: skip
@@ -63,17 +64,24 @@ def choose_picture() -> Chosen:
 def _upload(file: Any) -> Chosen | None:
     if file is None:
         return None
-    held: Chosen | None = st.session_state.held
+    state = st.session_state
+    held: Chosen | None = state.held
+    if state.refused and state.refused[0] == file.file_id:
+        return _refuse(state.refused[1])
     data = file.getvalue()
     digest = held.opened.digest if held and held.file == file.file_id else caches.digest_of(data)
     try:
         opened = caches.opened(digest, file.name, data)
     except KPaletteError as error:
-        meanwhile = "What you had" if held else "A sample"
-        st.error(f"{plain(str(error).rstrip('.'))}. {meanwhile} is shown meanwhile.", icon=":material/broken_image:")
-        return None
-    st.session_state.held = Chosen(opened, data, file=file.file_id)
-    return st.session_state.held
+        state.refused = (file.file_id, str(error))
+        return _refuse(str(error))
+    state.held = Chosen(opened, data, file=file.file_id)
+    return state.held
+
+
+def _refuse(reason: str) -> None:
+    meanwhile = "What you had" if st.session_state.picture == UPLOAD and st.session_state.held else "A sample"
+    st.error(f"{plain(reason.rstrip('.'))}. {meanwhile} is shown meanwhile.", icon=":material/broken_image:")
 
 
 def _sample(name: str) -> Chosen:

@@ -53,11 +53,12 @@ def _computed(opened: Opened, work: Work) -> tuple[Result, bytes] | str:
     """A method's result, or why there is none: the others go on."""
     reason = results.why_missing(work.method)
     if reason is not None:
-        return reason
+        _log.warning("%s is not shown: %s", work.method, reason)
+        return "What this method learned is not installed here."
     try:
         return caches.result(opened.digest, work.method, work.source, work.target, work.lightness, opened.screen)
     except KPaletteError as error:
-        return str(error)
+        return plain(str(error))
     except Exception:
         _log.exception("%s failed", work.method)
         return "Something went wrong with this method. Try other colours, or another picture."
@@ -79,12 +80,13 @@ def _tile(chosen: Chosen, work: Work, result: Result, image: bytes) -> None:
     st.caption(about)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", gap="small"):
         st.metric("Structure kept", f"{result.ssim:.3f}", help="SSIM of the greys: 1 is all", width="content")
-        st.metric("Off your palette", f"{result.palette_de:.1f}", width="content",
+        st.metric("Distance from your palette", f"{result.palette_de:.1f}", width="content",
                   help="Mean CIEDE2000 from the result's colours to yours: 0 is exact, 2 is hardly seen")  # fmt: skip
         st.metric("Seconds", f"{result.seconds:.2f}", help="For the picture at this size", width="content")
     opened = chosen.opened
     st.download_button(
-        "Download", key=f"download_{work.method}", icon=":material/download:", on_click="ignore", width="stretch",
+        f"Download {title}", key=f"download_{work.method}", icon=":material/download:", on_click="ignore",
+        width="stretch",
         data=lambda: results.whole_file(chosen.data, work, name=opened.name),
         file_name=results.result_name(opened.name, work.method, opened.format),
         mime=f"image/{opened.format.lower()}",
@@ -152,7 +154,8 @@ def _take_home(chosen: Chosen, work: Work) -> None:
     opened, title = chosen.opened, TITLES[work.method][0]
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            f"Download {title}", key="download_shown", icon=":material/download:", on_click="ignore", type="primary",
+            f"Download this one, by {title}", key="download_shown", icon=":material/download:", on_click="ignore",
+            type="primary",
             data=lambda: results.whole_file(chosen.data, work, name=opened.name),
             file_name=results.result_name(opened.name, work.method, opened.format),
             mime=f"image/{opened.format.lower()}",
@@ -165,7 +168,7 @@ def _take_home(chosen: Chosen, work: Work) -> None:
                 file_name=f"{stem}.cube", help="These colours as a look-up table for video and photo programs",
             )  # fmt: skip
     with st.expander("The same by command line", icon=":material/terminal:"):
-        st.caption("This command makes the very same file. Copy it by the sign at its corner.")
+        st.caption("This command makes the very same file. Point at it and press the button at its corner to copy it.")
         st.code(
             results.command(work, name=opened.name, image_format=opened.format, sample=chosen.sample),
             language="bash", wrap_lines=True,
@@ -186,7 +189,7 @@ def _history(chosen: Chosen, done: Done) -> None:
                 spoken = ", ".join(color_name(color) for color in colors.target)
                 st.image(entry["thumbnail"], alt=f"An earlier result in {spoken}", width=160)
                 st.html(strip_html(colors.target))
-                st.button("Bring back", key=f"back{i}", on_click=_back, args=(colors, entry["digest"]),
+                st.button(f"Bring back {i + 1}", key=f"back{i}", on_click=_back, args=(colors, entry["digest"]),
                           help=f"Back to {plain(spoken)}")  # fmt: skip
 
 

@@ -1,9 +1,11 @@
 """What one visitor's session holds, from the link to the history; other visitors never see it."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from kpalette.images import SAMPLES
 from kpalette.page.settings import UPLOAD, Settings, from_query, to_query
@@ -11,18 +13,40 @@ from kpalette.page.settings import UPLOAD, Settings, from_query, to_query
 HISTORY = 8
 """How many results are remembered."""
 
+_WIDGETS = ("count", "lightness", "methods", "shown")
+"""What Streamlit forgets where a run ends without drawing it: a picture fails, or every method does."""
+_SETTLED = 1.0  # seconds from which on a browser has the address that it was told
+
 
 def begin() -> None:
-    """Sets a new session up from the link it came by."""
+    """Sets a new session up from the link it came by; an old one as it was, or as Back and Forward want it."""
     state = st.session_state
     if "targets" in state:
+        for name in _WIDGETS:
+            state.setdefault(name, state.kept[name])
+        _follow_address()
+        state.kept = {name: state[name] for name in _WIDGETS}
         return
     settings, broken = from_query(st.query_params.to_dict())
-    state.update(round=0, version=0, seed=0, history=[], message=None, held=None, source=(), opened_palettes=())
+    state.update(round=0, version=0, seed=0, history=[], message=None, held=None, refused=None, source=())
+    state.update(opened_palettes=(), published=None, published_at=0.0)
     state.sample, state.awaiting = Settings.picture, settings.picture == UPLOAD
     restore(settings)
     if broken:
         state.message = ("warning", f"Not all of this link could be read ({', '.join(broken)}): the rest is as it was.")
+    state.kept = {name: state[name] for name in _WIDGETS}
+
+
+def _follow_address() -> None:
+    """Takes up an address that the visitor went back or forward to."""
+    state = st.session_state
+    query = st.query_params.to_dict()
+    # Sooner, a click may have set out before the last address arrived.
+    if state.published not in (None, query) and time.monotonic() - state.published_at > _SETTLED:
+        settings, _ = from_query(query)
+        restore(settings)
+        if settings.picture == UPLOAD and state.held:
+            state.picture = UPLOAD
 
 
 def restore(settings: Settings) -> None:
@@ -53,13 +77,17 @@ def put(targets: tuple[str, ...]) -> None:
 def forget_origin() -> None:
     """The colours are the visitor's own now: no palette that they come from has any more."""
     st.session_state.origin = st.session_state.preset = None
+    st.session_state.arranged = False
 
 
 def choose_sample(name: str) -> None:
     """Takes a sample picture, and any upload out of its box."""
     state = st.session_state
-    if state.get(f"upload{state.round}") is not None:
+    file, context = state.get(f"upload{state.round}"), get_script_run_ctx()
+    if file is not None and context is not None:
         state.round += 1
+        # Streamlit would keep it until the visitor leaves: the box that it belongs to is gone.
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
     state.picture = state.sample = name
     state.awaiting = False
 
@@ -75,6 +103,8 @@ def publish(settings: Settings) -> None:
     query = to_query(settings)
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
+    if query != st.session_state.published:
+        st.session_state.update(published=query, published_at=time.monotonic())
 
 
 def remember(settings: Settings, digest: str, thumbnail: bytes) -> None:

@@ -41,13 +41,26 @@ def matched(source: Sequence[str], target: Palette | Sequence[str], *, match: st
     return own.matched(palette, match=match).hex
 
 
+def rematched(source: Sequence[str], target: Colors, locked: Sequence[bool], *, match: str) -> Colors:
+    """The colours at places that are not locked change places, so that they fit the picture's; see `matched`."""
+    free = [i for i in range(min(len(source), len(target))) if not locked[i]]
+    result = list(target)
+    if len(free) > 1:
+        found = matched([source[i] for i in free], [target[i] for i in free], match=match)
+        for place, color in zip(free, found, strict=True):
+            result[place] = color
+    return tuple(result)
+
+
 def keep_locked(new: Colors, old: Colors, locked: Sequence[bool]) -> Colors:
     """A new palette in which the colours at locked places stay what they were."""
     kept = zip(new, old, locked, strict=False)
     return (*(before if lock else after for after, before, lock in kept), *new[min(len(old), len(locked)) :])
 
 
-def resized(target: Colors, size: int, *, source: Sequence[str], origin: Palette | None) -> Colors:
+def resized(
+    target: Colors, size: int, *, source: Sequence[str], origin: Palette | None, arranged: bool = False
+) -> Colors:
     """The palette with another number of colours.
 
     Args:
@@ -55,12 +68,15 @@ def resized(target: Colors, size: int, *, source: Sequence[str], origin: Palette
         size: how many it is to have.
         source: the picture's own colours, `size` or fewer.
         origin: the palette it was taken from, from which further colours come; else the picture's own fill up.
+        arranged: whether the colours keep their places, else `origin` is matched anew.
 
     Returns:
         As many colours.
     """
-    if origin is not None and len(origin) >= size:
+    if origin is not None and len(origin) >= size and not arranged:
         return matched(source, chosen(origin, size))
+    if origin is not None:
+        target += tuple(code for code in chosen(origin, size).hex if code not in target)
     return (target + tuple(source)[len(target) :])[:size]
 
 

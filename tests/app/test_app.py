@@ -70,9 +70,10 @@ def test_the_page_is_never_empty(page):
     at = page()
     text = said(at)
     assert "coffee\\.png, 600 by 400 pixels" in text
-    assert [m.label for m in at.metric] == ["Structure kept", "Off your palette", "Seconds"] * 2
+    assert [m.label for m in at.metric] == ["Structure kept", "Distance from your palette", "Seconds"] * 2
     assert text.count("Not available on this server") == 2
-    assert "train them with" in text
+    assert text.count("What this method learned is not installed here.") == 2
+    assert "kpalette.train" not in text
     assert at.session_state.targets == Settings.target
     assert not at.error
     assert not at.warning
@@ -197,14 +198,14 @@ def test_colors_are_reassigned(page):
     at = page(**LINK)
     at.button(key="swap0").click().run()
     assert at.session_state.targets == (TARGET[1], TARGET[0], *TARGET[2:])
-    press(at, "Dark to dark")
+    press(at, "Match by lightness")
     assert at.session_state.targets == TARGET
     at.checkbox(key="lock2").check().run()
     press(at, "Shuffle")
     assert at.session_state.targets != TARGET
     assert at.session_state.targets[2] == TARGET[2]
     assert sorted(at.session_state.targets) == sorted(TARGET)
-    press(at, "Nearest")
+    press(at, "Match by likeness")
     assert at.session_state.targets[2] == TARGET[2]
     press(at, "Reset")
     assert at.session_state.targets == at.session_state.source
@@ -406,3 +407,113 @@ def test_a_method_that_fails_leaves_the_others(page, monkeypatch):
     assert "secret detail" not in text
     assert not at.error
     assert len(at.metric) == 3
+
+
+def test_back_and_forward_restore(page, monkeypatch):
+    at = page(**LINK)
+    for color in ("#00ff00", "#0000ff"):
+        pick(at, 0, color)
+    monkeypatch.setattr("app.session._SETTLED", 0.0)
+    at.query_params["palette"] = LINK["palette"]  # what a browser's Back does
+    said(at.run())
+    assert at.session_state.targets == TARGET
+    assert query_of(at) == LINK
+    pick(at, 1, "#00ff00")
+    assert at.session_state.targets[1] == "#00ff00"
+
+
+def test_a_click_before_the_address_arrives_counts(page):
+    at = page(**LINK)
+    pick(at, 0, "#00ff00")
+    at.query_params["palette"] = LINK["palette"]  # the browser's, which does not know of the last one yet
+    pick(at, 1, "#0000ff")
+    assert at.session_state.targets[:2] == ("#00ff00", "#0000ff")
+
+
+def test_few_colors_then_many_then_another_picture(page):
+    at = page(**LINK)
+    logo = np.zeros((40, 40, 3), np.uint8)
+    logo[:, 20:] = (250, 200, 20)
+    upload(at, "logo.png", file_of(logo))
+    at.slider(key="count").set_value(8).run()
+    assert "This picture has 2 colours." in said(at)
+    press(at, "Coffee")
+    assert not at.error
+    assert len(at.session_state.targets) == 8
+    assert len(at.metric) == 6
+
+
+def test_after_a_run_without_results_the_page_goes_on(page):
+    at = page(**LINK | {"methods": "palettenet", "look": "palettenet"})
+    assert not at.metric
+    at.slider(key="lightness").set_value(0.25).run()
+    assert not at.error
+    at.button_group(key="methods").set_value(["soft"]).run()
+    said(at)
+    assert len(at.metric) == 3
+    assert query_of(at)["lightness"] == "0.25"
+
+
+def test_after_a_failure_the_page_goes_on_as_it_was(page, monkeypatch):
+    from kpalette.page import pictures, results
+
+    at = page(**LINK)
+    for where, name in ((results, "by_interest"), (pictures, "sample_file")):
+        with monkeypatch.context() as patch:
+            patch.setattr(where, name, fail)
+            patch.setattr("app.picture.sample_file", fail) if name == "sample_file" else None
+            assert "Something went wrong" in at.run().error[-1].value
+        said(at.run())
+        assert not at.error
+        assert query_of(at) == LINK
+        assert len(at.metric) == 6
+
+
+def test_locked_colors_keep_their_places_and_none_is_lost(page):
+    at = page(**LINK)
+    shuffled = (TARGET[3], TARGET[0], TARGET[1], TARGET[2])
+    for i, color in enumerate(shuffled):
+        pick(at, i, color)
+    at.checkbox(key="lock0").check().run()
+    for rule in ("Match by lightness", "Match by likeness", "Shuffle"):
+        press(at, rule)
+        assert at.session_state.targets[0] == shuffled[0]
+        assert sorted(at.session_state.targets) == sorted(TARGET), rule
+    before = at.session_state.targets
+    at.button(key="swap0").click().run()
+    assert at.session_state.targets == (before[1], before[0], *before[2:])
+    assert (at.checkbox(key="lock0").value, at.checkbox(key="lock1").value) == (False, True)
+
+
+def test_an_assignment_outlives_another_number_of_colors(page):
+    at = page(**LINK)
+    at.selectbox(key="preset").set_value("nord").run()
+    at.button(key="swap0").click().run()
+    four = at.session_state.targets
+    at.slider(key="count").set_value(6).run()
+    assert at.session_state.targets[:4] == four
+    assert set(at.session_state.targets) <= set(list_presets()["nord"].hex)
+    assert len(set(at.session_state.targets)) == 6
+    at.slider(key="count").set_value(3).run()
+    assert at.session_state.targets == four[:3]
+
+
+def test_a_refused_upload_changes_nothing(page, turned, bad_files, monkeypatch):
+    from app import caches
+
+    broken = bad_files["notes.png"][0]
+    at = page(**LINK)
+    upload(at, "cat.jpg", turned)
+    press(at, "Cat")
+    upload(at, "notes.png", broken)
+    assert "A sample is shown meanwhile" in at.error[0].value
+    assert "chelsea\\.png" in said(at)
+    assert query_of(at)["picture"] == "chelsea"
+    monkeypatch.setattr(caches, "digest_of", fail)  # what was refused is not read again
+    pick(at, 0, "#00ff00")
+    assert "A sample is shown meanwhile" in at.error[0].value
+    monkeypatch.undo()
+    asked = page(**LINK | {"picture": "upload"})
+    upload(asked, "notes.png", broken)
+    assert "upload it here" in asked.info[0].value
+    assert query_of(asked)["picture"] == "upload"

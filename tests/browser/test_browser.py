@@ -108,6 +108,26 @@ def test_the_link_shows_the_same_in_another_session(visit):
     assert state_of(other) == state_of(page)
 
 
+def test_back_and_forward(visit):
+    page = visit(LINK)
+    addresses = [page.url]
+    for i in (0, 1):
+        before = state_of(page)
+        page.locator(f".st-key-swap{i} button").first.click()
+        settled(page, before)
+        addresses.append(page.url)
+    for go, wanted in ((page.go_back, 1), (page.go_back, 0), (page.go_forward, 1), (page.go_forward, 2)):
+        page.wait_for_timeout(1500)
+        go()
+        page.wait_for_timeout(1500)
+        settle(page)
+        assert page.url == addresses[wanted]
+        asked = state_of(page)["palette"].replace("-", ",")
+        page.get_by_text("The same by command line").click()
+        page.get_by_text(asked).first.wait_for()
+        page.get_by_text("The same by command line").click()
+
+
 def test_the_command_is_there_to_copy(visit):
     page = visit(LINK)
     page.get_by_text("The same by command line").click()
@@ -193,7 +213,7 @@ def test_every_input_has_a_name_of_its_own(visit):
     page = visit(LINK)
     for where, role, count in [
         (".stMain", "checkbox", 4), (".stMain", "slider", 3), (".stMain", "combobox", 1),
-        (".st-key-pairs", "button", 4 + 3),
+        (".st-key-pairs", "button", 4 + 3), ("[class*=st-key-download_]", "button", 4),
     ]:  # fmt: skip
         found = page.locator(where).get_by_role(role)
         names = {one.aria_snapshot().splitlines()[0] for one in found.all()}
