@@ -17,7 +17,7 @@ from kpalette.models.checkpoint import save_checkpoint
 from kpalette.training.backup import Tensors, read_backup, restore_trainer, trainer_tensors, write_backup
 from kpalette.training.config import BEST, TrainConfig
 from kpalette.training.logs import CsvLog, EventLog, Talk
-from kpalette.training.networks import averaged_weights, build_trainer, judge, load_start
+from kpalette.training.networks import averaged_weights, build_trainer, judge, load_start, sharpen_choice
 from kpalette.training.previews import preview
 from kpalette.training.scores import Best
 from kpalette.training.validation import validate
@@ -97,6 +97,9 @@ class Run:
         with self.talk:
             if self.done == 0 and self.config.phase == "adversarial":
                 self._judge_epoch(0, {})  # what phase 1 is worth, which phase 2 must better
+            if self.done == 0:
+                sharpen_choice(self.trainer, self.config)
+                self.backend.reload()
             stream = self.backend.batches(self.done * self.steps) if self.done < epochs else iter(())
             for epoch in range(self.done + 1, epochs + 1):
                 if self.best.tired(epoch - 1, int(self.config.patience or 0)):

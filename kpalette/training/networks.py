@@ -73,9 +73,13 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
 
 
 def load_start(trainer: AdversarialTrainer, config: TrainConfig) -> None:
-    """Gives the generator the weights of `config.start_from`, if there is one, and sharpens its choice."""
+    """Gives the generator the weights of `config.start_from`, if there is one."""
     if config.start_from:
         assign_tensors(trainer.generator, read_checkpoint(config.start_from))
+
+
+def sharpen_choice(trainer: AdversarialTrainer, config: TrainConfig) -> None:
+    """Sharpens the generator's choice among the swatches by `config.sharpen`."""
     if config.sharpen:
         bias = trainer.generator.get_layer("head_choice").sharpness.bias
         bias.assign(np.asarray(bias.value) + config.sharpen)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from textwrap import dedent
 
 import numpy as np
@@ -51,8 +52,8 @@ def test_broken_links_keep_what_can_be_read(name, value):
     settings = Settings("chelsea", TARGET, 0.5, ("soft",), "soft")
     read, broken = from_query(to_query(settings) | {name: value})
     assert broken == (name,)
-    assert getattr(read, {"palette": "target", "look": "shown"}.get(name, name)) is not None
-    assert read.picture == ("chelsea" if name != "picture" else Settings().picture)
+    changed = {"palette": "target", "look": "shown"}.get(name, name)
+    assert read == replace(settings, **{changed: getattr(Settings(), changed)})
 
 
 def test_names_of_colors():
@@ -189,6 +190,22 @@ def test_palettes_of_another_size():
     nord = list_presets()["nord"]
     assert set(palettes.resized(TARGET, 4, source=SOURCE, origin=nord)) <= set(nord.hex)
     assert palettes.resized(TARGET, 8, source=SOURCE, origin=nord) == palettes.matched(SOURCE, nord)[:8]
+
+
+def test_arranged_colors_keep_their_places():
+    nord = list_presets()["nord"]
+    mine = tuple(reversed(palettes.matched(SOURCE, nord)))
+    more = palettes.resized(mine, 6, source=SOURCE, origin=nord, arranged=True)
+    assert more[:4] == mine
+    assert len(set(more)) == 6
+    assert set(more) <= set(nord.hex)
+    assert palettes.resized(mine, 3, source=SOURCE[:3], origin=nord, arranged=True) == mine[:3]
+    locked = (False, True, False, False)
+    found = palettes.rematched(SOURCE, mine, locked, match="lightness")
+    assert found[1] == mine[1]
+    assert sorted(found) == sorted(mine)
+    assert palettes.rematched(SOURCE, mine, (False,) * 4, match="lightness") == tuple(reversed(mine))
+    assert palettes.rematched(SOURCE, mine, (True, True, True, False), match="nearest") == mine
 
 
 @pytest.mark.parametrize("name", palettes.HARMONIES)

@@ -12,7 +12,7 @@ if keras.backend.backend() not in ("tensorflow", "jax"):
 from kpalette.models.checkpoint import save_checkpoint  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
 from kpalette.models.preset import tensors_of  # noqa: E402
-from kpalette.training.networks import build_trainer, load_start  # noqa: E402
+from kpalette.training.networks import build_trainer, load_start, sharpen_choice  # noqa: E402
 
 
 def test_a_start_may_be_sharpened_and_smoothed(tmp_path):
@@ -22,6 +22,7 @@ def test_a_start_may_be_sharpened_and_smoothed(tmp_path):
         config = TrainConfig(filters=1, start_from=str(tmp_path / "one"), sharpen=sharpen)
         trainer = build_trainer(config, steps_per_epoch=1)
         load_start(trainer, config)
+        sharpen_choice(trainer, config)
         assert trainer.generator.smooth
         weights[sharpen] = tensors_of(trainer.generator)
     changed = {name for name, value in weights[0.0].items() if not np.array_equal(value, weights[0.5][name])}

@@ -110,8 +110,8 @@ def test_jax_trains_without_tensorflow(pictures, tmp_path, environment):
 def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("one backend is enough here: test_parity compares the steps")
-    as_it_was = {"phase": "adversarial", "sharpen": 0.0}
-    best = train(tiny(pictures, tmp_path / "two", start_from=str(phase_1), **as_it_was), quiet=True)
+    sharper = {"phase": "adversarial", "sharpen": 1.0}  # after phase 1 is judged
+    best = train(tiny(pictures, tmp_path / "two", start_from=str(phase_1), **sharper), quiet=True)
     log = rows(tmp_path / "two")
     assert [row["epoch"] for row in log] == ["0", "1"]  # what phase 1 is worth comes first
     told = json.loads((phase_1 / "best" / "metrics.json").read_text())
@@ -120,16 +120,22 @@ def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
     assert {"fooling", "palette", "d_real", "val_d_recolored"} <= log[1].keys()
     assert best == tmp_path / "two" / "best"
     train(
-        tiny(pictures, tmp_path / "three", start_from=str(phase_1 / "best"), discriminator=False, **as_it_was),
+        tiny(pictures, tmp_path / "three", start_from=str(phase_1 / "best"), discriminator=False, **sharper),
         quiet=True,
     )
     third = rows(tmp_path / "three")
     assert not {"fooling", "d_real"} & third[1].keys()
     assert float(third[0]["val_ssim"]) == pytest.approx(float(log[0]["val_ssim"]), rel=1e-4)
+    still = tiny(
+        pictures, tmp_path / "still", start_from=str(phase_1), learning_rate=1e-12, discriminator=False, **sharper
+    )
+    train(still, quiet=True)
+    first, second = (float(row["val_ab_error"]) for row in rows(tmp_path / "still"))
+    assert abs(first - second) > 1e-3
     # A learning rate that leads nowhere good: what is kept is phase 1's.
     wild = tiny(
         pictures, tmp_path / "wild", start_from=str(phase_1), learning_rate=0.5, clip=0, schedule="constant",
-        palette_weight=0.0, discriminator=False, **as_it_was,
+        palette_weight=0.0, discriminator=False, **sharper,
     )  # fmt: skip
     kept = kpalette.load_checkpoint(train(wild, quiet=True)).get_weights()
     for a, b in zip(kept, kpalette.load_checkpoint(phase_1 / "best").get_weights(), strict=True):
