@@ -1,6 +1,7 @@
 """The results: a tile for each method, a closer look at one, the chart, and what was made before."""
 
 import logging
+from functools import cache
 from typing import Any
 
 import streamlit as st
@@ -53,7 +54,7 @@ def _computed(opened: Opened, work: Work) -> tuple[Result, bytes] | str:
     """A method's result, or why there is none: the others go on."""
     reason = results.why_missing(work.method)
     if reason is not None:
-        _log.warning("%s is not shown: %s", work.method, reason)
+        _tell(work.method, reason)
         return "What this method learned is not installed here."
     try:
         return caches.result(opened.digest, work.method, work.source, work.target, work.lightness, opened.screen)
@@ -62,6 +63,12 @@ def _computed(opened: Opened, work: Work) -> tuple[Result, bytes] | str:
     except Exception:
         _log.exception("%s failed", work.method)
         return "Something went wrong with this method. Try other colours, or another picture."
+
+
+@cache
+def _tell(method: str, reason: str) -> None:
+    """Once for all visitors: it is for who runs the server."""
+    _log.warning("%s is not shown: %s", method, reason)
 
 
 def _slots(methods: tuple[str, ...]) -> dict[str, Any]:
@@ -80,7 +87,7 @@ def _tile(chosen: Chosen, work: Work, result: Result, image: bytes) -> None:
     st.caption(about)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", gap="small"):
         st.metric("Structure kept", f"{result.ssim:.3f}", help="SSIM of the greys: 1 is all", width="content")
-        st.metric("Distance from your palette", f"{result.palette_de:.1f}", width="content",
+        st.metric("Palette distance", f"{result.palette_de:.1f}", width="content",
                   help="Mean CIEDE2000 from the result's colours to yours: 0 is exact, 2 is hardly seen")  # fmt: skip
         st.metric("Seconds", f"{result.seconds:.2f}", help="For the picture at this size", width="content")
     opened = chosen.opened

@@ -70,7 +70,7 @@ def test_the_page_is_never_empty(page):
     at = page()
     text = said(at)
     assert "coffee\\.png, 600 by 400 pixels" in text
-    assert [m.label for m in at.metric] == ["Structure kept", "Distance from your palette", "Seconds"] * 2
+    assert [m.label for m in at.metric] == ["Structure kept", "Palette distance", "Seconds"] * 2
     assert text.count("Not available on this server") == 2
     assert text.count("What this method learned is not installed here.") == 2
     assert "kpalette.train" not in text
