@@ -95,9 +95,9 @@ class Run:
         """Runs the epochs that are left; returns the folder of the best weights."""
         epochs = int(self.config.epochs or 0)
         with self.talk:
-            if self.done == 0 and self.config.phase == "adversarial":
-                self._judge_epoch(0, {})  # what phase 1 is worth, which phase 2 must better
             if self.done == 0:
+                if self.config.phase == "adversarial":
+                    self._judge_epoch(0, {})  # what phase 1 is worth, which phase 2 must better
                 sharpen_choice(self.trainer, self.config)
                 self.backend.reload()
             stream = self.backend.batches(self.done * self.steps) if self.done < epochs else iter(())
