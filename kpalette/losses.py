@@ -24,7 +24,7 @@ _SMOOTH, _ALLOWED, _EDGE = 2.0, 4.0, 6.0
 """dE76 between neighbours: up to where the picture is smooth, what is free in the answer, and what costs 1."""
 _BT601 = (0.299, 0.587, 0.114)
 _WINDOW = 7  # of SSIM, pixels a side
-_HALVINGS = 8  # of the chroma reduction under the structure term, as in training pairs
+_HALVINGS = 8  # of the chroma reduction under these terms, as in training pairs
 _NO_SPREAD = 1e-3  # a cluster as narrow as this has no spread to keep
 _TINY = 1e-6
 
@@ -106,10 +106,9 @@ def edges_term(predicted: Any, inputs: dict[str, Any]) -> Any:
 
     Returns:
         A scalar, mean over 4-neighbours: 0 where the picture has an edge too, or up to 4 dE76, 1 at 6, and so on by
-        the square.
+        the square; of the colours that are left once chroma is reduced to sRGB, which itself tears dark places.
     """
-    before = from_network_range(inputs["lab"])
-    after = from_network_range(ops.concatenate([inputs["lab"][..., :1], predicted], axis=-1))
+    before, after = from_network_range(inputs["lab"]), _shown(predicted, inputs)
     costs = []
     for axis in (1, 2):
         old, new = (_steps(lab, axis) for lab in (before, after))
@@ -130,12 +129,16 @@ def structure_term(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) -
         A scalar: 1 minus the mean SSIM (Wang et al. 2004, windows of 7x7) of grey before and after, of the colours
         that are left once chroma is reduced to sRGB.
     """
-    lab = from_network_range(ops.concatenate([inputs["lab"][..., :1], predicted], axis=-1))
-    lab = lab + ops.stop_gradient(reduce_chroma(lab, steps=_HALVINGS) - lab)
-    local = _similarity(_grey(from_network_range(inputs["lab"])), _grey(lab))
+    local = _similarity(_grey(from_network_range(inputs["lab"])), _grey(_shown(predicted, inputs)))
     lost = 1.0 - ops.mean(local, axis=(1, 2, 3))
     counts = ops.ones_like(lost) * ops.cast(rows, "float32")
     return ops.sum(lost * counts) / (ops.sum(counts) + _TINY)
+
+
+def _shown(predicted: Any, inputs: dict[str, Any]) -> Any:
+    """CIELAB (B, H, W, 3) as it will be seen, chroma reduced to sRGB; gradients pass as if nothing were reduced."""
+    lab = from_network_range(ops.concatenate([inputs["lab"][..., :1], predicted], axis=-1))
+    return lab + ops.stop_gradient(reduce_chroma(lab, steps=_HALVINGS) - lab)
 
 
 def _grey(lab: Any) -> Any:

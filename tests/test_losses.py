@@ -141,6 +141,18 @@ def test_smooth_places_stay_smooth():
     assert term() == pytest.approx(4 / 7 / 2, rel=1e-3)
 
 
+def test_edges_are_those_of_colours_that_can_be_shown():
+    lab = np.full((1, 8, 8, 3), [0.0, 0, 0], np.float32)
+    lab[..., 0] = np.linspace(1, 12, 8)[:, np.newaxis]  # dark rows, 1.6 apart: smooth
+    blue = np.broadcast_to(np.array([40.0, -80.0], np.float32), (1, 8, 8, 2))  # one colour, and more than sRGB has
+    shown = reduce_chroma(np.concatenate([lab[..., :1], blue], axis=-1))
+    steps = np.sqrt(np.sum(np.diff(shown[0, :, 0], axis=0) ** 2, axis=-1))
+    assert steps.max() > 6  # the cut to the gamut alone tears
+    inputs = {"lab": keras.ops.convert_to_tensor(to_network_range(lab))}
+    found = edges_term(keras.ops.convert_to_tensor(np.array(blue) / np.float32(128)), inputs)
+    assert float(found) == pytest.approx(np.mean(np.maximum(steps - 4, 0) ** 2 / 4) / 2, rel=0.05)
+
+
 def test_gradients_are_finite():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("TensorFlow's tape")

@@ -26,8 +26,8 @@ _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "adversarial": {
         "run": "runs/adversarial", "epochs": 20, "learning_rate": 5e-4, "mse_weight": 100.0, "palette_weight": 100.0,
-        "spread_weight": 0.3, "edges_weight": 15.0, "structure_weight": 8.0, "adversarial_weight": 0.05,
-        "patience": 5, "sharpen": 0.35,
+        "spread_weight": 0.3, "edges_weight": 40.0, "structure_weight": 8.0, "adversarial_weight": 0.05,
+        "patience": 5, "sharpen": 0.45,
     },
 }  # fmt: skip
 """What an option is if None; in phase 2 what `palettenet` was trained with, but for its length."""
