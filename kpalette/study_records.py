@@ -28,6 +28,7 @@ class Record:
         model: the recolourer or reference row.
         lightness: the strength it worked with; None for reference rows.
         figures: `metrics.FIGURES` and `clipped`, or `probes.PROBES`; without those that the method does not have.
+            To six digits, as in the CSV file: tables of a study and of its file are the same to the last digit.
         seconds: wall time of one recolouring; 0 for probes.
     """
 
@@ -38,6 +39,11 @@ class Record:
     lightness: float | None
     figures: dict[str, float]
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Rounds the figures."""
+        rounded = {name: float(f"{value:.{_DIGITS}g}") for name, value in self.figures.items()}
+        object.__setattr__(self, "figures", rounded)
 
     @property
     def method(self) -> str:
