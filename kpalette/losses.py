@@ -11,7 +11,7 @@ from keras import ops
 from kpalette.clusters import swatch_shares
 from kpalette.color import lab_to_rgb
 from kpalette.gamut import reduce_chroma
-from kpalette.ranges import from_network_range, to_network_range
+from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
 
 _MIN_SHARE = 0.02
 """Share of a picture from which on a cluster counts in full: of fewer pixels the mean says little."""
@@ -109,9 +109,11 @@ def edges_term(predicted: Any, inputs: dict[str, Any]) -> Any:
         the square; of the colours that are left once chroma is reduced to sRGB, which itself tears dark places.
     """
     before, after = from_network_range(inputs["lab"]), _shown(predicted, inputs)
+    asked = predicted * AB_SCALE
+    cut = ops.stop_gradient(ops.sum(ops.square(asked - after[..., 1:]), axis=-1) > _TINY)
     costs = []
     for axis in (1, 2):
-        old, new = (_steps(lab, axis) for lab in (before, after))
+        old, new = _steps(*_neighbours(before, axis)), _free_steps(after, cut, axis)
         smooth = ops.cast(old < _SMOOTH, "float32")
         costs.append(ops.mean(smooth * ops.square(ops.relu(new - _ALLOWED) / (_EDGE - _ALLOWED))))
     return (costs[0] + costs[1]) / 2
@@ -162,10 +164,27 @@ def _similarity(x: Any, y: Any) -> Any:
     return (2 * mx * my + c1) * (2 * cov + c2) / ((mx * mx + my * my + c1) * (vx + vy + c2))
 
 
-def _steps(lab: Any, axis: int) -> Any:
-    """dE76 between neighbours along an axis."""
-    step = lab[:, 1:] - lab[:, :-1] if axis == 1 else lab[:, :, 1:] - lab[:, :, :-1]
-    return ops.sqrt(ops.sum(ops.square(step), axis=-1) + _TINY)
+def _free_steps(lab: Any, cut: Any, axis: int) -> Any:
+    """dE76 between neighbours (B, H, W, 3), of which `cut` (B, H, W) are at the end of the gamut.
+
+    Those cannot come nearer to a neighbour of more chroma, so that it alone is asked to. Pulled on like any other, both
+    would pull the chroma asked for in a dark place opposite ways, and nothing would move.
+    """
+    chroma = ops.sum(ops.square(lab[..., 1:]), axis=-1)
+    (one, other), (c1, c2), (cut1, cut2) = (_neighbours(x, axis) for x in (lab, chroma, cut))
+    stuck1, stuck2 = (ops.expand_dims(x, -1) for x in (ops.logical_and(cut1, c1 < c2), ops.logical_and(cut2, c2 < c1)))
+    one = ops.where(stuck1, ops.stop_gradient(one), one)
+    return _steps(one, ops.where(stuck2, ops.stop_gradient(other), other))
+
+
+def _neighbours(x: Any, axis: int) -> tuple[Any, Any]:
+    """Each pixel that has one after it along an axis, and that one."""
+    return (x[:, :-1], x[:, 1:]) if axis == 1 else (x[:, :, :-1], x[:, :, 1:])
+
+
+def _steps(one: Any, other: Any) -> Any:
+    """dE76 between colours."""
+    return ops.sqrt(ops.sum(ops.square(other - one), axis=-1) + _TINY)
 
 
 def hinge(logits: Any) -> Any:

@@ -141,16 +141,35 @@ def test_smooth_places_stay_smooth():
     assert term() == pytest.approx(4 / 7 / 2, rel=1e-3)
 
 
-def test_edges_are_those_of_colours_that_can_be_shown():
+def dark_blue() -> tuple[np.ndarray, np.ndarray]:
+    """Dark rows 1.6 apart, which is smooth, and one blue for all of them, more than sRGB has: CIELAB and ab."""
     lab = np.full((1, 8, 8, 3), [0.0, 0, 0], np.float32)
-    lab[..., 0] = np.linspace(1, 12, 8)[:, np.newaxis]  # dark rows, 1.6 apart: smooth
-    blue = np.broadcast_to(np.array([40.0, -80.0], np.float32), (1, 8, 8, 2))  # one colour, and more than sRGB has
+    lab[..., 0] = np.linspace(1, 12, 8)[:, np.newaxis]
+    return lab, np.tile(np.array([40.0, -80.0], np.float32), (1, 8, 8, 1))
+
+
+def test_edges_are_those_of_colours_that_can_be_shown():
+    lab, blue = dark_blue()
     shown = reduce_chroma(np.concatenate([lab[..., :1], blue], axis=-1))
     steps = np.sqrt(np.sum(np.diff(shown[0, :, 0], axis=0) ** 2, axis=-1))
     assert steps.max() > 6  # the cut to the gamut alone tears
     inputs = {"lab": keras.ops.convert_to_tensor(to_network_range(lab))}
-    found = edges_term(keras.ops.convert_to_tensor(np.array(blue) / np.float32(128)), inputs)
+    found = edges_term(keras.ops.convert_to_tensor(blue / np.float32(128)), inputs)
     assert float(found) == pytest.approx(np.mean(np.maximum(steps - 4, 0) ** 2 / 4) / 2, rel=0.05)
+
+
+def test_what_the_gamut_tears_is_asked_for_less_chroma():
+    """One colour is asked for everywhere: neighbours that pull on each other alike would leave it as it is."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("TensorFlow's tape")
+    tf = load("tensorflow")
+    lab, blue = dark_blue()
+    ab = tf.Variable(blue / np.float32(128))
+    with tf.GradientTape() as tape:
+        total = edges_term(ab.value(), {"lab": tf.constant(to_network_range(lab))})
+    slope = np.sum(tape.gradient(total, ab).numpy() * blue, axis=-1)
+    assert slope.min() >= 0
+    assert slope.sum() > 0.2 * float(total)
 
 
 def test_gradients_are_finite():

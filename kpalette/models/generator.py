@@ -48,7 +48,8 @@ class PaletteNet(PresetMixin, keras.Model):
         conditioning: "pairs" of source and target swatches, or "target" alone, as in [P].
         dropout: share of features dropped in the decoder.
         l2: weight of the L2 penalty on kernels.
-        smooth: whether the choice among the swatches is smoothed where the picture is ("pairs" alone; no weights).
+        smooth: whether the moves that the head chooses and its own addition are smoothed where the picture is ("pairs"
+            alone; no weights).
     """
 
     def __init__(
@@ -175,17 +176,19 @@ def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, code: 
     """
     features = keras.layers.Concatenate(name="head_join")([keras.layers.Identity(name="lightness")(L), d4])
     choice = SwatchAttention(query_scale=_FAINT, name="head_choice")
+    small = glorot_uniform(scale=_FAINT)
+    own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer=small, name="head_conv")(features)
+    own = ops.cast(own, "float32")
     if source is target:
         base = ops.cast(choice(features, pair, target[..., 1:], mask), "float32")
     else:
         moves = SwatchMoves(name="moves")(source, target, pair, code, mask)
         chosen = ops.cast(choice(features, pair, moves, mask, SwatchNearness(tau=DEFAULT_TAU)(lab, source)), "float32")
         if smooth:
-            chosen = SmoothAlike(name="smooth")(chosen, lab)
+            joined = SmoothAlike(name="smooth")(ops.concatenate([chosen, own], axis=-1), lab)
+            chosen, own = joined[..., :4], joined[..., 4:]
         a, b, real, imaginary = lab[..., 1:2], lab[..., 2:], chosen[..., 2:3], chosen[..., 3:]
         turned = ops.concatenate([real * a - imaginary * b, real * b + imaginary * a], axis=-1)
         base = lab[..., 1:] + chosen[..., :2] + turned
-    small = glorot_uniform(scale=_FAINT)
-    own = keras.layers.Conv2D(2, 3, padding="same", kernel_initializer=small, name="head_conv")(features)
-    base, own = ops.clip(base, -_KEEP_AB, _KEEP_AB), ops.tanh(ops.cast(own, "float32"))
+    base, own = ops.clip(base, -_KEEP_AB, _KEEP_AB), ops.tanh(own)
     return (base + own) / (1.0 + base * own)  # tanh(artanh(base) + own), without an artanh

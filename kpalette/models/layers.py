@@ -182,7 +182,7 @@ class SmoothAlike(keras.layers.Layer):
         sigma: dE76 from which on colours are unlike.
     """
 
-    def __init__(self, *, steps: tuple[int, ...] = (1, 2, 1), sigma: float = 3.0, **kwargs: Any) -> None:
+    def __init__(self, *, steps: tuple[int, ...] = (1, 2, 1, 2, 1, 2, 1), sigma: float = 2.2, **kwargs: Any) -> None:
         """See the class."""
         super().__init__(**{"dtype": "float32", **kwargs})
         self.steps, self.sigma = tuple(steps), sigma
@@ -193,15 +193,10 @@ class SmoothAlike(keras.layers.Layer):
         scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / (2**0.5 * self.sigma)
         colors = ops.transpose(lab * scale, (0, 3, 1, 2))
         x = ops.transpose(x, (0, 3, 1, 2))
+        likeness = {step: [_likeness(colors, axis, step) for axis in (2, 3)] for step in set(self.steps)}
+        weights = {step: _passed(ops.ones_like(colors[:, :1]), alike, step) for step, alike in likeness.items()}
         for step in self.steps:
-            total, weight = x, ops.ones_like(colors[:, :1])
-            for axis in (2, 3):
-                before, after = _ends(colors, axis, step)
-                alike = ops.exp(-ops.sum(ops.square(after - before), axis=1, keepdims=True))
-                for values, at_start in zip(_ends(x, axis, step), (False, True), strict=True):
-                    total = total + _beside(values * alike, axis, step, at_start=at_start)
-                    weight = weight + _beside(alike, axis, step, at_start=at_start)
-            x = total / weight
+            x = _passed(x, likeness[step], step) / weights[step]
         return ops.transpose(x, (0, 2, 3, 1))
 
     def compute_output_shape(self, x_shape: Any, lab_shape: Any) -> Any:
@@ -211,6 +206,22 @@ class SmoothAlike(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Arguments of the constructor."""
         return {**super().get_config(), "steps": list(self.steps), "sigma": self.sigma}
+
+
+def _likeness(colors: Any, axis: int, step: int) -> Any:
+    """How alike each pixel and the one `step` after it are, (B, 1, H, W) less `step` rows or columns."""
+    before, after = _ends(colors, axis, step)
+    return ops.exp(-ops.sum(ops.square(after - before), axis=1, keepdims=True))
+
+
+def _passed(x: Any, likeness: list[Any], step: int) -> Any:
+    """(B, C, H, W) plus what its four neighbours hand over, each as much as it is alike."""
+    total = x
+    for axis, alike in zip((2, 3), likeness, strict=True):
+        before, after = _ends(x, axis, step)
+        total = total + _beside(after * alike, axis, step, at_start=True)
+        total = total + _beside(before * alike, axis, step, at_start=False)
+    return total
 
 
 def _ends(x: Any, axis: int, step: int) -> tuple[Any, Any]:

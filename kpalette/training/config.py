@@ -100,10 +100,10 @@ class TrainConfig:
     l2: float = 0.0
     """Weight of the L2 penalty on the generator's kernels."""
     smooth: bool = True
-    """Whether the choice among the swatches is smoothed where the picture is; whatever training starts from."""
+    """Whether what the head moves is smoothed where the picture is; whatever training starts from."""
     sharpen: float | None = None
     """What the choice among pairs is sharpened by before training, a natural logarithm: 0.69 cuts reach 10 to 7. 0, or
-    0.35 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
+    0.45 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
 
     batch_size: int = 8
     """Samples of a step, over all devices."""
@@ -131,7 +131,7 @@ class TrainConfig:
     structure_weight: float | None = None
     adversarial_weight: float | None = None
     """What the terms of the generator's loss are multiplied by (`kpalette.losses.LossWeights`); the squared error alone
-    (100), or 100, 100, 0.3, 15, 8 and 0.05 (phase 2) if None."""
+    (100), or 100, 100, 0.3, 40, 8 and 0.05 (phase 2) if None."""
 
     patience: int | None = None
     """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""

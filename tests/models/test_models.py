@@ -157,6 +157,23 @@ def test_the_untrained_network_begins_as_soft_with_turns():
     assert np.median(abs(wanted - x)[inside]) > 10.0
 
 
+def test_what_the_head_adds_is_smoothed_too():
+    """Noise that nobody sees, which instance norm makes loud, does not come back as colour."""
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0, 0.002, (1, 64, 64, 3)).astype(np.float32)  # a tenth of a unit of L
+    kernel = generator.normal(0, 0.15, (3, 3, 5, 2))
+    roughness = {}
+    for smooth in (False, True):
+        keras.utils.set_random_seed(0)
+        model = PaletteNet(filters=4, smooth=smooth)
+        model.get_layer("head_conv").kernel.assign(kernel)
+        answer = run(model, {**batch(model, height=64, width=64, size=1), "lab": noise})
+        inner = answer[:, 16:-16, 16:-16]  # convolutions see the frame
+        roughness[smooth] = np.abs(np.diff(inner, axis=1)).mean() * AB_SCALE
+    assert roughness[False] > 4
+    assert roughness[True] < 0.6 * roughness[False]  # the decoder makes its noise coarse
+
+
 def test_pairs_tell_more_than_targets():
     """Exchanging which source becomes which target changes the result."""
     model = PaletteNet(filters=4)

@@ -24,6 +24,15 @@ def test_phases_have_values_of_their_own():
     assert not one.adversarial
 
 
+def test_the_help_names_phase_2s_values():
+    two, told = TrainConfig(phase="adversarial", start_from="runs/one"), describe()
+    weights = [name for name in told if name.endswith("_weight")]
+    assert len(weights) == 6
+    values = [f"{getattr(two, name):g}" for name in weights]
+    assert f"{', '.join(values[:-1])} and {values[-1]} (phase 2)" in told["mse_weight"]
+    assert f"{two.sharpen:g} (phase 2" in told["sharpen"]
+
+
 def test_the_third_arm_differs_by_the_discriminator_alone():
     two = TrainConfig(phase="adversarial", start_from="runs/one")
     arm = replace(two, discriminator=False)
