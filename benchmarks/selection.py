@@ -1,10 +1,11 @@
 """Figures on the selection split: doing nothing, soft clusters of several reaches, networks; where choices are made.
 
-    python benchmarks/selection.py TRAIN.TAR PALETTES.JSON [CHECKPOINT ...]
+    python benchmarks/selection.py TRAIN.TAR PALETTES.JSON [CHECKPOINT ...] [--crop 128]
 
-Squares of 96 pixels from the middle of all pictures of the split, as in training: a turn of hue for each, and a
-palette of four colours that another picture or a designer chose, lightness kept. `shift` moves each cluster by T - C
-(`soft`, at reach 10), `turn` turns and scales it too (the teacher, at reach 8.5).
+Squares from the middle of all pictures of the split, as in training: a turn of hue for each, and a palette of four
+colours that another picture or a designer chose, lightness kept. `shift` moves each cluster by T - C
+(`soft`, at reach 10), `turn` turns and scales it too (the teacher, at reach 8.5). Answers of networks have
+their slopes limited, as `recolor` does it.
 """
 
 import argparse
@@ -52,9 +53,10 @@ def main() -> None:
     parser.add_argument("images")
     parser.add_argument("palettes")
     parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT")
+    parser.add_argument("--crop", type=int, default=96, help="pixels a side of the squares (default: 96)")
     options = parser.parse_args()
     _, selection = split(open_images(options.images), share=0.1)
-    sampler = Sampler.of(selection, crop=96, palettes=options.palettes)
+    sampler = Sampler.of(selection, crop=options.crop, palettes=options.palettes)
     rows: dict[str, Callable[[], Predict]] = {"nothing": lambda: lambda inputs: np.asarray(inputs["lab"][..., 1:])}
     for tau in REACHES:
         rows[f"shift, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=NO_TURN)
@@ -63,7 +65,7 @@ def main() -> None:
     print("| method | " + " | ".join(name.removeprefix("val_") for name in COLUMNS) + " |")
     print("|---|" + "---|" * len(COLUMNS), flush=True)
     for name, make in rows.items():
-        figures = validate(sampler, make(), batch_size=16)
+        figures = validate(sampler, make(), batch_size=16, slopes=name in options.checkpoints)
         print(f"| {name} | " + " | ".join(f"{figures[column]:.4g}" for column in COLUMNS) + " |", flush=True)
 
 

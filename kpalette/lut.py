@@ -44,9 +44,9 @@ def in_parts(work: Callable[[slice], None], count: int, size: int) -> None:
     Args:
         work: does one part, in a thread.
         count: of all items.
-        size: items of a part; the last slice may reach beyond `count`.
+        size: items of a part.
     """
-    parts = [slice(start, start + size) for start in range(0, count, size)]
+    parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     threads = min(thread_count(), len(parts))
     if threads <= 1:
         for part in parts:

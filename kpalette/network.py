@@ -1,4 +1,4 @@
-"""Networks as recolourers: image, Lab, network at working size, change of ab at full size, Lab, image.
+"""Networks as recolourers: image, Lab, network at working size, slopes limited, change of ab at full size, Lab, image.
 
 The network runs under Keras (TensorFlow or JAX) or under ONNX Runtime, which needs neither; all else is NumPy and
 OpenCV. Colours are float32 throughout, and so are networks: bfloat16 is faster only where the processor has it.
@@ -8,7 +8,6 @@ import importlib.util
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +18,7 @@ from kpalette.errors import ArgumentError
 from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import Picture, image_to_rgb, lab_to_image, resize
 from kpalette.lightness import transfer_lightness
-from kpalette.lut import thread_count
+from kpalette.lut import in_parts
 from kpalette.models.export import import_keras, load, signature
 from kpalette.models.graph import has_graph, open_graph
 from kpalette.models.operators import simplified
@@ -27,6 +26,7 @@ from kpalette.models.weights import read_checkpoint
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.recolorer import Recolored
+from kpalette.slopes import limit_slopes
 from kpalette.types import FloatArray, ImageArray
 from kpalette.upsample import fit_field
 
@@ -102,8 +102,7 @@ class NetworkRecolorer:
 
     def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
-        result, outside = self._moved(picture.rgb, _image_to_lab, _lab_to_image, picture, source, target, lightness)
-        return Recolored(result, lambda: outside)
+        return Recolored(*self._moved(picture.rgb, _image_to_lab, _lab_to_image, picture, source, target, lightness))
 
     def apply_float(
         self, rgb: FloatArray, picture: Picture, source: Palette, target: Palette, *, lightness: float
@@ -115,28 +114,29 @@ class NetworkRecolorer:
     def _moved(
         self, image: Any, to_lab: Callable[[Any], FloatArray], from_lab: Callable[[FloatArray], Any],
         picture: Picture, source: Palette, target: Palette, lightness: float,
-    ) -> tuple[Any, float]:  # fmt: skip
-        """`picture` in any form of its rgb: the result, and the share of pixels that lay outside sRGB."""
+    ) -> tuple[Any, Callable[[], float]]:  # fmt: skip
+        """`picture` in any form of its rgb: the result, and what tells the share of colours that were outside sRGB."""
         network = self.load()
         if np.array_equal(source.lab, target.lab):
-            return image, 0.0
-        change = _change(network, picture, source, target, lightness, self.working_size)
-        return _carry_over(image, to_lab, from_lab, *change)
+            return image, lambda: 0.0
+
+        def shown(lab: FloatArray) -> FloatArray:
+            return _with_lightness(lab, source, target, lightness)
+
+        own = _image_to_lab(resize(_without_hidden(picture, source), longest=self.working_size))
+        small = shown(own)
+        answer = _answer(network, small, source, target, shown)
+        change = limit_slopes(own, answer, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
+        result = _carry_over(image, to_lab, from_lab, shown, small, change)
+        return result, lambda: 1.0 - float(np.mean(in_gamut(answer)))
 
 
 _Shown = Callable[[FloatArray], FloatArray]
+"""From Lab to Lab at the lightness that is asked for."""
 
 
-def _change(
-    network: Network, picture: Picture, source: Palette, target: Palette, lightness: float, working_size: int
-) -> tuple[_Shown, FloatArray, FloatArray]:
-    """What lightness becomes, as a function of Lab; the picture that the network saw, and its change of ab."""
-
-    def shown(lab: FloatArray) -> FloatArray:
-        return _with_lightness(lab, source, target, lightness)
-
-    seen = _without_hidden(picture, source)
-    small = shown(_image_to_lab(resize(seen, longest=working_size)))
+def _answer(network: Network, small: FloatArray, source: Palette, target: Palette, shown: _Shown) -> FloatArray:
+    """What a network makes of a picture (h, w, 3): Lab, in gamut or not."""
     swatches, mask = pack_palettes([Palette(shown(source.lab), source.weights), target])
     ab = network(
         {
@@ -146,7 +146,8 @@ def _change(
             "mask": mask[:1],
         }
     )
-    return shown, small, np.asarray(ab, dtype=np.float32)[0] * np.float32(AB_SCALE) - small[..., 1:]
+    scaled = np.asarray(ab, dtype=np.float32)[0] * np.float32(AB_SCALE)
+    return np.concatenate([small[..., :1], scaled], axis=-1)
 
 
 def _without_hidden(picture: Picture, source: Palette) -> ImageArray:
@@ -161,28 +162,20 @@ def _without_hidden(picture: Picture, source: Palette) -> ImageArray:
 def _carry_over(
     image: Any, to_lab: Callable[[Any], FloatArray], from_lab: Callable[[FloatArray], Any], shown: _Shown,
     small: FloatArray, change: FloatArray,
-) -> tuple[Any, float]:  # fmt: skip
-    """Adds a change of ab at working size to rgb (H, W, 3), in strips, so that memory stays small.
-
-    Returns:
-        The result, and the share of pixels that lay outside sRGB before chroma reduction.
-    """
+) -> Any:  # fmt: skip
+    """Adds a change of ab at working size to rgb (H, W, 3), in strips, so that memory stays small."""
     height, width = image.shape[:2]
     same_size = change.shape[:2] == (height, width)
     field = None if same_size else fit_field(change, small, height=height, width=width)
     result = np.empty_like(image)
 
-    def recolor_rows(part: slice) -> int:
+    def recolor_rows(part: slice) -> None:
         lab = shown(to_lab(image[part]))
         lab[..., 1:] += change[part] if field is None else field.rows(part, lab)
         result[part] = from_lab(lab)
-        return int(lab[..., 0].size - np.count_nonzero(in_gamut(lab)))
 
-    step = max(1, _STRIP // width)
-    parts = [slice(start, min(start + step, height)) for start in range(0, height, step)]
-    with ThreadPoolExecutor(thread_count()) as pool:
-        outside = sum(pool.map(recolor_rows, parts))
-    return result, outside / (height * width)
+    in_parts(recolor_rows, height, max(1, _STRIP // width))
+    return result
 
 
 def _lab_to_image(lab: FloatArray) -> ImageArray:

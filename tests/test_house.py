@@ -27,7 +27,7 @@ FLOORS = {
         "image_decode", "image_encode", "image_files",
     ],
     3: ["extract", "lightness", "lut", "lut_files", "recolorer", "metrics"],
-    4: ["soft", "fitted", "baseline", "reference", "clusters", "workers"],
+    4: ["soft", "fitted", "baseline", "reference", "clusters", "workers", "slopes"],
     5: [
         "models", "models.weights_format", "models.weights_files", "models.weights", "models.preset",
         "models.initializers", "models.layers", "models.swatch_layers", "models.spectral", "models.generator",

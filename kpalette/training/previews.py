@@ -8,8 +8,8 @@ import numpy as np
 from kpalette.data.pairs import make_pair
 from kpalette.data.samples import Sampler, stack
 from kpalette.images import lab_to_image
-from kpalette.ranges import AB_SCALE, from_network_range
-from kpalette.training.validation import Predict, fixed_draw
+from kpalette.ranges import from_network_range
+from kpalette.training.validation import Predict, as_shown, fixed_draw
 from kpalette.types import ImageArray
 
 _STRIP = 12  # height of the palettes, pixels
@@ -39,7 +39,7 @@ def preview(sampler: Sampler, predict: Predict, *, count: int) -> tuple[ImageArr
 
 def _with_ab(inputs: dict[str, Any], ab: Any) -> ImageArray:
     lab = from_network_range(inputs["lab"])
-    return lab_to_image(np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1))
+    return np.stack([as_shown(picture, answer) for picture, answer in zip(lab, ab, strict=True)])
 
 
 def _strips(inputs: dict[str, Any], name: str, width: int) -> ImageArray:

@@ -17,7 +17,8 @@ from kpalette.images import lab_to_image
 from kpalette.metrics import measure
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range
-from kpalette.types import DEFAULT_COLORS
+from kpalette.slopes import limit_slopes
+from kpalette.types import DEFAULT_COLORS, FloatArray, ImageArray
 
 Predict = Callable[[dict[str, Any]], NDArray[np.float32]]
 """Inputs of the generator to ab (B, H, W, 2), network range."""
@@ -28,7 +29,9 @@ Judge = Callable[[Pair, NDArray[np.float32]], dict[str, float]]
 FIGURES = ("ssim", "palette_de_ab", "richness", "false_edges", "palette_mse")
 
 
-def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judge | None = None) -> dict[str, float]:
+def validate(
+    sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judge | None = None, slopes: bool = True
+) -> dict[str, float]:
     """Figures over all pictures of a sampler, two answers for each: a hue pair's, and an unrelated palette's.
 
     Args:
@@ -36,12 +39,13 @@ def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judg
         predict: the network.
         batch_size: rows of a batch.
         judge: the discriminator's accuracies on a batch of hue pairs, or None.
+        slopes: whether what is measured has its slopes limited, as users see the answers of networks.
 
     Returns:
         val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to the
         teacher's answer, `kpalette.data.pairs`); means for unrelated palettes of val_ssim, val_palette_de_ab,
         val_richness, val_false_edges, val_palette_mse (`kpalette.metrics`); `val_score`, by which weights are chosen:
-        the mean of both errors; what `judge` says.
+        the mean of both errors; what `judge` says. Errors are of the answers as they are.
     """
     errors: dict[str, list[NDArray[np.float64]]] = {"hue": [], "unrelated": []}
     squares: list[NDArray[np.float64]] = []
@@ -58,7 +62,7 @@ def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judg
             squares.append((square * weight).sum(axis=1) / per_picture / 2)
             judged += [] if judge is None else [judge(pair, ab)]
         else:
-            figures += _figures(pair, ab)
+            figures += _figures(pair, ab, slopes)
     names = [f"val_{name}" for name in FIGURES]
     hue_error, unrelated = (float(np.mean(np.concatenate(errors[key]))) for key in ("hue", "unrelated"))
     return {
@@ -71,12 +75,26 @@ def validate(sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judg
     }
 
 
-def _figures(pair: Pair, ab: NDArray[np.float32]) -> Iterator[list[float]]:
+def _figures(pair: Pair, ab: NDArray[np.float32], slopes: bool) -> Iterator[list[float]]:
     lab, palettes = from_network_range(pair.inputs["lab"]), from_network_range(pair.inputs["target_palette"])
-    answer = np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1)
-    for source, result, palette, mask in zip(lab, answer, palettes, pair.inputs["mask"], strict=True):
-        found = measure(lab_to_image(source), lab_to_image(result), Palette(palette[mask > 0]))
+    for source, answer, palette, mask in zip(lab, ab, palettes, pair.inputs["mask"], strict=True):
+        found = measure(lab_to_image(source), as_shown(source, answer, slopes=slopes), Palette(palette[mask > 0]))
         yield [found[name] for name in FIGURES]
+
+
+def as_shown(lab: FloatArray, ab: FloatArray, *, slopes: bool = True) -> ImageArray:
+    """An answer as users see it.
+
+    Args:
+        lab: CIELAB (H, W, 3) of the picture.
+        ab: (H, W, 2), network range.
+        slopes: whether its slopes are limited.
+
+    Returns:
+        uint8 (H, W, 3).
+    """
+    answer = np.concatenate([lab[..., :1], ab * np.float32(AB_SCALE)], axis=-1)
+    return lab_to_image(limit_slopes(lab, answer) if slopes else answer)
 
 
 def batches(sampler: Sampler, batch_size: int) -> Iterator[tuple[bool, Draw]]:
