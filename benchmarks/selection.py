@@ -1,6 +1,6 @@
 """Figures on the selection split: doing nothing, soft clusters of several reaches, networks; where choices are made.
 
-    python benchmarks/selection.py TRAIN.TAR PALETTES.JSON [CHECKPOINT ...] [--crop 128]
+    python benchmarks/selection.py TRAIN.TAR PALETTES.JSON [CHECKPOINT ...] [--crop 128] [--checkpoints-only]
 
 Squares from the middle of all pictures of the split, as in training: a turn of hue for each, and a palette of four
 colours that another picture or a designer chose, lightness kept. `shift` moves each cluster by T - C
@@ -54,13 +54,16 @@ def main() -> None:
     parser.add_argument("palettes")
     parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT")
     parser.add_argument("--crop", type=int, default=96, help="pixels a side of the squares (default: 96)")
+    parser.add_argument("--checkpoints-only", action="store_true", help="no rows of what is no network")
     options = parser.parse_args()
     _, selection = split(open_images(options.images), share=0.1)
     sampler = Sampler.of(selection, crop=options.crop, palettes=options.palettes)
-    rows: dict[str, Callable[[], Predict]] = {"nothing": lambda: lambda inputs: np.asarray(inputs["lab"][..., 1:])}
-    for tau in REACHES:
-        rows[f"shift, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=NO_TURN)
-        rows[f"turn, reach {tau:g}"] = lambda tau=tau: soft(tau)
+    rows: dict[str, Callable[[], Predict]] = {}
+    if not options.checkpoints_only:
+        rows["nothing"] = lambda: lambda inputs: np.asarray(inputs["lab"][..., 1:])
+        for tau in REACHES:
+            rows[f"shift, reach {tau:g}"] = lambda tau=tau: soft(tau, slack=NO_TURN)
+            rows[f"turn, reach {tau:g}"] = lambda tau=tau: soft(tau)
     rows |= {folder: lambda folder=folder: network(folder) for folder in options.checkpoints}
     print("| method | " + " | ".join(name.removeprefix("val_") for name in COLUMNS) + " |")
     print("|---|" + "---|" * len(COLUMNS), flush=True)

@@ -9,14 +9,14 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kpalette.color import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError
 from kpalette.gamut import in_gamut, reduce_chroma
-from kpalette.images import Picture, image_to_rgb, lab_to_image, resize
+from kpalette.images import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
 from kpalette.lut import in_parts
 from kpalette.models.export import import_keras, load, signature
@@ -26,8 +26,8 @@ from kpalette.models.weights import read_checkpoint
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.recolorer import Recolored
-from kpalette.slopes import limit_slopes
-from kpalette.types import FloatArray, ImageArray
+from kpalette.slopes import REACH, limit_slopes
+from kpalette.types import BoolArray, FloatArray, ImageArray
 from kpalette.upsample import fit_field
 
 RUNTIMES = ("auto", "onnx", "keras")
@@ -35,7 +35,9 @@ RUNTIMES = ("auto", "onnx", "keras")
 
 WORKING_SIZE = 512
 
-_STRIP = 1 << 17  # pixels that a thread works on at a time: few MB for each array
+_STRIP = 1 << 19  # pixels that a thread works on at a time: few MB for each array
+_PASSES = 8  # for slopes at full size, where most of them are limited already
+_UNLIKE = 1e6  # a lightness and an ab that no neighbour is like
 
 _CHROMA_STEPS = 12
 """Halvings of the chroma reduction: 12 leave a thirtieth of a chroma unit, which 8 bits do not show."""
@@ -102,23 +104,24 @@ class NetworkRecolorer:
 
     def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
-        return Recolored(*self._moved(picture.rgb, _image_to_lab, _lab_to_image, picture, source, target, lightness))
+        form = _Form(picture.rgb, _hidden(picture), _image_to_lab, _lab_to_image)
+        return Recolored(*self._moved(form, picture, source, target, lightness))
 
     def apply_float(
         self, rgb: FloatArray, picture: Picture, source: Palette, target: Palette, *, lightness: float
     ) -> FloatArray:
         """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
-        result: FloatArray = self._moved(rgb, rgb_to_lab, _lab_to_float, picture, source, target, lightness)[0]
+        form = _Form(rgb, _hidden(picture), rgb_to_lab, _lab_to_float)
+        result: FloatArray = self._moved(form, picture, source, target, lightness)[0]
         return result
 
     def _moved(
-        self, image: Any, to_lab: Callable[[Any], FloatArray], from_lab: Callable[[FloatArray], Any],
-        picture: Picture, source: Palette, target: Palette, lightness: float,
-    ) -> tuple[Any, Callable[[], float]]:  # fmt: skip
-        """`picture` in any form of its rgb: the result, and what tells the share of colours that were outside sRGB."""
+        self, form: "_Form", picture: Picture, source: Palette, target: Palette, lightness: float
+    ) -> tuple[Any, Callable[[], float]]:
+        """The result, and what tells the share of colours asked for that were outside sRGB."""
         network = self.load()
         if np.array_equal(source.lab, target.lab):
-            return image, lambda: 0.0
+            return form.rgb, lambda: 0.0
 
         def shown(lab: FloatArray) -> FloatArray:
             return _with_lightness(lab, source, target, lightness)
@@ -127,8 +130,19 @@ class NetworkRecolorer:
         small = shown(own)
         answer = _answer(network, small, source, target, shown)
         change = limit_slopes(own, answer, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
-        result = _carry_over(image, to_lab, from_lab, shown, small, change)
-        return result, lambda: 1.0 - float(np.mean(in_gamut(answer)))
+        return _carry_over(form, shown, small, change), lambda: 1.0 - float(np.mean(in_gamut(answer)))
+
+
+class _Form(NamedTuple):
+    """A picture's rgb in one of its forms, and how that is read and written."""
+
+    rgb: Any
+    """(H, W, 3)."""
+    hidden: BoolArray | None
+    """(H, W), the pixels that nobody sees; None if there are none."""
+    to_lab: Callable[[Any], FloatArray]
+    from_lab: Callable[[FloatArray], Any]
+    """From Lab in gamut."""
 
 
 _Shown = Callable[[FloatArray], FloatArray]
@@ -150,40 +164,52 @@ def _answer(network: Network, small: FloatArray, source: Palette, target: Palett
     return np.concatenate([small[..., :1], scaled], axis=-1)
 
 
+def _hidden(picture: Picture) -> BoolArray | None:
+    return None if picture.alpha is None or picture.alpha.all() else picture.alpha == 0
+
+
 def _without_hidden(picture: Picture, source: Palette) -> ImageArray:
     """The rgb that a network sees: a colour that nobody sees, under alpha 0, must not tell on its neighbours."""
-    if picture.alpha is None or picture.alpha.all():
+    hidden = _hidden(picture)
+    if hidden is None:
         return picture.rgb
     most = 0 if source.weights is None else int(np.argmax(source.weights))
     plain = lab_to_image(source.lab[most][np.newaxis, np.newaxis])[0, 0]
-    return np.where(picture.alpha[..., np.newaxis] > 0, picture.rgb, plain)
+    return np.where(hidden[..., np.newaxis], plain, picture.rgb)
 
 
-def _carry_over(
-    image: Any, to_lab: Callable[[Any], FloatArray], from_lab: Callable[[FloatArray], Any], shown: _Shown,
-    small: FloatArray, change: FloatArray,
-) -> Any:  # fmt: skip
-    """Adds a change of ab at working size to rgb (H, W, 3), in strips, so that memory stays small."""
-    height, width = image.shape[:2]
+def _carry_over(form: _Form, shown: _Shown, small: FloatArray, change: FloatArray) -> Any:
+    """Adds a change of ab at working size to rgb (H, W, 3), in strips, so that memory stays small.
+
+    Full-size colours are cut to the gamut anew, and maps of colour turn small steps of lightness into steps of ab, so
+    that slopes are limited here as well. Strips are worked out with as many rows more as that hears of.
+    """
+    height, width = form.rgb.shape[:2]
     same_size = change.shape[:2] == (height, width)
     field = None if same_size else fit_field(change, small, height=height, width=width)
-    result = np.empty_like(image)
+    result = np.empty_like(form.rgb)
+    margin = REACH + _PASSES + 1
 
     def recolor_rows(part: slice) -> None:
-        lab = shown(to_lab(image[part]))
-        lab[..., 1:] += change[part] if field is None else field.rows(part, lab)
-        result[part] = from_lab(lab)
+        wide = slice(max(0, part.start - margin), min(height, part.stop + margin))
+        own = form.to_lab(form.rgb[wide])
+        lab = np.array(shown(own))
+        lab[..., 1:] += change[wide] if field is None else field.rows(wide, lab)
+        if form.hidden is not None:
+            own[form.hidden[wide]] = _UNLIKE
+        limited = limit_slopes(own, lab, passes=_PASSES, steps=_CHROMA_STEPS)
+        result[part] = form.from_lab(limited[part.start - wide.start :][: part.stop - part.start])
 
     in_parts(recolor_rows, height, max(1, _STRIP // width))
     return result
 
 
 def _lab_to_image(lab: FloatArray) -> ImageArray:
-    return lab_to_image(lab, steps=_CHROMA_STEPS)
+    return rgb_to_image(lab_to_rgb(lab))
 
 
 def _lab_to_float(lab: FloatArray) -> FloatArray:
-    rgb: FloatArray = np.clip(lab_to_rgb(reduce_chroma(lab, steps=_CHROMA_STEPS)), 0.0, 1.0)
+    rgb: FloatArray = np.clip(lab_to_rgb(lab), 0.0, 1.0)
     return rgb
 
 

@@ -2,8 +2,8 @@
 
 What tears a smooth place is mostly the gamut: near black and white its border falls by several units of chroma for one
 of lightness, so that neighbours which ask for one colour are cut to different ones. Here the alike neighbours of a
-picture are the edges of a graph, and the recoloured ab is brought to a bounded slope (a Lipschitz bound) along them: a
-leap becomes a ramp, and no colour crosses an edge of the picture.
+picture are the edges of a graph, along which the slope of the recoloured ab is limited: a leap becomes a ramp, and what
+flows does not cross an edge of the picture as sharp as `ALIKE`.
 """
 
 import numpy as np
@@ -16,9 +16,14 @@ ALIKE = 2.0
 """dE76 between neighbours of the picture below which they are alike: hardly to be told apart, side by side."""
 
 STEEPEST = 4.0
-"""Units of ab that alike neighbours may be apart afterwards."""
+"""Units of ab that alike neighbours may be apart afterwards: what the edges term of training leaves free, too."""
 
-_PASSES = 32  # a ramp grows by a pixel on each side with each
+REACH = 8
+"""Pixels that a ramp from where chroma was cut may take, so that few of them do not bleach what is around them."""
+
+PASSES = 32
+"""Of relaxation: leaps of 40 units end at a slope of 5, those of 20 at the limit."""
+
 _CUT = 0.1  # units of ab that the gamut took
 _ENOUGH = 1e-3  # of a unit; float32 does not end exactly on the bound
 
@@ -27,16 +32,18 @@ Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def limit_slopes(
-    before: FloatArray, after: FloatArray, *, steepest: float = STEEPEST, steps: int = BISECTION_STEPS
-) -> FloatArray:
-    """Limits what parts neighbours of a recoloured picture that were alike in the picture.
+    before: FloatArray, after: FloatArray, *, passes: int = PASSES, steepest: float = STEEPEST,
+    steps: int = BISECTION_STEPS,
+) -> FloatArray:  # fmt: skip
+    """Limits what parts neighbours of a recoloured picture that were alike in the picture, and still are in lightness.
 
-    First, where chroma leaps, as it does at the end of the gamut, the greater chroma falls to a ramp from the lesser.
-    Then what still is too far apart, in hue, meets halfway.
+    First, where chroma leaps because the gamut cut it, the greater chroma falls to a ramp from the lesser, of `REACH`
+    pixels at most. Then what still is too far apart meets halfway, pass by pass.
 
     Args:
         before: CIELAB (H, W, 3) of the picture.
         after: CIELAB (H, W, 3), recoloured; any colours.
+        passes: of the second step. No pixel hears of what is more than `REACH` + `passes` + 1 rows away.
         steepest: units of ab between alike neighbours that are left alone.
         steps: halvings of the chroma reduction that comes first.
 
@@ -45,18 +52,20 @@ def limit_slopes(
         A ramp of hue may leave the gamut by little.
     """
     lab: FloatArray = reduce_chroma(np.array(after, dtype=np.float32), steps=steps)
-    ab = np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0))
-    alike = [_squares(np.moveaxis(before, -1, 0), axis) < ALIKE**2 for axis in (1, 2)]
-    torn = np.zeros(lab.shape[:2], dtype=np.bool_)
-    for axis, edges in enumerate(alike, start=1):
+    L, ab = lab[..., 0], np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0))
+    own = np.ascontiguousarray(np.moveaxis(before, -1, 0))
+    alike, torn = [], np.zeros(L.shape, dtype=np.bool_)
+    for axis in (0, 1):
+        edges = (_squares(own, axis) < ALIKE**2) & (_squares(L[np.newaxis], axis) < ALIKE**2)
         steep = edges & (_squares(ab, axis) > steepest**2)
+        alike.append(edges)
         torn |= steep
-        torn |= np.roll(steep, 1, axis=axis - 1)
+        torn |= np.roll(steep, 1, axis=axis)
     if torn.any():
         flat = ab.reshape(2, -1)
-        lost = np.max(np.abs(after[..., 1:] - lab[..., 1:]), axis=-1) > _CUT
+        lost = (np.abs(after[..., 1] - ab[0]) > _CUT) | (np.abs(after[..., 2] - ab[1]) > _CUT)
         _lower_chroma(flat, alike, torn, lost, steepest)
-        _meet(flat, alike, torn, steepest)
+        _meet(flat, alike, torn, steepest, passes)
         lab[..., 1:] = np.moveaxis(ab, 0, -1)
     return lab
 
@@ -64,10 +73,12 @@ def limit_slopes(
 def _squares(planes: FloatArray, axis: int) -> FloatArray:
     """Squared distances between each pixel of planes (C, H, W) and the one after it, (H, W); infinite at the end."""
     found = np.full(planes.shape[1:], np.inf, dtype=np.float32)
-    inner = found[:-1] if axis == 1 else found[:, :-1]
+    inner = found[:-1] if axis == 0 else found[:, :-1]
     inner[...] = 0.0
     for plane in planes:
-        inner += np.square(np.diff(plane, axis=axis - 1))
+        way = np.diff(plane, axis=axis)
+        way *= way
+        inner += way
     return found
 
 
@@ -87,7 +98,7 @@ def _lower_chroma(ab: FloatArray, alike: list[BoolArray], torn: BoolArray, cut: 
     """
     chroma = np.hypot(*ab)
     limit, moved = chroma.copy(), torn
-    for _ in range(_PASSES):
+    for _ in range(REACH):
         one, other = _edges_at(moved, alike)
         falls = limit[one] > limit[other]
         less, more = np.where(falls, other, one), np.where(falls, one, other)
@@ -102,10 +113,10 @@ def _lower_chroma(ab: FloatArray, alike: list[BoolArray], torn: BoolArray, cut: 
     ab *= limit / np.maximum(chroma, 1e-6)
 
 
-def _meet(ab: FloatArray, alike: list[BoolArray], torn: BoolArray, steepest: float) -> None:
+def _meet(ab: FloatArray, alike: list[BoolArray], torn: BoolArray, steepest: float, passes: int) -> None:
     """Moves the ab (2, n) of neighbours too far apart towards each other by what is too much; in place."""
     moved = torn
-    for _ in range(_PASSES):
+    for _ in range(passes):
         one, other = _edges_at(moved, alike)
         way = ab[:, other] - ab[:, one]
         far = np.hypot(*way)
@@ -113,9 +124,13 @@ def _meet(ab: FloatArray, alike: list[BoolArray], torn: BoolArray, steepest: flo
         if not steep.any():
             break
         way = way[:, steep] * (0.5 - 0.5 * steepest / far[steep])
-        pixels, place = np.unique(np.concatenate([one[steep], other[steep]]), return_inverse=True)
-        asked = np.bincount(place)
+        ends = np.concatenate([one[steep], other[steep]])
+        if len(ends) < ab.shape[1] // 16:  # sorting a few is faster than counting over the whole picture
+            pixels, ends = np.unique(ends, return_inverse=True)
+        else:
+            pixels = np.arange(ab.shape[1])
+        asked = np.bincount(ends, minlength=len(pixels))
         for plane, move in zip(ab, way, strict=True):
-            plane[pixels] += np.bincount(place, np.concatenate([move, -move])) / asked
+            plane[pixels] += np.bincount(ends, np.concatenate([move, -move]), len(pixels)) / np.maximum(asked, 1)
         moved = np.zeros_like(torn)
-        moved.ravel()[pixels] = True
+        moved.ravel()[pixels] = asked > 0

@@ -12,9 +12,10 @@ from kpalette.extract import extract_palette
 from kpalette.gamut import reduce_chroma
 from kpalette.images import as_picture, image_to_rgb, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
+from kpalette.metrics import false_edges
 from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette
-from kpalette.ranges import to_network_range
+from kpalette.ranges import AB_SCALE, to_network_range
 from kpalette.recoloring import NETWORKS, get_recolorer, recolor
 from tests.conftest import load
 
@@ -153,6 +154,58 @@ def _rgb(lab: np.ndarray) -> np.ndarray:
     from kpalette.color import lab_to_rgb
 
     return lab_to_rgb(lab)
+
+
+@pytest.mark.parametrize("lightness", [0.0, 0.5])
+@pytest.mark.parametrize("side", [64, 200])
+def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
+    """At working size, and where the change is carried to full size."""
+    image = np.full((side, side, 3), 100, np.uint8)
+    image[:8] = 180  # another colour, for the lightness curve
+    source = extract_palette(image, method="kmeans")
+    recolorer = NetworkRecolorer("anything", working_size=64)
+
+    def network(inputs):
+        ab = np.full((*inputs["lab"].shape[:3], 2), 15 / AB_SCALE, np.float32)
+        ab[:, :, 32:] *= -1
+        return ab
+
+    recolorer._network = network
+    target = Palette(source.lab + np.float32([10.0, 15.0, 15.0]))
+    result = recolorer.apply(as_picture(image), source, target, lightness=lightness).image
+    a = lab_of(result)[..., 1]
+    assert a[:, 4].min() > 14
+    assert a[:, -4].max() < -14
+    assert false_edges(image, result) == 0
+
+
+def test_grain_in_the_dark_is_not_torn_at_full_size():
+    """The network sees its mean; at full size the gamut cuts every grain to another chroma."""
+    grain = np.random.default_rng(0).integers(2, 8, (120, 120, 1), dtype=np.uint8)
+    image = np.repeat(grain, 3, axis=2)
+    source = extract_palette(image, method="kmeans")
+    recolorer = NetworkRecolorer("anything", working_size=30)
+    recolorer._network = lambda inputs: np.full((*inputs["lab"].shape[:3], 2), (20, -30), np.float32) / AB_SCALE
+    result = recolorer.apply(as_picture(image), source, Palette(source.lab + 1.0), lightness=0.0).image
+    assert false_edges(image, result) < 0.001  # 0.23 where each is cut alone
+    assert np.linalg.norm(lab_of(result)[..., 1:], axis=-1).mean() > 5
+
+
+def test_pictures_are_worked_out_in_strips_that_do_not_show(coarse, photo, monkeypatch):
+    whole = recolor(photo, COLORS, model=coarse)
+    monkeypatch.setattr("kpalette.network._STRIP", 128 * 7)
+    np.testing.assert_array_equal(recolor(photo, COLORS, model=coarse), whole)
+
+
+@pytest.mark.parametrize("which", ["onnx", "coarse"])
+def test_what_nobody_sees_does_not_tell_on_its_neighbours(request, photo, which):
+    model = request.getfixturevalue(which)
+    alpha = np.where(np.arange(128) % 16 < 5, 0, 255).astype(np.uint8)
+    results = []
+    for hidden in (0, 255):
+        rgb = np.where(alpha[:, np.newaxis] > 0, photo, np.uint8(hidden))
+        results.append(recolor(np.dstack([rgb, np.tile(alpha, (128, 1))]), COLORS, model=model)[:, alpha > 0])
+    np.testing.assert_array_equal(*results)
 
 
 WITHOUT_BACKENDS = """

@@ -69,6 +69,18 @@ def test_it_is_of_all_pictures_whatever_the_batch(sampler):
     assert first == pytest.approx(validate(sampler, nothing, batch_size=5), rel=1e-6)
 
 
+def test_figures_are_of_what_users_see(sampler):
+    """Networks' answers have their slopes limited; `slopes=False` is for what is no network."""
+
+    def torn(inputs):
+        return inputs["lab"][..., 1:] + np.where(inputs["lab"][..., :1] > 0, 10, -10) / AB_SCALE
+
+    limited, plain = (validate(sampler, torn, batch_size=5, slopes=slopes) for slopes in (True, False))
+    assert plain["val_false_edges"] > 10 * limited["val_false_edges"]
+    assert plain["val_ab_error"] == limited["val_ab_error"]
+    assert limited["val_false_edges"] == validate(sampler, torn, batch_size=5)["val_false_edges"]
+
+
 def test_judgements_are_averaged(sampler):
     figures = validate(sampler, nothing, batch_size=2, judge=lambda pair, ab: {"d_real": float(len(ab))})
     assert figures["val_d_real"] == pytest.approx((2 + 2 + 1) / 3)
