@@ -25,9 +25,9 @@ _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
         "sharpen": 0.0,
     },
     "adversarial": {
-        "run": "runs/adversarial", "epochs": 20, "learning_rate": 5e-4, "mse_weight": 100.0, "palette_weight": 200.0,
-        "spread_weight": 0.6, "edges_weight": 10.0, "structure_weight": 4.0, "adversarial_weight": 0.05,
-        "patience": 5, "sharpen": 1.0,
+        "run": "runs/adversarial", "epochs": 20, "learning_rate": 5e-4, "mse_weight": 100.0, "palette_weight": 100.0,
+        "spread_weight": 0.3, "edges_weight": 20.0, "structure_weight": 8.0, "adversarial_weight": 0.05,
+        "patience": 5, "sharpen": 0.9,
     },
 }  # fmt: skip
 """What an option is if None; in phase 2 what `palettenet` was trained with, but for its length."""
@@ -103,7 +103,7 @@ class TrainConfig:
     """Whether what the head moves is smoothed where the picture is; whatever training starts from."""
     sharpen: float | None = None
     """What the choice among pairs is sharpened by before training, a natural logarithm: 0.69 cuts reach 10 to 7. 0, or
-    1.0 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
+    0.9 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
 
     batch_size: int = 8
     """Samples of a step, over all devices."""
@@ -131,7 +131,7 @@ class TrainConfig:
     structure_weight: float | None = None
     adversarial_weight: float | None = None
     """What the terms of the generator's loss are multiplied by (`kpalette.losses.LossWeights`); the squared error alone
-    (100), or 100, 100, 0.3, 40, 8 and 0.05 (phase 2) if None."""
+    (100), or 100, 100, 0.3, 20, 8 and 0.05 (phase 2) if None."""
 
     patience: int | None = None
     """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""

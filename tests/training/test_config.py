@@ -94,7 +94,7 @@ def test_every_field_is_described():
 
 def test_phase_two_sharpens_the_choice_where_there_is_one():
     assert TrainConfig().sharpen == 0.0
-    assert TrainConfig(phase="adversarial", start_from="one").sharpen == 1.0
+    assert TrainConfig(phase="adversarial", start_from="one").sharpen == 0.9
     assert TrainConfig(phase="adversarial", start_from="one", sharpen=0.0).sharpen == 0.0
     assert TrainConfig(phase="adversarial", start_from="one", conditioning="target").sharpen == 0.0
 
