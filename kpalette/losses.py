@@ -12,6 +12,7 @@ from kpalette.clusters import swatch_shares
 from kpalette.color import lab_to_rgb
 from kpalette.gamut import reduce_chroma
 from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
+from kpalette.slopes import ALIKE, STEEPEST
 
 _MIN_SHARE = 0.02
 """Share of a picture from which on a cluster counts in full: of fewer pixels the mean says little."""
@@ -20,7 +21,7 @@ _CLUSTER_TAU = 3.0
 means then lie between the swatches: a network that meets those is no nearer to the palette than `soft`."""
 _SCATTER = 3.0
 """What variance that a cluster gains counts for: colours far from the palette are the outermost, not the mean."""
-_SMOOTH, _ALLOWED, _EDGE = 2.0, 4.0, 6.0
+_SMOOTH, _ALLOWED, _EDGE = ALIKE, STEEPEST, 6.0
 """dE76 between neighbours: up to where the picture is smooth, what is free in the answer, and what costs 1."""
 _BT601 = (0.299, 0.587, 0.114)
 _WINDOW = 7  # of SSIM, pixels a side

@@ -126,7 +126,7 @@ class NetworkRecolorer:
         def shown(lab: FloatArray) -> FloatArray:
             return _with_lightness(lab, source, target, lightness)
 
-        own = _image_to_lab(resize(_without_hidden(picture, source), longest=self.working_size))
+        own = _image_to_lab(resize(_without_hidden(picture.rgb, form.hidden, source), longest=self.working_size))
         small = shown(own)
         answer = _answer(network, small, source, target, shown)
         change = limit_slopes(own, answer, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
@@ -168,14 +168,13 @@ def _hidden(picture: Picture) -> BoolArray | None:
     return None if picture.alpha is None or picture.alpha.all() else picture.alpha == 0
 
 
-def _without_hidden(picture: Picture, source: Palette) -> ImageArray:
+def _without_hidden(rgb: ImageArray, hidden: BoolArray | None, source: Palette) -> ImageArray:
     """The rgb that a network sees: a colour that nobody sees, under alpha 0, must not tell on its neighbours."""
-    hidden = _hidden(picture)
     if hidden is None:
-        return picture.rgb
+        return rgb
     most = 0 if source.weights is None else int(np.argmax(source.weights))
     plain = lab_to_image(source.lab[most][np.newaxis, np.newaxis])[0, 0]
-    return np.where(hidden[..., np.newaxis], plain, picture.rgb)
+    return np.where(hidden[..., np.newaxis], plain, rgb)
 
 
 def _carry_over(form: _Form, shown: _Shown, small: FloatArray, change: FloatArray) -> Any:
