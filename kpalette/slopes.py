@@ -45,11 +45,11 @@ def limit_slopes(
         after: CIELAB (H, W, 3), recoloured; any colours.
         passes: of the second step. No pixel hears of what is more than `REACH` + `passes` + 1 rows away.
         steepest: units of ab between alike neighbours that are left alone.
-        steps: halvings of the chroma reduction that comes first.
+        steps: halvings of the chroma reduction that comes first, and again at the end.
 
     Returns:
-        CIELAB (H, W, 3), float32: `reduce_chroma(after)`, and another ab where that was too steep or a ramp needs room.
-        A ramp of hue may leave the gamut by little.
+        CIELAB (H, W, 3), float32, in gamut as `reduce_chroma` has it: `reduce_chroma(after)`, and another ab where that
+        was too steep or a ramp needs room.
     """
     lab: FloatArray = reduce_chroma(np.array(after, dtype=np.float32), steps=steps)
     L, ab = lab[..., 0], np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0))
@@ -66,7 +66,9 @@ def limit_slopes(
         lost = (np.abs(after[..., 1] - ab[0]) > _CUT) | (np.abs(after[..., 2] - ab[1]) > _CUT)
         _lower_chroma(flat, alike, torn, lost, steepest)
         _meet(flat, alike, torn, steepest, passes)
+        moved = (ab[0] != lab[..., 1]) | (ab[1] != lab[..., 2])
         lab[..., 1:] = np.moveaxis(ab, 0, -1)
+        lab[moved] = reduce_chroma(lab[moved], steps=steps)  # between two hues, a ramp may pass outside
     return lab
 
 

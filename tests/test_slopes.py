@@ -37,6 +37,18 @@ def test_a_leap_of_hue_in_a_smooth_place_becomes_a_ramp(a, over):
     np.testing.assert_allclose(found[..., 1].mean(), 0.0, atol=1e-3)
 
 
+def test_a_ramp_between_two_hues_stays_in_gamut():
+    """The straight way from a vivid orange to a vivid pink of that lightness runs outside, by up to 4.6 units."""
+    after = flat(6, 80, lightness=80.0)
+    for columns, hue in ((slice(0, 40), 80.0), (slice(40, 80), 340.0)):
+        after[:, columns, 1:] = 150 * np.float32([np.cos(np.radians(hue)), np.sin(np.radians(hue))])
+    after = reduce_chroma(after)
+    found = limit_slopes(flat(6, 80, lightness=80.0), after)
+    assert steps(after, 1).max() > 60
+    assert steps(found, 1).max() < 10
+    assert np.all(in_gamut(found, bridge_gap=True))
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_an_edge_of_the_picture_is_left_alone(turned):
     before = halves(0.0, 0.0)

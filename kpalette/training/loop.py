@@ -98,7 +98,7 @@ class Run:
             if self.done == 0:
                 if self.config.phase == "adversarial":
                     self._judge_epoch(0, {})  # what phase 1 is worth, which phase 2 must better
-                sharpen_choice(self.trainer, self.config)
+                sharpen_choice(self.trainer.generator, float(self.config.sharpen or 0))
                 self.backend.reload()
             stream = self.backend.batches(self.done * self.steps) if self.done < epochs else iter(())
             for epoch in range(self.done + 1, epochs + 1):

@@ -78,11 +78,11 @@ def load_start(trainer: AdversarialTrainer, config: TrainConfig) -> None:
         assign_tensors(trainer.generator, read_checkpoint(config.start_from))
 
 
-def sharpen_choice(trainer: AdversarialTrainer, config: TrainConfig) -> None:
-    """Sharpens the generator's choice among the swatches by `config.sharpen`."""
-    if config.sharpen:
-        bias = trainer.generator.get_layer("head_choice").sharpness.bias
-        bias.assign(np.asarray(bias.value) + config.sharpen)
+def sharpen_choice(generator: keras.Model, by: float) -> None:
+    """Sharpens a `PaletteNet`'s choice among the swatches; `by` is as `TrainConfig.sharpen`."""
+    if by:
+        bias = generator.get_layer("head_choice").sharpness.bias
+        bias.assign(np.asarray(bias.value) + by)
 
 
 def _adam(config: TrainConfig, rate: float, steps: int, more: dict[str, Any]) -> keras.optimizers.Optimizer:

@@ -22,7 +22,7 @@ def test_a_start_may_be_sharpened_and_smoothed(tmp_path):
         config = TrainConfig(filters=1, start_from=str(tmp_path / "one"), sharpen=sharpen)
         trainer = build_trainer(config, steps_per_epoch=1)
         load_start(trainer, config)
-        sharpen_choice(trainer, config)
+        sharpen_choice(trainer.generator, config.sharpen)
         assert trainer.generator.smooth
         weights[sharpen] = tensors_of(trainer.generator)
     changed = {name for name, value in weights[0.0].items() if not np.array_equal(value, weights[0.5][name])}
