@@ -23,7 +23,7 @@ MAX_SAMPLES = 262_144
 
 _SEED_REACH = 80.0  # [C] section 3.2: how far in Lab a chosen seed weakens its neighbours
 _BITS = {"chang": 4, "kmeans": 5}  # a channel, of the histogram
-_RESTARTS = 4
+_RESTARTS = 8  # of 290 paintings, 4 miss the best of 64 by over 1 % on 15, 8 on one
 _MAX_ITERATIONS = 300
 _CHUNK = 1 << 15  # colours whose arithmetic fits the cache
 _LINEAR = rgb_to_linear(np.arange(256, dtype=np.float32) / np.float32(255))
@@ -48,7 +48,7 @@ def extract_palette(
         image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); pixels count by their alpha.
         size: swatches, 2 to 8; a picture of fewer distinct colours gives just those.
         method: "chang" ([C] section 3.2: 16 bins a channel, black as a fixed extra centre) or "kmeans" (32 bins a
-            channel, k-means++ with 4 restarts, no black centre).
+            channel, k-means++ with 8 restarts, no black centre).
         seed: for the restarts of "kmeans"; "chang" has no randomness.
 
     Returns:

@@ -30,8 +30,10 @@ _LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
 # Under pale yellow (L 93 to 98.4, hues 100 to 106 degrees) red runs up to 0.0133 over 1 and comes back: a radius there
 # leaves the gamut and enters it again, up to 62 units of chroma further out. What lies in that gap counts as reachable,
 # so that colours inside never part from their neighbours; showing it clips red by 4 of 255 levels at the most. Colours
-# outside may still part where such a radius just misses the far side: no projection along radii can avoid that.
+# outside may still part where such a radius just misses the far side: no projection along radii can avoid that. In all
+# of the gap a is below -7: the slack is red's alone, nothing from a = 0 on, and full at -6, so that it is no step.
 _GAP_SLACK = 0.0133 * 2.4 / 1.055
+_GAP_FULL = 500.0 / 6.0  # per unit of fy - fx, which is -a / 500
 
 
 class _Slice:
@@ -39,26 +41,26 @@ class _Slice:
 
     def __init__(self, xp: Any, L: Array, *, bridge_gap: bool = False) -> None:
         self.xp = xp
-        self.high: Array = _LINEAR_HIGH
+        self.slack: Array | None = None
         if bridge_gap:
-            self.high = _LINEAR_HIGH + _GAP_SLACK * xp.clip((L - 92.0) / 2.0, 0.0, 1.0) * xp.clip(99.5 - L, 0.0, 1.0)
+            self.slack = _GAP_SLACK * xp.clip((L - 92.0) / 2.0, 0.0, 1.0) * xp.clip(99.5 - L, 0.0, 1.0)
         self.fy = (L + 16.0) / 116.0
         y = lab_curve_inverse(xp, self.fy)
         self.base = [row[1] * y for row in XYZ_TO_RGB]
 
     def contains(self, fx: Array, fz: Array) -> Array:
         low, high = self._extremes(fx, fz)
-        return self.xp.logical_and(low >= _LINEAR_LOW, high <= self.high)
+        return self.xp.logical_and(low >= _LINEAR_LOW, high <= _LINEAR_HIGH)
 
     def take(self, index: NDArray[np.intp]) -> None:
         """Keeps some of the lightnesses."""
         self.fy, self.base = self.fy.take(index), [base.take(index) for base in self.base]
-        self.high = self.high.take(index)
+        self.slack = None if self.slack is None else self.slack.take(index)
 
     def margin(self, fx: Array, fz: Array) -> Array:
         """Linear light between a colour and the nearest bound, negative outside."""
         low, high = self._extremes(fx, fz)
-        return self.xp.minimum(low - _LINEAR_LOW, self.high - high)
+        return self.xp.minimum(low - _LINEAR_LOW, _LINEAR_HIGH - high)
 
     def _extremes(self, fx: Array, fz: Array) -> tuple[Array, Array]:
         xp = self.xp
@@ -70,7 +72,10 @@ class _Slice:
             channel += z * (row[2] * WHITE[2])
             channels.append(channel)
         r, g, b = channels
-        return xp.minimum(xp.minimum(r, g), b), xp.maximum(xp.maximum(r, g), b)
+        low = xp.minimum(xp.minimum(r, g), b)
+        if self.slack is not None:
+            r = r - self.slack * xp.clip((self.fy - fx) * _GAP_FULL, 0.0, 1.0)
+        return low, xp.maximum(xp.maximum(r, g), b)
 
 
 def in_gamut(lab: Array, *, bridge_gap: bool = False) -> Array:

@@ -35,8 +35,11 @@ RUNTIMES = ("auto", "onnx", "keras")
 
 WORKING_SIZE = 512
 
+_MARGIN = 16  # mirrored pixels around what a network sees: what its convolutions take for black shifts hues at borders
 _STRIP = 1 << 19  # pixels that a thread works on at a time: few MB for each array
 _PASSES = 8  # for slopes at full size, where most of them are limited already
+_HEARD = REACH + _PASSES + 1  # rows that slopes hear of on either side of a strip
+_LEAST_ROWS = 4 * _HEARD  # of a strip, of which a third is worked out twice
 _UNLIKE = 1e6  # a lightness and an ab that no neighbour is like
 
 _CHROMA_STEPS = 12
@@ -151,16 +154,19 @@ _Shown = Callable[[FloatArray], FloatArray]
 
 def _answer(network: Network, small: FloatArray, source: Palette, target: Palette, shown: _Shown) -> FloatArray:
     """What a network makes of a picture (h, w, 3): Lab, in gamut or not."""
+    height, width = small.shape[:2]
+    seen = np.pad(small, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), mode="symmetric")
     swatches, mask = pack_palettes([Palette(shown(source.lab), source.weights), target])
     ab = network(
         {
-            "lab": to_network_range(small)[np.newaxis],
+            "lab": to_network_range(seen)[np.newaxis],
             "source_palette": swatches[:1],
             "target_palette": swatches[1:],
             "mask": mask[:1],
         }
     )
-    scaled = np.asarray(ab, dtype=np.float32)[0] * np.float32(AB_SCALE)
+    inner = np.asarray(ab, dtype=np.float32)[0, _MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
+    scaled = inner * np.float32(AB_SCALE)
     return np.concatenate([small[..., :1], scaled], axis=-1)
 
 
@@ -187,10 +193,9 @@ def _carry_over(form: _Form, shown: _Shown, small: FloatArray, change: FloatArra
     same_size = change.shape[:2] == (height, width)
     field = None if same_size else fit_field(change, small, height=height, width=width)
     result = np.empty_like(form.rgb)
-    margin = REACH + _PASSES + 1
 
     def recolor_rows(part: slice) -> None:
-        wide = slice(max(0, part.start - margin), min(height, part.stop + margin))
+        wide = slice(max(0, part.start - _HEARD), min(height, part.stop + _HEARD))
         own = form.to_lab(form.rgb[wide])
         lab = np.array(shown(own))
         lab[..., 1:] += change[wide] if field is None else field.rows(wide, lab)
@@ -199,7 +204,7 @@ def _carry_over(form: _Form, shown: _Shown, small: FloatArray, change: FloatArra
         limited = limit_slopes(own, lab, passes=_PASSES, steps=_CHROMA_STEPS)
         result[part] = form.from_lab(limited[part.start - wide.start :][: part.stop - part.start])
 
-    in_parts(recolor_rows, height, max(1, _STRIP // width))
+    in_parts(recolor_rows, height, max(_LEAST_ROWS, _STRIP // width))
     return result
 
 

@@ -24,7 +24,7 @@ class Recolored:
 
     Attributes:
         image: uint8 sRGB (H, W, 3), the size of the source.
-        measure_clipped: computes the share of pixels that lay outside sRGB before chroma reduction, when asked.
+        measure_clipped: computes `clipped`, when asked.
     """
 
     image: ImageArray
@@ -32,7 +32,7 @@ class Recolored:
 
     @property
     def clipped(self) -> float:
-        """Share of pixels, 0..1, that lay outside sRGB before chroma reduction."""
+        """Share of pixels, 0..1, that lay outside sRGB before chroma reduction; of networks, at working size."""
         return self.measure_clipped()
 
 

@@ -160,7 +160,7 @@ def _maps(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) ->
 
     def fit_rows(part: slice) -> None:
         # Windows of windows: with twice their reach beside it, a strip is as it is in the whole.
-        top, end = max(0, part.start - 2 * radius), min(height, part.stop)
+        top, end = max(0, part.start - 2 * radius), part.stop
         beside = slice(top, end + 2 * radius)
         fitted = _mean(_fit(change[beside], guide[beside], radius, epsilon), radius)
         maps[:, part.start : end] = fitted[:, part.start - top : end - top]

@@ -2,6 +2,7 @@ import importlib.util
 import subprocess
 import sys
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +18,7 @@ from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, to_network_range
 from kpalette.recoloring import NETWORKS, get_recolorer, recolor
+from kpalette.slopes import REACH, limit_slopes
 from tests.conftest import load
 
 COLORS = Palette.parse("orange saddlebrown purple green")
@@ -136,7 +138,8 @@ def test_the_network_is_shown_what_it_says(photo):
     lab = lab_of(small)
     lab[..., 0] = transfer_lightness(lab[..., 0], source, target, strength=0.5)
     shown = reduce_chroma(lab)
-    np.testing.assert_allclose(seen["lab"], to_network_range(shown)[np.newaxis], atol=1e-5)
+    mirrored = np.pad(shown, ((16, 16), (16, 16), (0, 0)), mode="symmetric")
+    np.testing.assert_allclose(seen["lab"], to_network_range(mirrored)[np.newaxis], atol=1e-5)
     moved = source.lab.copy()
     moved[:, 0] = transfer_lightness(moved[:, 0], source, target, strength=0.5)
     expected = to_network_range(reduce_chroma(moved))
@@ -147,7 +150,7 @@ def test_the_network_is_shown_what_it_says(photo):
     wanted = reduce_chroma(shown[..., [0, 2, 1]])
     assert same_but_for_rounding(done, rgb_to_image(_rgb(wanted)))
     recolorer.apply(as_picture(photo), source, target, lightness=0.0)
-    assert seen["lab"].shape == (1, 64, 64, 3)
+    assert seen["lab"].shape == (1, 96, 96, 3)
 
 
 def _rgb(lab: np.ndarray) -> np.ndarray:
@@ -167,7 +170,7 @@ def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
 
     def network(inputs):
         ab = np.full((*inputs["lab"].shape[:3], 2), 15 / AB_SCALE, np.float32)
-        ab[:, :, 32:] *= -1
+        ab[:, :, 16 + 32 :] *= -1
         return ab
 
     recolorer._network = network
@@ -177,6 +180,28 @@ def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
     assert a[:, 4].min() > 14
     assert a[:, -4].max() < -14
     assert false_edges(image, result) == 0
+
+
+@pytest.mark.parametrize("side", [64, 200])
+def test_an_edge_that_the_lightness_curve_takes_away_is_still_the_pictures(side):
+    """Neighbours are alike or not in the picture, not after the curve: here both greys end at one lightness."""
+    image = np.full((side, side, 3), 90, np.uint8)
+    image[:, side // 2 :] = 150
+    source = extract_palette(image, method="kmeans")
+    recolorer = NetworkRecolorer("anything", working_size=64)
+
+    def network(inputs):
+        ab = np.full((*inputs["lab"].shape[:3], 2), 25 / AB_SCALE, np.float32)
+        ab[:, :, 16 + 32 :] *= -1
+        return ab
+
+    recolorer._network = network
+    target = Palette([[55.0, 30.0, 30.0], [55.5, -30.0, -30.0]])
+    lab = lab_of(recolorer.apply(as_picture(image), source, target, lightness=1.0).image)
+    assert np.abs(np.diff(lab[..., 0], axis=1)).max() < 1.5
+    assert lab[:, 0, 1].min() > 22
+    assert lab[:, -1, 1].max() < -22
+    assert np.ptp(lab[:, side // 2 - 1 : side // 2 + 1, 1], axis=1).min() > 8
 
 
 def test_grain_in_the_dark_is_not_torn_at_full_size():
@@ -192,9 +217,19 @@ def test_grain_in_the_dark_is_not_torn_at_full_size():
 
 
 def test_pictures_are_worked_out_in_strips_that_do_not_show(coarse, photo, monkeypatch):
-    whole = recolor(photo, COLORS, model=coarse)
-    monkeypatch.setattr("kpalette.network._STRIP", 128 * 7)
-    np.testing.assert_array_equal(recolor(photo, COLORS, model=coarse), whole)
+    """Nor where slopes are met over all the rows that they may hear of (tests/test_slopes.py)."""
+
+    def farthest(before, after, *, passes=0, steps):
+        reach = REACH + passes + 1
+        return after if not passes else cv2.dilate(after, np.ones((2 * reach + 1, 1), np.uint8))
+
+    for limit in (limit_slopes, farthest):
+        monkeypatch.setattr("kpalette.network.limit_slopes", limit)
+        whole = recolor(photo, COLORS, model=coarse)
+        with monkeypatch.context() as patch:
+            patch.setattr("kpalette.network._STRIP", 128 * 7)
+            patch.setattr("kpalette.network._LEAST_ROWS", 1)
+            np.testing.assert_array_equal(recolor(photo, COLORS, model=coarse), whole)
 
 
 @pytest.mark.parametrize("which", ["onnx", "coarse"])

@@ -66,6 +66,16 @@ def test_structure_stays_and_the_palette_is_heard(name):
     assert figures["palette_de_ab"] < 0.6 * nothing["palette_de_ab"]
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_borders_are_as_what_lies_beside_them(name):
+    """A sky whose rows are each of one colour: what networks take for black beyond the picture tinted its frame."""
+    share = np.linspace(0.0, 1.0, 180)[:, None, None]
+    sky = np.tile(np.rint((1 - share) * (40, 90, 170) + share * (235, 225, 205)).astype(np.uint8), (1, 320, 1))
+    lab = rgb_to_lab(image_to_rgb(recolor(sky, COLORS, model=name)))
+    apart = delta_e_2000(lab, np.broadcast_to(np.median(lab, axis=1, keepdims=True), lab.shape))
+    assert apart.max() < 5
+
+
 def test_another_palette_another_picture():
     image = resize(sample_image("coffee"), longest=128)
     one, two = (recolor(image, palette, model="ablated") for palette in ("nord", "gruvbox"))

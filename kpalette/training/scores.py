@@ -8,8 +8,8 @@ from typing import Any
 SSIM_SLACK = 0.005
 """How much structure phase 2 may cost."""
 
-FEW_EDGES = 9e-4
-"""False edges that are few enough, whatever phase 1 has: what soft clusters themselves part."""
+FEW_EDGES = 1e-5
+"""False edges that are few enough, whatever phase 1 has; with limited slopes, trained networks have a tenth of that."""
 
 
 class Best:
@@ -17,7 +17,7 @@ class Best:
 
     Phase 1 is judged by its mean ab error, hue pairs and unrelated palettes alike. Phase 2 is judged by how far the
     result's colours are from the palette, `val_palette_de_ab`, and only where ssim is no more than 0.005 below phase
-    1's, richness no lower than phase 1's or 1, and false_edges no higher than phase 1's or 0.0009: flat or blotched is
+    1's, richness no lower than phase 1's or 1, and false_edges no higher than phase 1's or 0.00001: flat or blotched is
     no better.
 
     Args:
