@@ -235,8 +235,10 @@ def _suggest(text: str) -> None:
         with contextlib.suppress(PaletteError):
             parse_color(word)
             return
-    if close := _close_preset(_plain(text)):
-        raise PaletteError(f"unknown colour or preset {one_line(text.strip())!r}: did you mean {close}?") from None
+    close = _close_preset(_plain(text))
+    if close or len(words) == 1:
+        told = f": did you mean {close}?" if close else ""
+        raise PaletteError(f"unknown colour or preset {one_line(text.strip())!r}{told}") from None
 
 
 def _check_size(size: int | None) -> None:

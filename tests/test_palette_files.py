@@ -260,7 +260,7 @@ def test_where_the_users_folder_is(tmp_path, monkeypatch):
         ("nrod", "unknown colour or preset 'nrod': did you mean the preset 'nord'?"),
         ("Game Byo", "unknown colour or preset 'Game Byo': did you mean the preset 'gameboy'?"),
         ("nrod, red", "unknown colour 'nrod': did you mean 'goldenrod'?"),
-        ("xyzzy", "a palette has 2 to 8 colours, 1 given: 'xyzzy'"),
+        ("xyzzy", "unknown colour or preset 'xyzzy'"),
         ("red", "a palette has 2 to 8 colours, 1 given: 'red'"),
         ("oragne red", "unknown colour 'oragne': did you mean 'orange'?"),
         ("", "a palette has 2 to 8 colours, 0 given: ''"),

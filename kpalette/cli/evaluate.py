@@ -1,5 +1,6 @@
 """`evaluate`: the study, its tables and its figure."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,6 +85,9 @@ def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: 
             raise OutputError(f"cannot write to {output}: it is no folder")
         for name in (*_FILES, *((_SHEET,) if prefix == "samples" else ())):
             check_free(Path(output) / name, overwrite=force)
+        there = next(folder for folder in (Path(output), *Path(output).absolute().parents) if folder.exists())
+        if not os.access(there, os.W_OK):
+            raise OutputError(f"cannot write to {there}: Permission denied")
     if into is not None:
         _filled(read_document(into), prefix, dict.fromkeys(_BLOCKS, ""))
 

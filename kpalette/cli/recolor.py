@@ -63,6 +63,8 @@ def recolor(
     check_one_stdin(like, *inputs)
     target = resolve_target(palette, like, colors)
     own = None if source is None else find_palette(source)
+    if own is not None and len(own) < len(target):
+        click.echo(f"note: --source has {len(own)} colours: so many of the palette's {len(target)} are used", err=True)
     if background is not None:
         parse_color(background)
     work = Recoloring(target, model, own, match, lightness, seed, background, strip, check_model(model, runtime))

@@ -72,7 +72,10 @@ def read_checkpoint(name_or_folder: str | os.PathLike[str]) -> Checkpoint:
     """
     folder = _find(name_or_folder)
     path = folder / CONFIG_FILE
-    config = check_config(read_json(path), path)
+    document, best = read_json(path), folder / "best"
+    if isinstance(document, dict) and "format" not in document and (best / CONFIG_FILE).is_file():
+        raise CheckpointError(f"{folder} is a run folder, not a checkpoint: its best weights are in {best}")
+    config = check_config(document, path)
     tensors: dict[str, NDArray[np.float32]] = {}
     for entry in config["files"]:
         tensors |= read_tensors(folder, entry, config)

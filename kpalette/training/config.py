@@ -125,13 +125,17 @@ class TrainConfig:
     """"float32", "mixed_bfloat16", or "auto": the second on accelerators and on CPUs that compute in it."""
 
     mse_weight: float | None = None
+    """What the squared error where the answer is known counts in the generator's loss; 100 if None."""
     palette_weight: float | None = None
+    """What the way of the clusters' means from their swatches counts; 0, or 100 (phase 2) if None."""
     spread_weight: float | None = None
+    """What lost or gained spread within clusters counts; 0, or 0.3 (phase 2) if None."""
     edges_weight: float | None = None
+    """What torn smooth places count; 0, or 20 (phase 2) if None."""
     structure_weight: float | None = None
+    """What lost SSIM of grey counts; 0, or 8 (phase 2) if None."""
     adversarial_weight: float | None = None
-    """What the terms of the generator's loss are multiplied by (`kpalette.losses.LossWeights`); the squared error alone
-    (100), or 100, 100, 0.3, 20, 8 and 0.05 (phase 2) if None."""
+    """What the discriminator's judgement counts; 0, or 0.05 (phase 2) if None."""
 
     patience: int | None = None
     """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""

@@ -97,3 +97,9 @@ def test_bad_input_is_one_line(kp, pictures, arguments, code, message):
     assert message in result.err
     assert code == 2 or len([line for line in result.err.splitlines() if line.startswith("kpalette: error")]) == 1
     assert sorted(os.listdir(".")) == before
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_measured(kp, pictures, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    result = kp("evaluate", "in", "-o", "out", *SOFT)
+    assert (result.code, result.err) == (1, f"kpalette: error: cannot write to {os.getcwd()}: Permission denied\n")

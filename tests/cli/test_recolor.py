@@ -29,6 +29,11 @@ def test_options_reach_the_recolourer(kp, small):
     np.testing.assert_array_equal(read_image("b.png").rgb, expected)
 
 
+def test_a_palette_that_the_source_leaves_unused_in_part_is_told(kp, small):
+    result = kp("recolor", "a.png", "-p", COLORS, "--source", "black white")
+    assert result.err == "note: --source has 2 colours: so many of the palette's 4 are used\nwrote a.recolored.png\n"
+
+
 def test_like_takes_the_palette_of_another_picture(kp, small):
     write_image("like.png", sample_image("coffee")[::8, ::8])
     assert kp("recolor", "a.png", "--like", "like.png", "-k", "3", "-o", "b.png").code == 0

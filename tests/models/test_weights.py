@@ -362,6 +362,14 @@ class TestMalformedConfig:
         fails(folder, "metrics.json", "must hold a JSON object")
 
 
+def test_a_run_folder_is_not_taken_for_a_checkpoint(folder, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "config.json").write_text('{"phase": "pretrain"}')
+    folder.rename(run / "best")
+    fails(run, f"{run} is a run folder, not a checkpoint: its best weights are in {run / 'best'}")
+
+
 class TestDamagedWeights:
     @pytest.mark.parametrize("place", [0, 100, -1])
     def test_a_changed_byte(self, folder, place):
