@@ -25,7 +25,7 @@ REACH = 8
 """Pixels that a ramp from where chroma was cut may take, so that few of them do not bleach what is around them."""
 
 PASSES = 64
-"""Of relaxation: leaps of up to 60 units end at slopes of 5 at the most, those of 80 at 6."""
+"""Of relaxation: lone leaps of up to 60 units end at slopes of 5 at the most, those of 80 at 6."""
 
 _CUT = 0.1  # units of ab that the gamut took
 
