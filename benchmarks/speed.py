@@ -115,7 +115,7 @@ def float_apply(_: str) -> Task:
 
 
 def file_part(part: str) -> Task:
-    """JPEG to JPEG, or the reading or writing of it."""
+    """JPEG to JPEG by a recolourer, or the reading or writing of it."""
     from kpalette.image_files import read_image, write_image
     from kpalette.palette import Palette
     from kpalette.recoloring import recolor
@@ -128,10 +128,10 @@ def file_part(part: str) -> Task:
         write_image(folder / "out.jpg", image, overwrite=True)
 
     def all_of_it() -> None:
-        write(recolor(read_image(folder / "in.jpg"), target))
+        write(recolor(read_image(folder / "in.jpg"), target, model=part))
 
-    parts = {"all": all_of_it, "read": lambda: read_image(folder / "in.jpg"), "write": lambda: write(decoded)}
-    return parts[part], 1.0
+    parts = {"read": lambda: read_image(folder / "in.jpg"), "write": lambda: write(decoded)}
+    return parts.get(part, all_of_it), 1.0
 
 
 def batch(workers: str) -> Task:
@@ -147,7 +147,7 @@ def batch(workers: str) -> Task:
     for i in range(BATCH):
         (folder / f"{i}.jpg").write_bytes(stream.getvalue())
     jobs = [Job(str(folder / f"{i}.jpg"), str(folder / f"{i}-out.jpg"), True) for i in range(BATCH)]
-    work = Recoloring(Palette.from_hex(TARGET))
+    work = Recoloring(Palette.from_hex(TARGET), "soft")
 
     def run() -> None:
         assert not [done.error for done in run_batch(jobs, work, workers=int(workers)) if done.error]
@@ -213,7 +213,8 @@ ROWS: dict[str, tuple[Callable[[str], Task], str, str, str, float]] = {
     **{f"extract and bake, {m}": (first_bake, m, "0.5", "", 0.0) for m in MODELS},
     "apply, array to array": (lattice_apply, "", "1.2 x Color3DLUT, 300 MB", "", 24.9),
     "apply, float32": (float_apply, "", "", "", 99.5),
-    "JPEG to JPEG": (file_part, "all", "1.5", "", 49.8),
+    "JPEG to JPEG, soft": (file_part, "soft", "1.5", "", 49.8),
+    "JPEG to JPEG, palettenet": (file_part, "palettenet", "3", "", 49.8),
     "read JPEG": (file_part, "read", "", "", 24.9),
     "write JPEG": (file_part, "write", "", "", 0.0),
     f"batch of {BATCH}, 1 worker on 1 core": (batch, "1", "", "", 0.0),
