@@ -36,7 +36,7 @@ _SIZES = range(MIN_COLORS, MAX_COLORS + 1)
 _LONGEST = 256  # pixels: training shows crops of small pictures, and no palette changes visibly
 _BATCH = 16  # pictures that a worker gets at once
 _ALONE = 48  # so many pictures are done before a pool of processes has started
-_VERSION = 1  # of the cache, to be raised when what is computed changes
+_VERSION = 2  # of the cache, to be raised when what is computed changes
 _BROKEN_CACHE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ImageError)
 _log = logging.getLogger(__name__)
 
