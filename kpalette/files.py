@@ -1,6 +1,7 @@
 """Files of any kind: read whole with errors by kind, written whole or not at all."""
 
 import contextlib
+import errno
 import os
 import platform
 import stat
@@ -74,6 +75,13 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"cannot write {path}: {reason(error)}") from None
     if exists and not overwrite:
         raise _exists(path)
+
+
+def check_writable(folder: Path) -> None:
+    """OutputError where nothing can be put into a folder, or where it would be made: worth asking before any work."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"cannot write to {there}: {os.strerror(errno.EACCES)}")
 
 
 @contextlib.contextmanager

@@ -159,6 +159,19 @@ def _rgb(lab: np.ndarray) -> np.ndarray:
     return lab_to_rgb(lab)
 
 
+def of_two_halves(a: float) -> NetworkRecolorer:
+    """Its network answers one ab for the left half of what it sees, 64 pixels and a margin, and its opposite right."""
+
+    def network(inputs):
+        ab = np.full((*inputs["lab"].shape[:3], 2), a / AB_SCALE, np.float32)
+        ab[:, :, 16 + 32 :] *= -1
+        return ab
+
+    recolorer = NetworkRecolorer("anything", working_size=64)
+    recolorer._network = network
+    return recolorer
+
+
 @pytest.mark.parametrize("lightness", [0.0, 0.5])
 @pytest.mark.parametrize("side", [64, 200])
 def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
@@ -166,16 +179,8 @@ def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
     image = np.full((side, side, 3), 100, np.uint8)
     image[:8] = 180  # another colour, for the lightness curve
     source = extract_palette(image, method="kmeans")
-    recolorer = NetworkRecolorer("anything", working_size=64)
-
-    def network(inputs):
-        ab = np.full((*inputs["lab"].shape[:3], 2), 15 / AB_SCALE, np.float32)
-        ab[:, :, 16 + 32 :] *= -1
-        return ab
-
-    recolorer._network = network
     target = Palette(source.lab + np.float32([10.0, 15.0, 15.0]))
-    result = recolorer.apply(as_picture(image), source, target, lightness=lightness).image
+    result = of_two_halves(15).apply(as_picture(image), source, target, lightness=lightness).image
     a = lab_of(result)[..., 1]
     assert a[:, 4].min() > 14
     assert a[:, -4].max() < -14
@@ -188,16 +193,8 @@ def test_an_edge_that_the_lightness_curve_takes_away_is_still_the_pictures(side)
     image = np.full((side, side, 3), 90, np.uint8)
     image[:, side // 2 :] = 150
     source = extract_palette(image, method="kmeans")
-    recolorer = NetworkRecolorer("anything", working_size=64)
-
-    def network(inputs):
-        ab = np.full((*inputs["lab"].shape[:3], 2), 25 / AB_SCALE, np.float32)
-        ab[:, :, 16 + 32 :] *= -1
-        return ab
-
-    recolorer._network = network
     target = Palette([[55.0, 30.0, 30.0], [55.5, -30.0, -30.0]])
-    lab = lab_of(recolorer.apply(as_picture(image), source, target, lightness=1.0).image)
+    lab = lab_of(of_two_halves(25).apply(as_picture(image), source, target, lightness=1.0).image)
     assert np.abs(np.diff(lab[..., 0], axis=1)).max() < 1.5
     assert lab[:, 0, 1].min() > 22
     assert lab[:, -1, 1].max() < -22

@@ -1,6 +1,5 @@
 """`evaluate`: the study, its tables and its figure."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kpalette.errors import ArgumentError, OutputError
-from kpalette.files import check_free, one_line, read_file, write_file
+from kpalette.files import check_free, check_writable, one_line, read_file, write_file
 from kpalette.workers import MAX_WORKERS
 
 if TYPE_CHECKING:
@@ -85,9 +84,7 @@ def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: 
             raise OutputError(f"cannot write to {output}: it is no folder")
         for name in (*_FILES, *((_SHEET,) if prefix == "samples" else ())):
             check_free(Path(output) / name, overwrite=force)
-        there = next(folder for folder in (Path(output), *Path(output).absolute().parents) if folder.exists())
-        if not os.access(there, os.W_OK):
-            raise OutputError(f"cannot write to {there}: Permission denied")
+        check_writable(Path(output))
     if into is not None:
         _filled(read_document(into), prefix, dict.fromkeys(_BLOCKS, ""))
 

@@ -20,6 +20,7 @@ from kpalette.files import PART_PREFIX, reason
 from kpalette.models.weights_files import read_json, read_tensors, to_json, to_stored, write_tensors
 from kpalette.models.weights_format import (
     ABOUT_FILE,
+    BEST,
     CONFIG_FILE,
     FORMAT,
     GRAPH_FILE,
@@ -72,7 +73,7 @@ def read_checkpoint(name_or_folder: str | os.PathLike[str]) -> Checkpoint:
     """
     folder = _find(name_or_folder)
     path = folder / CONFIG_FILE
-    document, best = read_json(path), folder / "best"
+    document, best = read_json(path), folder / BEST
     if isinstance(document, dict) and "format" not in document and (best / CONFIG_FILE).is_file():
         raise CheckpointError(f"{folder} is a run folder, not a checkpoint: its best weights are in {best}")
     config = check_config(document, path)

@@ -23,6 +23,7 @@ from kpalette.errors import KPaletteError
 FORMAT = 1
 CONFIG_FILE, METRICS_FILE, ABOUT_FILE = "config.json", "metrics.json", "MODEL.md"
 GRAPH_FILE = "graph.onnx"
+BEST = "best"  # in a run folder, the checkpoint of its best weights
 WEIGHTS_FILE = re.compile(r"weights(-[0-9]{5}-of-[0-9]{5})?\.safetensors")
 ITEM_SIZES = {"float16": 2, "float32": 4}
 MAX_VALUES = 2**30

@@ -11,8 +11,8 @@ from kpalette.data.pairs import hue_rows
 from kpalette.errors import ArgumentError
 from kpalette.files import read_file
 
-CONFIG, BEST = "config.json", "best"
-"""What a run folder's config is called, and the checkpoint of its best weights."""
+CONFIG = "config.json"
+"""What a run folder's config is called."""
 
 PHASES = ("pretrain", "adversarial")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")

@@ -14,8 +14,9 @@ from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.files import PART_PREFIX
 from kpalette.models.checkpoint import save_checkpoint
+from kpalette.models.weights_format import BEST
 from kpalette.training.backup import Tensors, read_backup, restore_trainer, trainer_tensors, write_backup
-from kpalette.training.config import BEST, TrainConfig
+from kpalette.training.config import TrainConfig
 from kpalette.training.logs import CsvLog, EventLog, Talk
 from kpalette.training.networks import averaged_weights, build_trainer, judge, load_start, sharpen_choice
 from kpalette.training.previews import preview

@@ -17,7 +17,8 @@ from kpalette.errors import ArgumentError, OutputError
 from kpalette.files import hold_lock, reason, write_file
 from kpalette.models.export import import_keras
 from kpalette.models.weights import read_checkpoint
-from kpalette.training.config import BEST, CONFIG, TrainConfig
+from kpalette.models.weights_format import BEST
+from kpalette.training.config import CONFIG, TrainConfig
 
 FREE = ("run", "resume", "threads", "previews")
 """What a resumed run may do otherwise: nothing that its loss curve depends on."""

@@ -30,7 +30,8 @@ def test_the_help_names_phase_2s_values():
     assert len(weights) == 6
     for name in weights:
         value = f"{getattr(two, name):g}"
-        assert f"{value} if None" in told[name] or f"{value} (phase 2) if None" in told[name]
+        end = f"; {value} if None." if name == "mse_weight" else f"; 0, or {value} (phase 2) if None."
+        assert told[name].endswith(end)
     assert f"{two.sharpen:g} (phase 2" in told["sharpen"]
 
 
