@@ -10,17 +10,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kpalette.errors import ImageError, KPaletteError, OutputError
-from kpalette.files import reason, write_file
+from kpalette.errors import ImageError, KPaletteError, reason
+from kpalette.files import make_parent, write_file
 from kpalette.image_encode import encode_image
 from kpalette.image_files import SUFFIXES, check_output, format_of, read_image, suffix_of
 from kpalette.images import Picture
-from kpalette.lut import thread_count
 from kpalette.manifest import DONE, FAILED, STARTED, Manifest
 from kpalette.palette import Palette
+from kpalette.parallel import thread_count, worker_pool
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer
 from kpalette.recoloring import recolor as recolor_image
-from kpalette.workers import worker_pool
 
 _QUEUED = 2
 """Pictures begun or waiting for each worker: no more, so that memory stays bounded however long the list is."""
@@ -122,14 +121,6 @@ def _holds(path: str, data: bytes) -> bool:
     with contextlib.suppress(OSError):
         return Path(path).stat().st_size == len(data) and Path(path).read_bytes() == data
     return False
-
-
-def make_parent(destination: Path) -> None:
-    """Makes the folder that a file goes to, once there is something to put there; OutputError if it cannot be."""
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {destination.parent}: {reason(error)}") from None
 
 
 def default_workers(count: int) -> int:

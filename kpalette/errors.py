@@ -22,3 +22,14 @@ class ImageError(KPaletteError):
 
 class OutputError(KPaletteError):
     """A file that cannot be written, or must not be overwritten."""
+
+
+def one_line(text: object) -> str:
+    """Text on one line, whatever stands in a file's name: line ends and control characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what an exception says, without paths and numbers where the system gives a plain text."""
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return str(text).splitlines()[0]

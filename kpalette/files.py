@@ -7,12 +7,13 @@ import platform
 import stat
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kpalette.errors import KPaletteError, OutputError
+from kpalette.errors import KPaletteError, OutputError, reason
 
 PART_PREFIX = ".kpalette-"
+
 PART_SUFFIX = ".part"
 """What a file is called until it is whole: prefix, host, process, thread, suffix. Killed ones leave it behind."""
 
@@ -50,17 +51,6 @@ def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what:
 def host_mark() -> str:
     """Eight digits that stand for this machine: numbers of processes mean nothing on another that shares a folder."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
-def one_line(text: object) -> str:
-    """Text on one line, whatever stands in a file's name: line ends and control characters as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
-
-
-def reason(error: BaseException) -> str:
-    """The first line of what an exception says, without paths and numbers where the system gives a plain text."""
-    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
-    return str(text).splitlines()[0]
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
@@ -160,3 +150,32 @@ def _write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
             _place_new(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def make_parent(destination: Path) -> None:
+    """Makes the folder that a file goes to, once there is something to put there; OutputError if it cannot be."""
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {destination.parent}: {reason(error)}") from None
+
+
+def remove_parts(folders: Iterable[str]) -> None:
+    """Removes what processes that were killed left of files they had begun, where no such process runs any more."""
+    for folder in set(folders):
+        for path in Path(folder).glob(f"{PART_PREFIX}*{PART_SUFFIX}"):
+            host, number, *_ = [*path.name.removeprefix(PART_PREFIX).split("-"), ""]
+            if host == host_mark() and number.isdigit() and not _runs(int(number)):
+                path.unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    if os.name != "posix":  # where signal 0 is no question
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from kpalette.errors import ArgumentError, ImageError
-from kpalette.files import reason
+from kpalette.errors import ArgumentError, ImageError, reason
 from kpalette.image_metadata import (
     DECODER_ERRORS,
     adobe_rgb_to_srgb,

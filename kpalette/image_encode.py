@@ -10,8 +10,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 import kpalette.image_decode
-from kpalette.errors import OutputError
-from kpalette.files import reason
+from kpalette.errors import OutputError, reason
 from kpalette.image_metadata import DECODER_ERRORS, exif_for_tiff
 from kpalette.images import Picture, as_picture, flatten
 from kpalette.types import ImageArray

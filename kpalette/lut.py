@@ -1,8 +1,6 @@
 """RGB lattices: a colour mapping baked into a cube of nodes, then applied to pictures by trilinear interpolation."""
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -11,6 +9,7 @@ from PIL import Image, ImageFilter
 
 from kpalette.color import lab_to_rgb, rgb_to_lab
 from kpalette.gamut import in_gamut, reduce_chroma
+from kpalette.parallel import in_parts
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
 LATTICE_SIZE = 65
@@ -19,41 +18,11 @@ LATTICE_SIZE = 65
 Mapping = Callable[[FloatArray], FloatArray]
 """A colour mapping: lab (n, 3) to lab (n, 3), whose results may lie outside sRGB."""
 
-THREADS_VARIABLE = "KPALETTE_THREADS"
-
 _STRIP = 1 << 20
 _CHUNK = 1 << 15
 # Large, or threads wait for the interpreter lock more than they compute; no power of 2, which would put all columns
 # into the same sets of the cache. A quarter of 65 nodes cubed.
 _BAKE_CHUNK = 68_657
-
-
-def thread_count() -> int:
-    """Threads that one call may use: KPALETTE_THREADS where it is a positive whole number, else one a core."""
-    text = os.environ.get(THREADS_VARIABLE, "")
-    if text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) > 0:
-        return int(text)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def in_parts(work: Callable[[slice], None], count: int, size: int) -> None:
-    """Works through `count` items in parts, on all cores: NumPy and Pillow let go of the interpreter lock.
-
-    Args:
-        work: does one part, in a thread.
-        count: of all items.
-        size: items of a part.
-    """
-    parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
-    threads = min(thread_count(), len(parts))
-    if threads <= 1:
-        for part in parts:
-            work(part)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, parts))
 
 
 @lru_cache(maxsize=4)

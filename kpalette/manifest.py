@@ -3,15 +3,13 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kpalette.errors import OutputError
-from kpalette.files import PART_PREFIX, PART_SUFFIX, host_mark, reason
+from kpalette.errors import OutputError, reason
 
 MANIFEST_NAME = ".kpalette-batch.jsonl"
-
 DONE, STARTED, FAILED = "done", "started", "failed"
 
 
@@ -167,24 +165,3 @@ def _stamp(source: str) -> list[int] | None:
     except (OSError, ValueError):
         return None
     return [found.st_size, found.st_mtime_ns]
-
-
-def remove_parts(folders: Iterable[str]) -> None:
-    """Removes what processes that were killed left of files they had begun, where no such process runs any more."""
-    for folder in set(folders):
-        for path in Path(folder).glob(f"{PART_PREFIX}*{PART_SUFFIX}"):
-            host, number, *_ = [*path.name.removeprefix(PART_PREFIX).split("-"), ""]
-            if host == host_mark() and number.isdigit() and not _runs(int(number)):
-                path.unlink(missing_ok=True)
-
-
-def _runs(process: int) -> bool:
-    if os.name != "posix":  # where signal 0 is no question
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True

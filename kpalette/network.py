@@ -18,12 +18,12 @@ from kpalette.errors import ArgumentError
 from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
-from kpalette.lut import in_parts
 from kpalette.models.export import import_keras, load, signature
 from kpalette.models.graph import has_graph, open_graph
 from kpalette.models.operators import simplified
 from kpalette.models.weights import read_checkpoint
 from kpalette.palette import Palette
+from kpalette.parallel import in_parts
 from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.recolorer import Recolored
 from kpalette.slopes import REACH, limit_slopes

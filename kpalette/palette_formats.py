@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.color import lab_to_rgb, rgb_to_lab
-from kpalette.errors import ArgumentError, PaletteError
-from kpalette.files import one_line
+from kpalette.errors import ArgumentError, PaletteError, one_line
 from kpalette.gamut import reduce_chroma
 from kpalette.palette import Palette, parse_color
 from kpalette.palette_ase import decode_ase, encode_ase

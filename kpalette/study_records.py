@@ -5,8 +5,8 @@ import io
 import os
 from dataclasses import dataclass, field
 
-from kpalette.errors import ArgumentError
-from kpalette.files import read_file, reason, write_file
+from kpalette.errors import ArgumentError, reason
+from kpalette.files import read_file, write_file
 from kpalette.metrics import FIGURES
 from kpalette.probes import PROBES
 

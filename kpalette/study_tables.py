@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import ArgumentError
-from kpalette.files import one_line
+from kpalette.errors import ArgumentError, one_line
 from kpalette.metrics import FIGURES, bootstrap_interval
 from kpalette.probes import PROBES
 from kpalette.study_records import Record, Study

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError
-from kpalette.lut import in_parts
+from kpalette.parallel import in_parts
 from kpalette.types import FloatArray
 
 RADIUS = 1

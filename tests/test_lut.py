@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from kpalette.color import rgb_to_lab
-from kpalette.lut import Lattice, lattice_lab, thread_count
+from kpalette.lut import Lattice, lattice_lab
+from kpalette.parallel import thread_count
 
 
 def darker(lab: np.ndarray) -> np.ndarray:

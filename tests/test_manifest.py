@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from kpalette.errors import OutputError
-from kpalette.files import host_mark
-from kpalette.manifest import DONE, FAILED, MANIFEST_NAME, STARTED, Manifest, remove_parts
+from kpalette.files import host_mark, remove_parts
+from kpalette.manifest import DONE, FAILED, MANIFEST_NAME, STARTED, Manifest
 
 MARK = host_mark()
 

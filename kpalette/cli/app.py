@@ -16,8 +16,7 @@ from kpalette.cli.lut import lut
 from kpalette.cli.palettes import palette
 from kpalette.cli.recolor import recolor
 from kpalette.cli.streams import FailuresError, set_up_streams
-from kpalette.errors import KPaletteError
-from kpalette.files import one_line
+from kpalette.errors import KPaletteError, one_line
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 

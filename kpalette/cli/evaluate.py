@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kpalette.errors import ArgumentError, OutputError
-from kpalette.files import check_free, check_writable, one_line, read_file, write_file
-from kpalette.workers import MAX_WORKERS
+from kpalette.errors import ArgumentError, OutputError, one_line
+from kpalette.files import check_free, check_writable, read_file, write_file
+from kpalette.parallel import MAX_WORKERS
 
 if TYPE_CHECKING:
     from kpalette.study_records import Study
@@ -128,7 +128,7 @@ def _write(
     folder: Path, study: "Study", models: tuple[str, ...] | None, prefix: str, statistic: str, *, force: bool
 ) -> None:
     """Makes all files, and only then writes them."""
-    from kpalette.batch import make_parent
+    from kpalette.files import make_parent
     from kpalette.image_encode import encode_image
     from kpalette.study_plane import draw_plane
     from kpalette.study_tables import ranks_table

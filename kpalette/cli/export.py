@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kpalette.files import one_line
+from kpalette.errors import one_line
 
 
 @click.command()

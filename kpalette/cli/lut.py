@@ -13,7 +13,7 @@ from kpalette.cli.options import (
     target_options,
 )
 from kpalette.cli.streams import write_stdout
-from kpalette.files import one_line
+from kpalette.errors import one_line
 from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import DEFAULT_LATTICE, get_recolorer, make_plan

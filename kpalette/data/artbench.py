@@ -17,8 +17,8 @@ from typing import NamedTuple
 from kpalette.data.cifar import Work, batch_files, read_batches
 from kpalette.data.images import ImageSet, Item, embedded, stem
 from kpalette.data.listing import File, Listing, list_files
-from kpalette.errors import ArgumentError, ImageError
-from kpalette.files import one_line, read_file, reason
+from kpalette.errors import ArgumentError, ImageError, one_line, reason
+from kpalette.files import read_file
 from kpalette.image_files import SUFFIXES
 
 LAYOUTS = ("auto", "pictures", "imagefolder", "cifar-python", "cifar-binary")

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kpalette.data.listing import File, Listing
-from kpalette.errors import ImageError
-from kpalette.files import one_line, reason
+from kpalette.errors import ImageError, one_line, reason
 from kpalette.types import ImageArray
 
 _PIXELS = 3 * 32 * 32  # plane by plane

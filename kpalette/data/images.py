@@ -16,13 +16,12 @@ import cv2
 import numpy as np
 
 from kpalette.color import lab_to_rgb, lch_to_lab
-from kpalette.errors import ArgumentError, ImageError
-from kpalette.files import one_line
+from kpalette.errors import ArgumentError, ImageError, one_line
 from kpalette.gamut import reduce_chroma
 from kpalette.image_decode import decode_image
 from kpalette.image_files import SUFFIXES, max_pixels
 from kpalette.images import flatten, rgb_to_image
-from kpalette.lut import thread_count
+from kpalette.parallel import thread_count
 from kpalette.types import FloatArray, ImageArray
 
 GENERATED = 60

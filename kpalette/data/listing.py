@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from kpalette.errors import ImageError
-from kpalette.files import one_line, read_file, reason
+from kpalette.errors import ImageError, one_line, reason
+from kpalette.files import read_file
 
 _GZIP = b"\x1f\x8b"
 

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import KPaletteError, OutputError
-from kpalette.files import PART_PREFIX, check_free, reason, write_file
-from kpalette.lut import THREADS_VARIABLE, thread_count
+from kpalette.errors import KPaletteError, OutputError, reason
+from kpalette.files import PART_PREFIX, check_free, write_file
 from kpalette.models.operators import simplified
 from kpalette.models.weights import Checkpoint
+from kpalette.parallel import THREADS_VARIABLE, thread_count
 from kpalette.types import MAX_COLORS
 
 OPSET = 18

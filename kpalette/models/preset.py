@@ -14,8 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import ArgumentError
-from kpalette.files import reason
+from kpalette.errors import ArgumentError, reason
 from kpalette.models.weights import Checkpoint, read_checkpoint
 from kpalette.models.weights_format import CONFIG_FILE, CheckpointError
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import ArgumentError, OutputError
-from kpalette.files import PART_PREFIX, reason
+from kpalette.errors import ArgumentError, OutputError, reason
+from kpalette.files import PART_PREFIX
 from kpalette.models.weights_files import read_json, read_tensors, to_json, to_stored, write_tensors
 from kpalette.models.weights_format import (
     ABOUT_FILE,

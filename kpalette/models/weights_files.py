@@ -9,8 +9,8 @@ import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from kpalette.errors import ArgumentError
-from kpalette.files import read_file, reason
+from kpalette.errors import ArgumentError, reason
+from kpalette.files import read_file
 from kpalette.models.weights_format import CONFIG_FILE, CheckpointError
 
 FILE_BYTES = 15_000_000

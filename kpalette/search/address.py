@@ -6,8 +6,7 @@ import socket
 import time
 from contextlib import suppress
 
-from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.files import reason
+from kpalette.errors import ArgumentError, KPaletteError, reason
 
 DEFAULT_CHIEF = "127.0.0.1:17070"
 

@@ -8,8 +8,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 
 import kpalette.image_decode
-from kpalette.errors import ImageError, KPaletteError, OutputError
-from kpalette.files import one_line
+from kpalette.errors import ImageError, KPaletteError, OutputError, one_line
 from kpalette.training.config import CONFIG, TrainConfig
 from kpalette.training.run import read_config, train
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from kpalette.errors import KPaletteError, OutputError
-from kpalette.files import hold_lock, host_mark, one_line, reason, write_file
+from kpalette.errors import KPaletteError, OutputError, one_line, reason
+from kpalette.files import hold_lock, host_mark, write_file
 from kpalette.search.address import ANSWER, DEFAULT_CHIEF, check_port, set_role, split_address, wait_for_chief
 from kpalette.search.oracles import SEARCH, LastingOracle, make_oracle, trial_count
 from kpalette.search.plan import LOCAL, PLAN, Plan, check_given, local_plan, settle

@@ -8,8 +8,8 @@ from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
-from kpalette.errors import ArgumentError
-from kpalette.files import read_file, reason
+from kpalette.errors import ArgumentError, reason
+from kpalette.files import read_file
 from kpalette.training.config import TrainConfig
 
 OWN = (

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from kpalette.errors import KPaletteError, OutputError
-from kpalette.files import hold_lock, one_line, reason
+from kpalette.errors import KPaletteError, OutputError, one_line, reason
+from kpalette.files import hold_lock
 from kpalette.search.process import NOT_THE_RUNS
 from kpalette.search.records import FIGURES
 from kpalette.search.space import OF_THE_START

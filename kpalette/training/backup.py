@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from kpalette.errors import ArgumentError
-from kpalette.files import one_line, write_file
+from kpalette.errors import ArgumentError, one_line
+from kpalette.files import write_file
 
 Tensors = dict[str, NDArray[np.generic]]
 

@@ -13,8 +13,8 @@ from kpalette.data.artbench import open_images
 from kpalette.data.images import split
 from kpalette.data.samples import Sampler, default_size
 from kpalette.data.swatches import designed_palettes, extract_swatches
-from kpalette.errors import ArgumentError, OutputError
-from kpalette.files import hold_lock, reason, write_file
+from kpalette.errors import ArgumentError, OutputError, reason
+from kpalette.files import hold_lock, write_file
 from kpalette.models.export import import_keras
 from kpalette.models.weights import read_checkpoint
 from kpalette.models.weights_format import BEST

@@ -5,11 +5,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_all_start_methods, get_context, parent_process
 from typing import Any
-
-from kpalette.lut import THREADS_VARIABLE, thread_count
 
 MAX_WORKERS = 256
 _BLAS_VARIABLE = "OPENBLAS_NUM_THREADS"
@@ -114,3 +112,34 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+THREADS_VARIABLE = "KPALETTE_THREADS"
+
+
+def thread_count() -> int:
+    """Threads that one call may use: KPALETTE_THREADS where it is a positive whole number, else one a core."""
+    text = os.environ.get(THREADS_VARIABLE, "")
+    if text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) > 0:
+        return int(text)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def in_parts(work: Callable[[slice], None], count: int, size: int) -> None:
+    """Works through `count` items in parts, on all cores: NumPy and Pillow let go of the interpreter lock.
+
+    Args:
+        work: does one part, in a thread.
+        count: of all items.
+        size: items of a part.
+    """
+    parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
+    threads = min(thread_count(), len(parts))
+    if threads <= 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, parts))
