@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from app import session
+from kpalette.color.names import color_name
 from kpalette.errors import KPaletteError
 from kpalette.page import palettes
 from kpalette.page.drawing import becomes_html, plain, strip_html, swatch_html
-from kpalette.page.names import color_name
 from kpalette.page.pictures import SUFFIXES, Opened
 from kpalette.palette import Palette
 from kpalette.palette_files import PALETTE_SUFFIXES, list_presets, preset_about

@@ -9,10 +9,10 @@ import streamlit as st
 from app import caches, session
 from app.picture import Chosen
 from app.slider import before_after
+from kpalette.color.names import color_name
 from kpalette.errors import KPaletteError
 from kpalette.page import results
 from kpalette.page.drawing import chart, plain, strip_html
-from kpalette.page.names import color_name
 from kpalette.page.pictures import Opened
 from kpalette.page.results import TITLES, Result, Work
 from kpalette.page.settings import METHODS, UPLOAD, Settings

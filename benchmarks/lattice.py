@@ -11,9 +11,9 @@ import argparse
 
 import numpy as np
 
-from kpalette.color import lab_to_rgb, rgb_to_lab
-from kpalette.difference import delta_e
-from kpalette.gamut import reduce_chroma
+from kpalette.color.difference import delta_e
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images import Picture, image_to_rgb, rgb_to_image
 from kpalette.lut import LATTICE_SIZE
 from kpalette.recolorer import LatticeRecolorer

@@ -17,32 +17,57 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "AdversarialTrainer": "training.adversarial", "ArgumentError": "errors", "ImageError": "errors",
-    "KPaletteError": "errors", "OutputError": "errors", "Palette": "palette",
-    "PaletteDiscriminator": "models.discriminator", "PaletteError": "errors", "PaletteNet": "models.generator",
-    "Picture": "images", "Recolored": "recolorer", "Recolorer": "recolorer", "TrainConfig": "training.config",
-    "delta_e": "difference", "evaluate": "study", "extract_palette": "extract", "find_palette": "palette_files",
-    "get_recolorer": "recoloring", "hue_pairs": "data.pipeline", "hue_shift": "gamut", "lab_to_rgb": "color",
-    "list_presets": "palette_files", "list_recolorers": "recoloring", "load_checkpoint": "models.checkpoint",
-    "load_palette": "palette_files", "measure": "metrics", "palette_distance": "metrics", "read_image": "image_files",
-    "recolor": "recoloring", "rgb_to_lab": "color", "save_checkpoint": "models.checkpoint",
-    "save_palette": "palette_files", "ssim": "metrics", "train": "training.run", "write_image": "image_files",
-}  # fmt: skip
+    "AdversarialTrainer": "training.adversarial",
+    "ArgumentError": "errors",
+    "ImageError": "errors",
+    "KPaletteError": "errors",
+    "OutputError": "errors",
+    "Palette": "palette",
+    "PaletteDiscriminator": "models.discriminator",
+    "PaletteError": "errors",
+    "PaletteNet": "models.generator",
+    "Picture": "images",
+    "Recolored": "recolorer",
+    "Recolorer": "recolorer",
+    "TrainConfig": "training.config",
+    "delta_e": "color.difference",
+    "evaluate": "study",
+    "extract_palette": "extract",
+    "find_palette": "palette_files",
+    "get_recolorer": "recoloring",
+    "hue_pairs": "data.pipeline",
+    "hue_shift": "color.gamut",
+    "lab_to_rgb": "color.spaces",
+    "list_presets": "palette_files",
+    "list_recolorers": "recoloring",
+    "load_checkpoint": "models.checkpoint",
+    "load_palette": "palette_files",
+    "measure": "metrics",
+    "palette_distance": "metrics",
+    "read_image": "image_files",
+    "recolor": "recoloring",
+    "rgb_to_lab": "color.spaces",
+    "save_checkpoint": "models.checkpoint",
+    "save_palette": "palette_files",
+    "ssim": "metrics",
+    "train": "training.run",
+    "write_image": "image_files",
+}
 
 __all__ = sorted(_HOME)
 
 if TYPE_CHECKING:
-    from kpalette.color import lab_to_rgb as lab_to_rgb
-    from kpalette.color import rgb_to_lab as rgb_to_lab
+    from kpalette.color.difference import delta_e as delta_e
+    from kpalette.color.gamut import hue_shift as hue_shift
+    from kpalette.color.spaces import lab_to_rgb as lab_to_rgb
+    from kpalette.color.spaces import rgb_to_lab as rgb_to_lab
     from kpalette.data.pipeline import hue_pairs as hue_pairs
-    from kpalette.difference import delta_e as delta_e
     from kpalette.errors import ArgumentError as ArgumentError
     from kpalette.errors import ImageError as ImageError
     from kpalette.errors import KPaletteError as KPaletteError
     from kpalette.errors import OutputError as OutputError
     from kpalette.errors import PaletteError as PaletteError
     from kpalette.extract import extract_palette as extract_palette
-    from kpalette.gamut import hue_shift as hue_shift
     from kpalette.image_files import read_image as read_image
     from kpalette.image_files import write_image as write_image
     from kpalette.images import Picture as Picture

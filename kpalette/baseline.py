@@ -10,7 +10,7 @@ clamped and renormalised, and chroma is reduced at the end, since a blend of in-
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.gamut import reduce_chroma, way_out
+from kpalette.color.gamut import reduce_chroma, way_out
 from kpalette.lightness import transfer_lightness
 from kpalette.lut import Mapping
 from kpalette.palette import Palette

@@ -6,7 +6,7 @@
 from functools import reduce
 from typing import Any
 
-from kpalette.arrays import namespace
+from kpalette.color.arrays import namespace
 from kpalette.soft import DEFAULT_TAU
 from kpalette.types import MAX_COLORS, Array
 

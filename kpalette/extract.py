@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import linear_to_lab, rgb_to_lab, rgb_to_linear
+from kpalette.color.spaces import linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError, ImageError
 from kpalette.images import Picture, as_picture
 from kpalette.palette import Palette

@@ -9,8 +9,8 @@ around each, which keeps local contrast where the piecewise-linear curve stretch
 import numpy as np
 from numpy.typing import NDArray
 
+from kpalette.color.gamut import reduce_chroma
 from kpalette.extract import color_bins
-from kpalette.gamut import reduce_chroma
 from kpalette.images import Picture
 from kpalette.lightness import smooth_lightness
 from kpalette.lut import Mapping

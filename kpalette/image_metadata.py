@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from kpalette.color import XYZ_TO_RGB, linear_to_rgb
+from kpalette.color.spaces import XYZ_TO_RGB, linear_to_rgb
 from kpalette.exif import COLOR_SPACE, INTEROP_INDEX, ORIENTATION, clean_exif
 from kpalette.types import ImageArray
 

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.arrays import as_float, namespace
-from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.color.arrays import as_float, namespace
+from kpalette.color.gamut import BISECTION_STEPS, reduce_chroma
+from kpalette.color.names import parse_color
+from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError
-from kpalette.gamut import BISECTION_STEPS, reduce_chroma
-from kpalette.palette import parse_color
 from kpalette.types import Array, FloatArray, ImageArray
 
 SAMPLES = ("astronaut", "chelsea", "coffee")

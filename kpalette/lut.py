@@ -7,8 +7,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 from PIL import Image, ImageFilter
 
-from kpalette.color import lab_to_rgb, rgb_to_lab
-from kpalette.gamut import in_gamut, reduce_chroma
+from kpalette.color.gamut import in_gamut, reduce_chroma
+from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.parallel import in_parts
 from kpalette.types import BoolArray, FloatArray, ImageArray
 

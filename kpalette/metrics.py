@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kpalette.difference import delta_e_76, delta_e_2000
+from kpalette.color.difference import delta_e_76, delta_e_2000
 from kpalette.errors import ArgumentError
 from kpalette.extract import extract_palette
 from kpalette.images import Picture, as_picture, image_to_lab

@@ -1,29 +1,19 @@
 """`Palette`: an ordered set of swatches with weights, how it is parsed, and which swatch becomes which."""
 
-import difflib
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import ImageColor
 
-from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.names import parse_color, split_colors
+from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError
-from kpalette.gamut import reduce_chroma
 from kpalette.types import L_MAX, MAX_COLORS, MIN_COLORS, FloatArray
 
 MATCHES = ("lightness", "order", "nearest")
 """Rules by which source swatches find their target swatches (`Palette.matched`)."""
-
-CSS_NAMES: dict[str, Any] = dict(ImageColor.colormap)
-"""The CSS colours by name, in lower case."""
-
-_TOKEN = re.compile(r"\s*(?P<color>[A-Za-z]+\([^()]*\)|[^\s,;()]+)\s*[,;]?")
-_HEX = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
-_RGB = re.compile(r"rgb\(\s*([\d.]+%?)(?:\s*,\s*|\s+)([\d.]+%?)(?:\s*,\s*|\s+)([\d.]+%?)\s*\)", re.IGNORECASE)
-_FORMS = "give #rgb, #rrggbb, a CSS name or rgb(r, g, b)"
 
 
 class Palette:
@@ -81,13 +71,7 @@ class Palette:
         """
         if not isinstance(text, str):
             raise ArgumentError(f"`text` must be a string of colours. Received: {text!r}")
-        tokens, position = [], 0
-        while position < len(text) and text[position:].strip():
-            found = _TOKEN.match(text, position)
-            if not found:
-                raise PaletteError(f"cannot read a colour at {text[position:].strip()!r}: {_FORMS}")
-            tokens.append(found["color"])
-            position = found.end()
+        tokens = split_colors(text)
         if not MIN_COLORS <= len(tokens) <= MAX_COLORS:
             raise PaletteError(f"a palette has {MIN_COLORS} to {MAX_COLORS} colours, {len(tokens)} given: {text!r}")
         return cls.from_rgb(np.array([parse_color(token) for token in tokens], dtype=np.float64))
@@ -194,47 +178,6 @@ def assign(cost: NDArray[np.floating[Any]]) -> tuple[NDArray[np.intp], NDArray[n
 
     rows, columns = linear_sum_assignment(cost)
     return rows, columns
-
-
-def parse_color(text: str) -> tuple[float, float, float]:
-    """Reads one colour, in any form that `Palette.parse` knows.
-
-    Args:
-        text: one colour.
-
-    Returns:
-        Gamma-encoded sRGB, three floats in 0..1.
-
-    Raises:
-        PaletteError: if it is no colour; a close CSS name is suggested.
-    """
-    token = text.strip()
-    if found := _HEX.fullmatch(token):
-        digits = found[1] if len(found[1]) == 6 else "".join(2 * digit for digit in found[1])
-        return _triple(int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    if found := _RGB.fullmatch(token):
-        values = [_channel(part, text) for part in found.groups()]
-        return _triple(values)
-    name = token.lower()
-    if name in CSS_NAMES:
-        return _triple(value / 255 for value in ImageColor.getrgb(name))
-    close = difflib.get_close_matches(name, CSS_NAMES, n=1)
-    raise PaletteError(f"unknown colour {token!r}: " + (f"did you mean {close[0]!r}?" if close else _FORMS))
-
-
-def _triple(values: Iterable[float]) -> tuple[float, float, float]:
-    r, g, b = values
-    return (r, g, b)
-
-
-def _channel(part: str, text: str) -> float:
-    try:
-        value = float(part[:-1]) / 100 if part.endswith("%") else float(part) / 255
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value <= 1.0:
-        raise PaletteError(f"channel {part!r} of {text!r} must be a number in 0..255 or a percentage up to 100%")
-    return value
 
 
 def _numbers(values: ArrayLike, name: str) -> NDArray[Any]:

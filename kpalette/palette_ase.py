@@ -10,7 +10,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import WHITE, XYZ_TO_RGB, lab_curve_inverse, linear_to_rgb, rgb_to_lab
+from kpalette.color.spaces import WHITE, XYZ_TO_RGB, lab_curve_inverse, linear_to_rgb, rgb_to_lab
 from kpalette.errors import PaletteError
 from kpalette.palette import Palette
 from kpalette.types import L_MAX

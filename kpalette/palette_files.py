@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kpalette.color.names import parse_color
 from kpalette.errors import ArgumentError, PaletteError, one_line, reason
 from kpalette.files import read_file, write_file
-from kpalette.palette import Palette, parse_color
+from kpalette.palette import Palette
 from kpalette.palette_formats import MAX_BYTES, decode_colors, encode_palette
 from kpalette.types import MAX_COLORS, MIN_COLORS
 

@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.names import parse_color
+from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError, one_line
-from kpalette.gamut import reduce_chroma
-from kpalette.palette import Palette, parse_color
+from kpalette.palette import Palette
 from kpalette.palette_ase import decode_ase, encode_ase
 from kpalette.types import L_MAX
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kpalette.color import lab_to_rgb
+from kpalette.color.difference import delta_e
+from kpalette.color.gamut import BISECTION_STEPS
+from kpalette.color.spaces import lab_to_rgb
 from kpalette.data.pairs import turn
-from kpalette.difference import delta_e
 from kpalette.extract import extract_palette
-from kpalette.gamut import BISECTION_STEPS
 from kpalette.images import Picture, image_to_lab, image_to_rgb, rgb_to_image
 from kpalette.metrics import ab_error
 from kpalette.palette import Palette

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kpalette.arrays import as_float, namespace
+from kpalette.color.arrays import as_float, namespace
 from kpalette.errors import ArgumentError
 from kpalette.palette import Palette
 from kpalette.types import L_MAX, MAX_COLORS, Array, FloatArray

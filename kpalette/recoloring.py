@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from kpalette.baseline import BaselineRecolorer
-from kpalette.difference import delta_e
+from kpalette.color.difference import delta_e
 from kpalette.errors import ArgumentError
 from kpalette.extract import METHODS, extract_palette
 from kpalette.fitted import FittedRecolorer

@@ -9,7 +9,7 @@ flows does not cross an edge of the picture as sharp as `ALIKE`.
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.gamut import BISECTION_STEPS, reduce_chroma
+from kpalette.color.gamut import BISECTION_STEPS, reduce_chroma
 from kpalette.types import BoolArray, FloatArray
 
 ALIKE = 2.0

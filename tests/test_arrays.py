@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kpalette.arrays import as_float, namespace
+from kpalette.color.arrays import as_float, namespace
 from kpalette.errors import ArgumentError
 from tests.conftest import load
 

@@ -4,7 +4,7 @@ import skimage.color
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kpalette import color
+from kpalette.color import spaces as color
 from tests.conftest import load
 
 JOINT = (0.0, 0.0, 0.04045)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import skimage.color
 
-from kpalette.color import rgb_to_lab
-from kpalette.difference import delta_e, delta_e_76, delta_e_2000
+from kpalette.color.difference import delta_e, delta_e_76, delta_e_2000
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from tests.conftest import load
 

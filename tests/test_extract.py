@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from kpalette.color import rgb_to_lab
-from kpalette.difference import delta_e_2000
+from kpalette.color.difference import delta_e_2000
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError
 from kpalette.extract import MAX_SAMPLES, METHODS, extract_palette, extract_palettes
 from kpalette.images import Picture

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.extract import extract_palette
 from kpalette.fitted import FittedRecolorer
-from kpalette.gamut import reduce_chroma
 from kpalette.images import as_picture, image_to_rgb, resize, sample_image
 from kpalette.lightness import smooth_lightness
 from kpalette.palette import Palette

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kpalette.color import lab_to_lch, lab_to_rgb, rgb_to_lab
-from kpalette.gamut import hue_shift, in_gamut, reduce_chroma, way_out
+from kpalette.color.gamut import hue_shift, in_gamut, reduce_chroma, way_out
+from kpalette.color.spaces import lab_to_lch, lab_to_rgb, rgb_to_lab
 from tests.conftest import load
 
 LAB = st.tuples(st.floats(0, 100), st.floats(-160, 160), st.floats(-160, 160))

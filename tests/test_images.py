@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from kpalette import image_decode, image_encode, image_files, images
-from kpalette.color import rgb_to_lab
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError
 from kpalette.image_files import read_image, write_image
 from kpalette.images import Picture

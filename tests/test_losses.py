@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from skimage.metrics import structural_similarity
 
-from kpalette.color import lab_to_rgb
-from kpalette.gamut import reduce_chroma
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.spaces import lab_to_rgb
 from kpalette.ranges import to_network_range
 from tests.conftest import load
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.lut import Lattice, lattice_lab
 from kpalette.parallel import thread_count
 

@@ -7,8 +7,8 @@ from PIL import Image
 from scipy.interpolate import RegularGridInterpolator
 
 from kpalette import get_recolorer, read_image, recolor, write_image
-from kpalette.color import rgb_to_lab
-from kpalette.difference import delta_e
+from kpalette.color.difference import delta_e
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, OutputError
 from kpalette.images import as_picture, image_to_rgb, sample_image
 from kpalette.lut import Lattice

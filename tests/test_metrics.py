@@ -4,8 +4,8 @@ import pytest
 import skimage.metrics
 
 from kpalette import metrics
-from kpalette.color import rgb_to_lab
-from kpalette.difference import delta_e_2000
+from kpalette.color.difference import delta_e_2000
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.image_files import read_image
 from kpalette.images import Picture, image_to_rgb

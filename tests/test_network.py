@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.extract import extract_palette
-from kpalette.gamut import reduce_chroma
 from kpalette.images import as_picture, image_to_rgb, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
 from kpalette.metrics import false_edges
@@ -154,7 +154,7 @@ def test_the_network_is_shown_what_it_says(photo):
 
 
 def _rgb(lab: np.ndarray) -> np.ndarray:
-    from kpalette.color import lab_to_rgb
+    from kpalette.color.spaces import lab_to_rgb
 
     return lab_to_rgb(lab)
 

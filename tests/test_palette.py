@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.names import parse_color
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError
-from kpalette.palette import Palette, parse_color
+from kpalette.palette import Palette
 
 BYTE = st.integers(0, 255)
 RGB = st.tuples(BYTE, BYTE, BYTE)

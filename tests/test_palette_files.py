@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import ImageColor
 
-from kpalette.color import rgb_to_lab
-from kpalette.difference import delta_e_2000
+from kpalette.color.difference import delta_e_2000
+from kpalette.color.names import parse_color
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, OutputError, PaletteError
-from kpalette.palette import Palette, parse_color
+from kpalette.palette import Palette
 from kpalette.palette_files import (
     PALETTE_SUFFIXES,
     find_palette,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage.color import rgb2lab
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError
 from kpalette.palette import Palette
 from kpalette.palette_formats import FORMS, decode_colors, encode_palette

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kpalette import recolor, ssim
-from kpalette.color import rgb_to_lab
-from kpalette.difference import delta_e_2000
+from kpalette.color.difference import delta_e_2000
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.images import image_to_rgb, resize, sample_image
 from kpalette.metrics import measure
 from kpalette.models.weights import list_checkpoints, read_checkpoint

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.palette import Palette
 from kpalette.ranges import from_network_range, pack_palettes, to_network_range

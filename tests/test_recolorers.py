@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from kpalette.baseline import BaselineRecolorer, SwatchTransfer, blend_weights
-from kpalette.color import lab_to_rgb, rgb_to_lab
+from kpalette.color.gamut import in_gamut, reduce_chroma
+from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.extract import extract_palette
 from kpalette.fitted import FittedRecolorer
-from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import as_picture
 from kpalette.palette import Palette
 from kpalette.soft import SoftRecolorer, soft_weights

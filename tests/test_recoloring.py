@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 import kpalette
-from kpalette.color import rgb_to_lab
-from kpalette.difference import delta_e
+from kpalette.color.difference import delta_e
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.extract import METHODS, extract_palette
 from kpalette.images import Picture, as_picture, image_to_rgb

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.images import image_to_rgb, resize
 from kpalette.upsample import fit_field, upsample_ab

@@ -15,9 +15,9 @@ from pathlib import PurePosixPath
 import cv2
 import numpy as np
 
-from kpalette.color import lab_to_rgb, lch_to_lab
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.spaces import lab_to_rgb, lch_to_lab
 from kpalette.errors import ArgumentError, ImageError, one_line
-from kpalette.gamut import reduce_chroma
 from kpalette.image_decode import decode_image
 from kpalette.image_files import SUFFIXES, max_pixels
 from kpalette.images import flatten, rgb_to_image

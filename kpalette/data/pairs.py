@@ -9,10 +9,10 @@ Functions take arrays of any library, and run eagerly, in `tf.data.Dataset.map`,
 
 from typing import NamedTuple
 
-from kpalette.arrays import as_float, namespace
 from kpalette.clusters import swatch_shares, swatch_turns
-from kpalette.color import lab_to_rgb, rotate_hue
-from kpalette.gamut import reduce_chroma
+from kpalette.color.arrays import as_float, namespace
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.spaces import lab_to_rgb, rotate_hue
 from kpalette.images import image_to_rgb
 from kpalette.ranges import to_network_range
 from kpalette.types import Array

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.names import parse_color
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.data.images import ImageSet, decode, hash_share
 from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError, one_line, reason
 from kpalette.extract import extract_palettes
 from kpalette.files import read_file, write_file
 from kpalette.images import resize
-from kpalette.palette import parse_color
 from kpalette.palette_files import list_presets
 from kpalette.parallel import thread_count, worker_pool
 from kpalette.types import MAX_COLORS, MIN_COLORS, ImageArray

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from kpalette.page.names import color_name
+from kpalette.color.names import color_name
 from kpalette.page.results import TITLES, Result
 
 _POINTS = ["#2f7fc1", "#c9730f", "#2a9d7f", "#b5518f", "#808080"]  # plain to see on light and on dark

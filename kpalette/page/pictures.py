@@ -13,7 +13,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 import numpy as np
 from PIL import Image
 
-from kpalette.difference import delta_e
+from kpalette.color.difference import delta_e
 from kpalette.errors import ImageError
 from kpalette.extract import extract_palettes
 from kpalette.image_decode import decode_image

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from kpalette.batch import Recoloring
-from kpalette.difference import delta_e_76
+from kpalette.color.difference import delta_e_76
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.image_encode import encode_image
 from kpalette.image_files import SUFFIXES, format_of, suffix_of

@@ -14,16 +14,15 @@ import pytest
 from PIL import Image
 
 from kpalette import Palette
-from kpalette.color import lab_to_lch
+from kpalette.color.names import CSS_NAMES, color_name
+from kpalette.color.spaces import lab_to_lch
 from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.image_decode import decode_image
 from kpalette.images import resize
 from kpalette.page import palettes, results
-from kpalette.page.names import color_name
 from kpalette.page.pictures import MAX_PIXELS, SCREEN, decode_upload, file_name, open_picture
 from kpalette.page.results import Work
 from kpalette.page.settings import Settings, from_query, to_query
-from kpalette.palette import CSS_NAMES
 from kpalette.palette_files import list_presets
 from tests.app.conftest import file_of
 

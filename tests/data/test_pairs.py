@@ -3,9 +3,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from kpalette.arrays import namespace
 from kpalette.clusters import swatch_shares, swatch_turns
-from kpalette.color import lab_to_rgb, rgb_to_lab, rotate_hue
+from kpalette.color.arrays import namespace
+from kpalette.color.gamut import in_gamut, reduce_chroma
+from kpalette.color.spaces import lab_to_rgb, rgb_to_lab, rotate_hue
 from kpalette.data.pairs import (
     TEACHER_MOST,
     TEACHER_SLACK,
@@ -15,7 +16,6 @@ from kpalette.data.pairs import (
     make_pair,
     turned_target,
 )
-from kpalette.gamut import in_gamut, reduce_chroma
 from kpalette.images import image_to_rgb, sample_image
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range, to_network_range

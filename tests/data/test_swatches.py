@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from kpalette.color import rgb_to_lab
+from kpalette.color.spaces import rgb_to_lab
 from kpalette.data.images import Item, hash_share
 from kpalette.data.swatches import cache_folder, choose, designed_palettes, extract_swatches
 from kpalette.errors import ArgumentError, ImageError, PaletteError

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.arrays import as_float, namespace
-from kpalette.color import WHITE, XYZ_TO_RGB, lab_curve_inverse, rotate_hue
+from kpalette.color.arrays import as_float, namespace
+from kpalette.color.spaces import WHITE, XYZ_TO_RGB, lab_curve_inverse, rotate_hue
 from kpalette.types import L_MAX, Array, FloatArray
 
 GAMUT_TOLERANCE = 1e-4

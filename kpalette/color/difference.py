@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kpalette.arrays import as_float, namespace
+from kpalette.color.arrays import as_float, namespace
 from kpalette.errors import ArgumentError
 from kpalette.types import Array
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from kpalette.arrays import as_float, namespace
+from kpalette.color.arrays import as_float, namespace
 from kpalette.types import Array
 
 
