@@ -4,7 +4,7 @@ import hashlib
 
 import streamlit as st
 
-from kpalette.images import Picture
+from kpalette.images.picture import Picture
 from kpalette.metrics import ssim_map
 from kpalette.network import NetworkRecolorer
 from kpalette.page import pictures, results

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app import caches, session
 from kpalette.errors import KPaletteError
-from kpalette.images import SAMPLES
+from kpalette.images.samples import SAMPLES
 from kpalette.page.drawing import plain
 from kpalette.page.pictures import MAX_BYTES, SUFFIXES, Opened, sample_file
 from kpalette.page.settings import UPLOAD

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from kpalette.images import SAMPLES
+from kpalette.images.samples import SAMPLES
 from kpalette.page.settings import UPLOAD, Settings, from_query, to_query
 
 HISTORY = 8

@@ -14,7 +14,7 @@ import numpy as np
 from kpalette.color.difference import delta_e
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
-from kpalette.images import Picture, image_to_rgb, rgb_to_image
+from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
 from kpalette.lut import LATTICE_SIZE
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import get_recolorer, make_plan

@@ -62,7 +62,8 @@ def forward(folder: str, runtime: str, policy: str) -> Callable[[], Any]:
 
 def small(folder: str, runtime: str, _: str) -> Callable[[], Any]:
     """Image to image, its palette extracted before."""
-    from kpalette.images import as_picture, resize, sample_image
+    from kpalette.images.picture import as_picture, resize
+    from kpalette.images.samples import sample_image
     from kpalette.network import NetworkRecolorer
     from kpalette.recoloring import make_plan
 

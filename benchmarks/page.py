@@ -27,8 +27,8 @@ import cv2
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from kpalette.image_files import write_image
-from kpalette.images import sample_image
+from kpalette.images.files import write_image
+from kpalette.images.samples import sample_image
 from kpalette.page.settings import METHODS
 
 ROOT = Path(__file__).parents[1]

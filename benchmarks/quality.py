@@ -18,8 +18,8 @@ import numpy as np
 
 from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.extract import METHODS, extract_palette
-from kpalette.image_files import read_image
-from kpalette.images import Picture
+from kpalette.images.files import read_image
+from kpalette.images.picture import Picture
 from kpalette.metrics import bootstrap_interval
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer

@@ -42,7 +42,7 @@ def scratch() -> Path:
 def prepared(model: str, image: np.ndarray) -> tuple[Any, Any, Any, Any]:
     """A recolourer, the picture, its palette, and the target's."""
     from kpalette.extract import extract_palette
-    from kpalette.images import as_picture
+    from kpalette.images.picture import as_picture
     from kpalette.palette import Palette
     from kpalette.recoloring import get_recolorer
 
@@ -103,7 +103,7 @@ def float_apply(_: str) -> Task:
 
 def file_part(part: str) -> Task:
     """JPEG to JPEG by a recolourer, or the reading or writing of it."""
-    from kpalette.image_files import read_image, write_image
+    from kpalette.images.files import read_image, write_image
     from kpalette.palette import Palette
     from kpalette.recoloring import recolor
 

@@ -26,7 +26,7 @@ _HOME = {
     "PaletteDiscriminator": "models.discriminator",
     "PaletteError": "errors",
     "PaletteNet": "models.generator",
-    "Picture": "images",
+    "Picture": "images.picture",
     "Recolored": "recolorer",
     "Recolorer": "recolorer",
     "TrainConfig": "training.config",
@@ -44,14 +44,14 @@ _HOME = {
     "load_palette": "palette_files",
     "measure": "metrics",
     "palette_distance": "metrics",
-    "read_image": "image_files",
+    "read_image": "images.files",
     "recolor": "recoloring",
     "rgb_to_lab": "color.spaces",
     "save_checkpoint": "models.checkpoint",
     "save_palette": "palette_files",
     "ssim": "metrics",
     "train": "training.run",
-    "write_image": "image_files",
+    "write_image": "images.files",
 }
 
 __all__ = sorted(_HOME)
@@ -68,9 +68,9 @@ if TYPE_CHECKING:
     from kpalette.errors import OutputError as OutputError
     from kpalette.errors import PaletteError as PaletteError
     from kpalette.extract import extract_palette as extract_palette
-    from kpalette.image_files import read_image as read_image
-    from kpalette.image_files import write_image as write_image
-    from kpalette.images import Picture as Picture
+    from kpalette.images.files import read_image as read_image
+    from kpalette.images.files import write_image as write_image
+    from kpalette.images.picture import Picture as Picture
     from kpalette.metrics import measure as measure
     from kpalette.metrics import palette_distance as palette_distance
     from kpalette.metrics import ssim as ssim

@@ -12,9 +12,9 @@ from typing import Any
 
 from kpalette.errors import ImageError, KPaletteError, reason
 from kpalette.files import make_parent, write_file
-from kpalette.image_encode import encode_image
-from kpalette.image_files import SUFFIXES, check_output, format_of, read_image, suffix_of
-from kpalette.images import Picture
+from kpalette.images.encode import encode_image
+from kpalette.images.files import SUFFIXES, check_output, format_of, read_image, suffix_of
+from kpalette.images.picture import Picture
 from kpalette.manifest import DONE, FAILED, STARTED, Manifest
 from kpalette.palette import Palette
 from kpalette.parallel import thread_count, worker_pool

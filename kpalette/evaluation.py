@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kpalette.extract import extract_palette
-from kpalette.images import Picture
+from kpalette.images.picture import Picture
 from kpalette.metrics import FIGURES, measure
 from kpalette.palette import Palette
 from kpalette.recolorer import Recolorer

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from kpalette.color.spaces import linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError, ImageError
-from kpalette.images import Picture, as_picture
+from kpalette.images.picture import Picture, as_picture
 from kpalette.palette import Palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kpalette.color.gamut import reduce_chroma
 from kpalette.extract import color_bins
-from kpalette.images import Picture
+from kpalette.images.picture import Picture
 from kpalette.lightness import smooth_lightness
 from kpalette.lut import Mapping
 from kpalette.palette import Palette

@@ -11,8 +11,8 @@ import numpy as np
 
 from kpalette.errors import ArgumentError, OutputError
 from kpalette.files import check_free, write_file
-from kpalette.image_encode import encode_image
-from kpalette.images import rgb_to_image
+from kpalette.images.encode import encode_image
+from kpalette.images.picture import rgb_to_image
 from kpalette.lut import Lattice
 from kpalette.types import ImageArray
 

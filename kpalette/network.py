@@ -16,7 +16,7 @@ import numpy as np
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError
-from kpalette.images import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
+from kpalette.images.picture import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
 from kpalette.models.export import import_keras, load, signature
 from kpalette.models.graph import has_graph, open_graph

@@ -13,8 +13,8 @@ from kpalette.color.difference import delta_e
 from kpalette.errors import ArgumentError
 from kpalette.extract import METHODS, extract_palette
 from kpalette.fitted import FittedRecolorer
-from kpalette.image_decode import picture_from_pil
-from kpalette.images import Picture, as_picture, image_to_rgb, rgb_to_image
+from kpalette.images.decode import picture_from_pil
+from kpalette.images.picture import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
 from kpalette.models.weights import list_checkpoints
 from kpalette.network import NetworkRecolorer

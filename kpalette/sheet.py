@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from kpalette.errors import ArgumentError
-from kpalette.images import resize
+from kpalette.images.picture import resize
 from kpalette.palette import Palette
 from kpalette.types import ImageArray
 

@@ -10,7 +10,8 @@ import numpy as np
 from kpalette.data.images import ImageSet
 from kpalette.data.swatches import choose, designed_palettes
 from kpalette.errors import ArgumentError, PaletteError, one_line
-from kpalette.images import SAMPLES, Picture, as_picture, resize, sample_image
+from kpalette.images.picture import Picture, as_picture, resize
+from kpalette.images.samples import SAMPLES, sample_image
 from kpalette.palette import Palette
 from kpalette.types import DEFAULT_COLORS
 

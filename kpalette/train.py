@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-import kpalette.image_decode
+import kpalette.images.decode
 from kpalette.cli.app import run
 from kpalette.errors import ArgumentError
 from kpalette.training.config import CHOICES, TrainConfig, describe, read_entries
@@ -61,7 +61,7 @@ def command(config: str | None, quiet: bool, **options: Any) -> None:
     python -m kpalette.train --phase adversarial --from runs/one --images PICTURES --run runs/two
     """  # noqa: D301
     # Threads decode while progress is told: what keeps standard error from the one would keep it from the other.
-    kpalette.image_decode.decoder_guard = nullcontext
+    kpalette.images.decode.decoder_guard = nullcontext
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in options.items() if source(name) is click.core.ParameterSource.COMMANDLINE}
     settings = TrainConfig(**options) if config is None else _from_file(Path(config), given)

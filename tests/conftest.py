@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kpalette.images import resize, sample_image
+from kpalette.images.picture import resize
+from kpalette.images.samples import sample_image
 from kpalette.palette import Palette
 
 BACKENDS = ("numpy", "tensorflow", "tf.data", "jax", "jax.jit", "keras")

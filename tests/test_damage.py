@@ -5,7 +5,7 @@ import pytest
 
 from kpalette import read_image
 from kpalette.errors import ImageError
-from kpalette.image_decode import FORMATS
+from kpalette.images.decoders import FORMATS
 from tests.damage import damaged, good_files
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 import kpalette
-from kpalette.image_files import write_image
+from kpalette.images.files import write_image
 from tests.test_house import ROOT
 
 

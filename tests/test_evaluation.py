@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kpalette.evaluation import Row, compare, compare_references, summarize
-from kpalette.images import as_picture
+from kpalette.images.picture import as_picture
 from kpalette.metrics import FIGURES, measure
 from kpalette.palette import Palette
 from kpalette.recoloring import list_recolorers, missing_recolorers, recolor

@@ -5,7 +5,7 @@ from kpalette.color.difference import delta_e_2000
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError
 from kpalette.extract import MAX_SAMPLES, METHODS, extract_palette, extract_palettes
-from kpalette.images import Picture
+from kpalette.images.picture import Picture
 from kpalette.palette import Palette
 
 

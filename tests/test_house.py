@@ -43,12 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "images": "images",
-    "exif": "images",
-    "image_metadata": "images",
-    "image_decode": "images",
-    "image_encode": "images",
-    "image_files": "images",
     "models.weights_format": "weights",
     "models.weights_files": "weights",
     "models.weights": "weights",

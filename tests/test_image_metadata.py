@@ -7,9 +7,9 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from kpalette import read_image, write_image
-from kpalette.exif import clean_exif
-from kpalette.image_encode import encode_image
-from kpalette.image_metadata import clean_xmp
+from kpalette.images.encode import encode_image
+from kpalette.images.exif import clean_exif
+from kpalette.images.metadata import clean_xmp
 from tests.test_images import saved
 
 XMP = (

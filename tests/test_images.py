@@ -9,11 +9,14 @@ import pytest
 import tifffile
 from PIL import Image
 
-from kpalette import image_decode, image_encode, image_files, images
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError
-from kpalette.image_files import read_image, write_image
-from kpalette.images import Picture
+from kpalette.images import decode as image_decode
+from kpalette.images import encode as image_encode
+from kpalette.images import files as image_files
+from kpalette.images import picture as images
+from kpalette.images.files import read_image, write_image
+from kpalette.images.picture import Picture
 
 
 @pytest.fixture
@@ -292,7 +295,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path, photo, monkeypatch):
         path.write_bytes(b"precious")
         return encode(*arguments, **options)
 
-    monkeypatch.setattr("kpalette.image_files.encode_image", slow)
+    monkeypatch.setattr("kpalette.images.files.encode_image", slow)
     with pytest.raises(OutputError, match="a.png exists already"):
         write_image(path, photo)
     assert path.read_bytes() == b"precious"

@@ -10,7 +10,8 @@ from kpalette import get_recolorer, read_image, recolor, write_image
 from kpalette.color.difference import delta_e
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, OutputError
-from kpalette.images import as_picture, image_to_rgb, sample_image
+from kpalette.images.picture import as_picture, image_to_rgb
+from kpalette.images.samples import sample_image
 from kpalette.lut import Lattice
 from kpalette.lut_files import CUBE_SIZES, HALD_SIZES, check_lut, encode_cube, hald_image, write_lut
 from kpalette.recoloring import make_plan

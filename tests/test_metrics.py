@@ -7,8 +7,8 @@ from kpalette import metrics
 from kpalette.color.difference import delta_e_2000
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
-from kpalette.image_files import read_image
-from kpalette.images import Picture, image_to_rgb
+from kpalette.images.files import read_image
+from kpalette.images.picture import Picture, image_to_rgb
 from kpalette.palette import Palette
 from tests.test_house import ROOT
 

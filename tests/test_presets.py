@@ -8,7 +8,8 @@ import pytest
 from kpalette import recolor, ssim
 from kpalette.color.difference import delta_e_2000
 from kpalette.color.spaces import rgb_to_lab
-from kpalette.images import image_to_rgb, resize, sample_image
+from kpalette.images.picture import image_to_rgb, resize
+from kpalette.images.samples import sample_image
 from kpalette.metrics import measure
 from kpalette.models.weights import list_checkpoints, read_checkpoint
 from kpalette.network import NetworkRecolorer

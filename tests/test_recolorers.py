@@ -8,7 +8,7 @@ from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.extract import extract_palette
 from kpalette.fitted import FittedRecolorer
-from kpalette.images import as_picture
+from kpalette.images.picture import as_picture
 from kpalette.palette import Palette
 from kpalette.soft import SoftRecolorer, soft_weights
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kpalette.color.gamut import in_gamut, reduce_chroma
-from kpalette.images import image_to_lab, lab_to_image
+from kpalette.images.picture import image_to_lab, lab_to_image
 from kpalette.metrics import false_edges
 from kpalette.slopes import REACH, SLACK, STEEPEST, limit_slopes
 

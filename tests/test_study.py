@@ -11,8 +11,8 @@ from kpalette.color.spaces import hsv_to_rgb, rgb_to_hsv, rgb_to_lab
 from kpalette.data.artbench import open_images
 from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError, PaletteError
 from kpalette.evaluation import compare, compare_references
-from kpalette.image_files import write_image
-from kpalette.images import as_picture, image_to_rgb, lab_to_image
+from kpalette.images.files import write_image
+from kpalette.images.picture import as_picture, image_to_rgb, lab_to_image
 from kpalette.metrics import FIGURES
 from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette

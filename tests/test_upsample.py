@@ -3,7 +3,7 @@ import pytest
 
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
-from kpalette.images import image_to_rgb, resize
+from kpalette.images.picture import image_to_rgb, resize
 from kpalette.upsample import fit_field, upsample_ab
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import click
 
 from kpalette import __version__
-from kpalette.image_decode import FORMATS
-from kpalette.image_files import check_output, max_pixels, write_image
-from kpalette.images import SAMPLES, as_picture, sample_image
+from kpalette.images.decoders import FORMATS
+from kpalette.images.files import check_output, max_pixels, write_image
+from kpalette.images.picture import as_picture
+from kpalette.images.samples import SAMPLES, sample_image
 from kpalette.palette_files import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers
 

@@ -129,7 +129,7 @@ def _write(
 ) -> None:
     """Makes all files, and only then writes them."""
     from kpalette.files import make_parent
-    from kpalette.image_encode import encode_image
+    from kpalette.images.encode import encode_image
     from kpalette.study_plane import draw_plane
     from kpalette.study_tables import ranks_table
 

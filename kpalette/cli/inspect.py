@@ -14,8 +14,8 @@ from kpalette.cli.options import (
     resolve_target,
     target_options,
 )
-from kpalette.image_files import check_output, write_image
-from kpalette.images import as_picture, resize
+from kpalette.images.files import check_output, write_image
+from kpalette.images.picture import as_picture, resize
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kpalette.batch import Job
-from kpalette.image_files import SUFFIXES, format_of, suffix_of
+from kpalette.images.files import SUFFIXES, format_of, suffix_of
 
 _MARK = ".recolored"
 _MARKS = (_MARK, ".compare")  # what kpalette itself writes beside pictures

@@ -9,8 +9,8 @@ import click
 
 from kpalette.errors import PaletteError
 from kpalette.extract import METHODS, extract_palette
-from kpalette.image_files import read_image
-from kpalette.images import Picture
+from kpalette.images.files import read_image
+from kpalette.images.picture import Picture
 from kpalette.models.weights import find_preset
 from kpalette.network import RUNTIMES
 from kpalette.palette import MATCHES, Palette

@@ -9,7 +9,7 @@ from kpalette.cli.options import COLORS, method_option, read_source
 from kpalette.errors import OutputError, one_line
 from kpalette.extract import extract_palette
 from kpalette.files import write_file
-from kpalette.image_encode import encode_image
+from kpalette.images.encode import encode_image
 from kpalette.palette import Palette
 from kpalette.palette_files import PALETTE_SUFFIXES, find_palette, list_presets, preset_about
 from kpalette.palette_formats import FORMS, encode_palette

@@ -25,7 +25,7 @@ from kpalette.cli.streams import FailuresError, set_up_streams, write_stdout
 from kpalette.color.names import parse_color
 from kpalette.errors import one_line
 from kpalette.files import remove_parts, write_file
-from kpalette.image_files import SUFFIXES, check_output, format_of, suffix_of
+from kpalette.images.files import SUFFIXES, check_output, format_of, suffix_of
 from kpalette.manifest import Manifest
 from kpalette.palette_files import find_palette
 from kpalette.parallel import MAX_WORKERS

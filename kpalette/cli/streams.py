@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from kpalette import image_decode
 from kpalette.errors import KPaletteError, OutputError
+from kpalette.images import decode as image_decode
 
 _closed: set[str] = set()
 

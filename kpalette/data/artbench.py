@@ -19,7 +19,7 @@ from kpalette.data.images import ImageSet, Item, embedded, stem
 from kpalette.data.listing import File, Listing, list_files
 from kpalette.errors import ArgumentError, ImageError, one_line, reason
 from kpalette.files import read_file
-from kpalette.image_files import SUFFIXES
+from kpalette.images.files import SUFFIXES
 
 LAYOUTS = ("auto", "pictures", "imagefolder", "cifar-python", "cifar-binary")
 """Forms of a source: pictures however arranged, ArtBench's folder per style, CIFAR-10's pickled and binary batches."""

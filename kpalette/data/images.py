@@ -18,9 +18,9 @@ import numpy as np
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, lch_to_lab
 from kpalette.errors import ArgumentError, ImageError, one_line
-from kpalette.image_decode import decode_image
-from kpalette.image_files import SUFFIXES, max_pixels
-from kpalette.images import flatten, rgb_to_image
+from kpalette.images.decode import decode_image
+from kpalette.images.files import SUFFIXES, max_pixels
+from kpalette.images.picture import flatten, rgb_to_image
 from kpalette.parallel import thread_count
 from kpalette.types import FloatArray, ImageArray
 

@@ -13,7 +13,7 @@ from kpalette.clusters import swatch_shares, swatch_turns
 from kpalette.color.arrays import as_float, namespace
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rotate_hue
-from kpalette.images import image_to_rgb
+from kpalette.images.picture import image_to_rgb
 from kpalette.ranges import to_network_range
 from kpalette.types import Array
 

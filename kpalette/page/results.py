@@ -12,9 +12,9 @@ import numpy as np
 from kpalette.batch import Recoloring
 from kpalette.color.difference import delta_e_76
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.image_encode import encode_image
-from kpalette.image_files import SUFFIXES, format_of, suffix_of
-from kpalette.images import Picture, as_picture, image_to_lab, resize
+from kpalette.images.encode import encode_image
+from kpalette.images.files import SUFFIXES, format_of, suffix_of
+from kpalette.images.picture import Picture, as_picture, image_to_lab, resize
 from kpalette.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.metrics import measure, palette_distance, ssim
 from kpalette.models.weights import find_preset
@@ -168,7 +168,7 @@ def command(work: Work, *, name: str, image_format: str, sample: str | None = No
     line = shlex.join(parts)
     if sample is None:
         return line
-    save = f"import kpalette, kpalette.images as i; kpalette.write_image('{name}', i.sample_image('{sample}'))"
+    save = f"import kpalette, kpalette.images.picture as i; kpalette.write_image('{name}', i.sample_image('{sample}'))"
     return f'python -c "{save}"\n{line}'
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kpalette.errors import PaletteError
-from kpalette.images import SAMPLES
+from kpalette.images.samples import SAMPLES
 from kpalette.palette import Palette
 from kpalette.palette_files import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kpalette.data.images import fit_short_side
 from kpalette.data.pairs import Pair, make_pair
 from kpalette.data.samples import Draw, Sampler, segment, stack
-from kpalette.images import lab_to_image
+from kpalette.images.picture import lab_to_image
 from kpalette.metrics import measure
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range

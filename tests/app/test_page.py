@@ -17,8 +17,8 @@ from kpalette import Palette
 from kpalette.color.names import CSS_NAMES, color_name
 from kpalette.color.spaces import lab_to_lch
 from kpalette.errors import ArgumentError, ImageError, PaletteError
-from kpalette.image_decode import decode_image
-from kpalette.images import resize
+from kpalette.images.decode import decode_image
+from kpalette.images.picture import resize
 from kpalette.page import palettes, results
 from kpalette.page.pictures import MAX_PIXELS, SCREEN, decode_upload, file_name, open_picture
 from kpalette.page.results import Work

@@ -12,8 +12,9 @@ from PIL import Image
 
 from kpalette import Palette, read_image, write_image
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.image_encode import encode_image
-from kpalette.images import SAMPLES, Picture
+from kpalette.images.encode import encode_image
+from kpalette.images.picture import Picture
+from kpalette.images.samples import SAMPLES
 from kpalette.metrics import measure
 from kpalette.page import results
 from kpalette.page.drawing import becomes_html, chart, plain, strip_html, swatch_html

@@ -11,7 +11,7 @@ from PIL import Image
 
 from kpalette import read_image, recolor, write_image
 from kpalette.files import PART_PREFIX
-from kpalette.images import Picture
+from kpalette.images.picture import Picture
 from kpalette.manifest import MANIFEST_NAME
 
 COLORS = "orange,saddlebrown,purple,green"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kpalette import study_cases
-from kpalette.image_files import read_image, write_image
-from kpalette.images import SAMPLES
+from kpalette.images.files import read_image, write_image
+from kpalette.images.samples import SAMPLES
 from kpalette.study import evaluate
 from kpalette.study_cases import REPORT_PALETTES
 from kpalette.study_records import Study

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kpalette import extract_palette, palette_distance, read_image, ssim, write_image
-from kpalette.image_encode import encode_image
+from kpalette.images.encode import encode_image
 from kpalette.palette import Palette
 from tests.cli.conftest import NOTES, ROWS
 

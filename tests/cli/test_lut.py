@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kpalette import get_recolorer, read_image
-from kpalette.images import as_picture
+from kpalette.images.picture import as_picture
 from kpalette.lut_files import encode_cube, hald_image
 from kpalette.recoloring import make_plan
 

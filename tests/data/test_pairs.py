@@ -16,7 +16,8 @@ from kpalette.data.pairs import (
     make_pair,
     turned_target,
 )
-from kpalette.images import image_to_rgb, sample_image
+from kpalette.images.picture import image_to_rgb
+from kpalette.images.samples import sample_image
 from kpalette.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
 from kpalette.soft import soft_weights

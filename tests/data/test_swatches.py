@@ -11,7 +11,7 @@ from kpalette.data.images import Item, hash_share
 from kpalette.data.swatches import cache_folder, choose, designed_palettes, extract_swatches
 from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.extract import extract_palette
-from kpalette.images import resize
+from kpalette.images.picture import resize
 from kpalette.palette_files import list_presets
 from tests.data.fixtures import encode, image_set, picture
 

@@ -6,9 +6,9 @@ from typing import BinaryIO
 
 from kpalette.errors import ArgumentError, ImageError, OutputError
 from kpalette.files import check_free, read_file, write_file
-from kpalette.image_decode import decode_image
-from kpalette.image_encode import encode_image
-from kpalette.images import Picture
+from kpalette.images.decode import decode_image
+from kpalette.images.encode import encode_image
+from kpalette.images.picture import Picture
 from kpalette.types import ImageArray
 
 SUFFIXES = {

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-import kpalette.image_decode
+import kpalette.images.decode
 from kpalette.errors import OutputError, reason
-from kpalette.image_metadata import DECODER_ERRORS, exif_for_tiff
-from kpalette.images import Picture, as_picture, flatten
+from kpalette.images.decoders import DECODER_ERRORS
+from kpalette.images.metadata import exif_for_tiff
+from kpalette.images.picture import Picture, as_picture, flatten
 from kpalette.types import ImageArray
 
 _SAVE_OPTIONS: dict[str, dict[str, Any]] = {
@@ -48,7 +49,7 @@ def encode_image(
 
     Args:
         image: a `Picture`, or uint8 (H, W, 3) or (H, W, 4).
-        image_format: one of `kpalette.image_decode.FORMATS`: PNG, TIFF and BMP lossless, JPEG (quality 95) and AVIF
+        image_format: one of `kpalette.images.decoders.FORMATS`: PNG, TIFF and BMP lossless, JPEG (quality 95) and AVIF
             (90) 4:4:4, WebP (95), alpha always lossless; GIF by 256 colours.
         background: a colour that the picture is put on, so that no transparency remains.
         strip: whether metadata is left out; the colours are sRGB, as programs take them without a profile.
@@ -73,7 +74,7 @@ def encode_image(
         raise OutputError(f"{image_format} cannot hold sides of more than {longest:,} pixels: write .png or .tif")
     buffer = io.BytesIO()
     try:
-        with kpalette.image_decode.decoder_guard():
+        with kpalette.images.decode.decoder_guard():
             Image.fromarray(np.asarray(picture)).save(buffer, image_format, **options)
     except DECODER_ERRORS as error:
         raise OutputError(f"cannot encode the picture as {image_format}: {reason(error)}") from None

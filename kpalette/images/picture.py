@@ -17,9 +17,6 @@ from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.types import Array, FloatArray, ImageArray
 
-SAMPLES = ("astronaut", "chelsea", "coffee")
-"""Names of the pictures that scikit-image ships inside its wheel, for demos and reports."""
-
 
 @dataclass(frozen=True, eq=False)
 class Picture:
@@ -101,12 +98,3 @@ def resize(image: ImageArray, *, longest: int) -> ImageArray:
         return image
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def sample_image(name: str) -> ImageArray:
-    """One of scikit-image's own pictures (`SAMPLES`) as uint8 (H, W, 3); ArgumentError for another name."""
-    if name not in SAMPLES:
-        raise ArgumentError(f"`name` must be one of {', '.join(SAMPLES)}. Received: {name!r}")
-    import skimage.data
-
-    return np.array(getattr(skimage.data, name)(), dtype=np.uint8)

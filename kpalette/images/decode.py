@@ -11,19 +11,11 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from kpalette.errors import ArgumentError, ImageError, reason
-from kpalette.image_metadata import (
-    DECODER_ERRORS,
-    adobe_rgb_to_srgb,
-    is_adobe_rgb,
-    kept_metadata,
-    to_srgb,
-    upright,
-)
-from kpalette.images import Picture
+from kpalette.images.decoders import DECODER_ERRORS, FORMATS
+from kpalette.images.metadata import kept_metadata, upright
+from kpalette.images.picture import Picture
+from kpalette.images.profiles import adobe_rgb_to_srgb, is_adobe_rgb, to_srgb
 from kpalette.types import ImageArray
-
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-"""What is read and written: an allow-list, so that no seldom-used decoder ever sees a stranger's file."""
 
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANES, _TIFF_SAMPLE_FORMAT = 258, 262, 284, 339
 _CONVERTED = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}

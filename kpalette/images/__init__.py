@@ -1,0 +1,1 @@
+"""One picture: in memory, decoded, encoded, its files, metadata and colour profiles."""
