@@ -21,7 +21,6 @@ from kpalette.lightness import transfer_lightness
 from kpalette.models.export import import_keras, load, signature
 from kpalette.models.graph import has_graph, open_graph
 from kpalette.models.operators import simplified
-from kpalette.models.weights import read_checkpoint
 from kpalette.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
@@ -29,6 +28,7 @@ from kpalette.recolorer import Recolored
 from kpalette.slopes import REACH, limit_slopes
 from kpalette.types import BoolArray, FloatArray, ImageArray
 from kpalette.upsample import fit_field
+from kpalette.weights.folder import read_checkpoint
 
 RUNTIMES = ("auto", "onnx", "keras")
 """Who computes a network; "auto" is ONNX Runtime where it is installed and the checkpoint has a graph, else Keras."""

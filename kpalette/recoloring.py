@@ -16,13 +16,13 @@ from kpalette.fitted import FittedRecolorer
 from kpalette.images.decode import picture_from_pil
 from kpalette.images.picture import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
-from kpalette.models.weights import list_checkpoints
 from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette
 from kpalette.palette_files import find_palette
 from kpalette.recolorer import Recolored, Recolorer
 from kpalette.soft import SoftRecolorer
 from kpalette.types import MIN_COLORS
+from kpalette.weights.presets import list_checkpoints
 
 DEFAULT_MODEL = "palettenet"
 DEFAULT_LATTICE = "soft"

@@ -43,9 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "models.weights_format": "weights",
-    "models.weights_files": "weights",
-    "models.weights": "weights",
     "palette": "palettes",
     "palette_formats": "palettes",
     "palette_ase": "palettes",

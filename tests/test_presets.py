@@ -11,12 +11,13 @@ from kpalette.color.spaces import rgb_to_lab
 from kpalette.images.picture import image_to_rgb, resize
 from kpalette.images.samples import sample_image
 from kpalette.metrics import measure
-from kpalette.models.weights import list_checkpoints, read_checkpoint
 from kpalette.network import NetworkRecolorer
 from kpalette.palette import Palette
 from kpalette.recoloring import get_recolorer
 from kpalette.study_records import Study
 from kpalette.study_tables import figures_table, probes_table
+from kpalette.weights.folder import read_checkpoint
+from kpalette.weights.presets import list_checkpoints
 from tests.conftest import load
 
 ROOT = Path(__file__).parents[1]

@@ -98,7 +98,7 @@ def run_installed(code: str, installed: Path, folder: Path) -> str:
 
 def test_installed_package_finds_its_presets_outside_the_clone(installed, tmp_path):
     code = (
-        "import sys, kpalette.models.weights as weights\n"
+        "import sys, kpalette.weights.folder as weights\n"
         "checkpoint = weights.read_checkpoint('ablated')\n"
         f"assert str(checkpoint.folder).startswith({str(installed)!r}), checkpoint.folder\n"
         "assert not {'keras', 'tensorflow', 'jax'} & set(sys.modules)\n"

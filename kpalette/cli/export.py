@@ -28,7 +28,7 @@ def export(checkpoint: str, output: str | None, graph: bool, force: bool) -> Non
         raise click.UsageError(f"{suffix} is no form of export: give -o FILE.onnx, or -o DIR for a SavedModel")
     from kpalette.models.export import export_onnx, export_saved_model
     from kpalette.models.graph import write_graph
-    from kpalette.models.weights import read_checkpoint
+    from kpalette.weights.folder import read_checkpoint
 
     folder = read_checkpoint(checkpoint).folder
     if output is None:

@@ -11,12 +11,12 @@ from kpalette.errors import PaletteError
 from kpalette.extract import METHODS, extract_palette
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture
-from kpalette.models.weights import find_preset
 from kpalette.network import RUNTIMES
 from kpalette.palette import MATCHES, Palette
 from kpalette.palette_files import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, NETWORKS, list_recolorers
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
+from kpalette.weights.presets import find_preset
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

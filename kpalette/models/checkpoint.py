@@ -8,8 +8,8 @@ from kpalette.errors import ArgumentError
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
 from kpalette.models.preset import build_model, options_of, tensors_of
-from kpalette.models.weights import read_checkpoint, write_checkpoint
-from kpalette.models.weights_format import CONFIG_FILE, CheckpointError
+from kpalette.weights.config import CONFIG_FILE, CheckpointError
+from kpalette.weights.folder import read_checkpoint, write_checkpoint
 
 MODELS: dict[str, Any] = {"PaletteNet": PaletteNet, "PaletteDiscriminator": PaletteDiscriminator}
 """All that a checkpoint can hold, by the name in its `config.json`."""

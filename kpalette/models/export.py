@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from kpalette.errors import KPaletteError, OutputError, reason
 from kpalette.files import PART_PREFIX, check_free, write_file
 from kpalette.models.operators import simplified
-from kpalette.models.weights import Checkpoint
 from kpalette.parallel import THREADS_VARIABLE, thread_count
 from kpalette.types import MAX_COLORS
+from kpalette.weights.folder import Checkpoint
 
 OPSET = 18
 TOLERANCE = 1e-3

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from kpalette.files import read_file, write_file
 from kpalette.models.export import ExportError, checked, copy_of, load, onnx_session, to_onnx
 from kpalette.models.operators import simplified
-from kpalette.models.weights import Checkpoint, read_checkpoint
-from kpalette.models.weights_files import to_json
-from kpalette.models.weights_format import CONFIG_FILE, GRAPH_FILE, CheckpointError
+from kpalette.weights.config import CONFIG_FILE, GRAPH_FILE, CheckpointError
+from kpalette.weights.folder import Checkpoint, read_checkpoint
+from kpalette.weights.tensors import to_json
 
 _ENTRY = {"bytes": int, "name": str, "sha256": str, "initializers": dict}
 

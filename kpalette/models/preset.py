@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError, reason
-from kpalette.models.weights import Checkpoint, read_checkpoint
-from kpalette.models.weights_format import CONFIG_FILE, CheckpointError
+from kpalette.weights.config import CONFIG_FILE, CheckpointError
+from kpalette.weights.folder import Checkpoint, read_checkpoint
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
 """Keras' dtype policies that a model may be loaded with."""

@@ -17,13 +17,13 @@ from kpalette.images.files import SUFFIXES, format_of, suffix_of
 from kpalette.images.picture import Picture, as_picture, image_to_lab, resize
 from kpalette.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.metrics import measure, palette_distance, ssim
-from kpalette.models.weights import find_preset
 from kpalette.network import NetworkRecolorer
 from kpalette.page.pictures import decode_upload, file_name
 from kpalette.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers, make_plan
 from kpalette.types import ImageArray
+from kpalette.weights.presets import find_preset
 
 TITLES = {
     "palettenet": ("PaletteNet", "A trained network. It looks at the whole picture before it decides."),

@@ -14,7 +14,6 @@ from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.files import PART_PREFIX
 from kpalette.models.checkpoint import save_checkpoint
-from kpalette.models.weights_format import BEST
 from kpalette.training.backup import Tensors, read_backup, restore_trainer, trainer_tensors, write_backup
 from kpalette.training.config import TrainConfig
 from kpalette.training.logs import CsvLog, EventLog, Talk
@@ -22,6 +21,7 @@ from kpalette.training.networks import averaged_weights, build_trainer, judge, l
 from kpalette.training.previews import preview
 from kpalette.training.scores import Best
 from kpalette.training.validation import validate
+from kpalette.weights.config import BEST
 
 _LOOK = 20  # steps between looks at the loss: each waits for the device
 _VALIDATION_ROWS = 16

@@ -13,9 +13,9 @@ from kpalette.losses import LossWeights
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
 from kpalette.models.preset import assign_tensors, dtype_policy
-from kpalette.models.weights import read_checkpoint
 from kpalette.training.adversarial import AdversarialTrainer
 from kpalette.training.config import TrainConfig
+from kpalette.weights.folder import read_checkpoint
 
 _AVERAGED_SHARE = 10
 _CPU_INFO = Path("/proc/cpuinfo")

@@ -16,9 +16,9 @@ from kpalette.data.swatches import designed_palettes, extract_swatches
 from kpalette.errors import ArgumentError, OutputError, reason
 from kpalette.files import hold_lock, write_file
 from kpalette.models.export import import_keras
-from kpalette.models.weights import read_checkpoint
-from kpalette.models.weights_format import BEST
 from kpalette.training.config import CONFIG, TrainConfig
+from kpalette.weights.config import BEST
+from kpalette.weights.folder import read_checkpoint
 
 FREE = ("run", "resume", "threads", "previews")
 """What a resumed run may do otherwise: nothing that its loss curve depends on."""

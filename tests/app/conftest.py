@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from kpalette import recoloring
-from kpalette.models import weights
+from kpalette.weights import folder as weights
 from tests.cli.conftest import kp  # noqa: F401
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kpalette import read_image, recolor, recoloring
-from kpalette.models import weights
 from kpalette.network import NetworkRecolorer
+from kpalette.weights import folder as weights
 from tests.conftest import load
 
 COLORS = "orange,saddlebrown,purple,green"

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from kpalette.errors import ArgumentError, KPaletteError, OutputError
-from kpalette.models import weights
-from kpalette.models.weights import read_checkpoint, write_checkpoint
-from kpalette.models.weights_format import CheckpointError
+from kpalette.weights import folder as weights
+from kpalette.weights.config import CheckpointError
+from kpalette.weights.folder import read_checkpoint, write_checkpoint
 from tests.conftest import load
 
 keras = load("keras")

@@ -6,8 +6,8 @@ import pytest
 
 from kpalette.errors import KPaletteError, OutputError
 from kpalette.models.graph import has_graph, open_graph, write_graph
-from kpalette.models.weights import read_checkpoint
-from kpalette.models.weights_format import CheckpointError
+from kpalette.weights.config import CheckpointError
+from kpalette.weights.folder import read_checkpoint
 from tests.conftest import load
 
 tf = load("tensorflow")

@@ -14,9 +14,11 @@ import pytest
 import safetensors.numpy
 
 from kpalette.errors import ArgumentError, KPaletteError, OutputError
-from kpalette.models import weights, weights_files
-from kpalette.models.weights import find_preset, list_checkpoints, read_checkpoint, write_checkpoint
-from kpalette.models.weights_format import MAX_VALUES, CheckpointError
+from kpalette.weights import folder as weights
+from kpalette.weights import tensors as weights_files
+from kpalette.weights.config import MAX_VALUES, CheckpointError
+from kpalette.weights.folder import read_checkpoint, write_checkpoint
+from kpalette.weights.presets import find_preset, list_checkpoints
 
 CONFIG = {"model": "PaletteNet", "config": {"filters": 4, "conditioning": "pairs", "l2": 0.5, "flag": True, "no": None}}
 NAMES = ["MODEL.md", "config.json", "metrics.json", "weights.safetensors"]
@@ -496,7 +498,7 @@ class TestPresets:
 
 def test_no_backend_is_needed(folder):
     code = (
-        "import sys; from kpalette.models.weights import read_checkpoint\n"
+        "import sys; from kpalette.weights.folder import read_checkpoint\n"
         f"read_checkpoint({str(folder)!r}); assert not {{'keras', 'tensorflow', 'jax', 'torch'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

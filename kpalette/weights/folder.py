@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError, OutputError, reason
 from kpalette.files import PART_PREFIX
-from kpalette.models.weights_files import read_json, read_tensors, to_json, to_stored, write_tensors
-from kpalette.models.weights_format import (
+from kpalette.weights.config import (
     ABOUT_FILE,
     BEST,
     CONFIG_FILE,
@@ -30,15 +29,8 @@ from kpalette.models.weights_format import (
     CheckpointError,
     check_config,
 )
-
-PRESETS = ("palettenet", "ablated")
-"""The checkpoints that ship, once they are trained."""
-
-_TRAIN = {
-    "palettenet": "python -m kpalette.train --phase adversarial --from RUN",
-    "ablated": "python -m kpalette.train --phase pretrain",
-}
-_PACKAGE = Path(__file__).parents[1]
+from kpalette.weights.presets import PRESETS, find_preset
+from kpalette.weights.tensors import read_json, read_tensors, to_json, to_stored, write_tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,42 +76,6 @@ def read_checkpoint(name_or_folder: str | os.PathLike[str]) -> Checkpoint:
     if not isinstance(metrics, dict):
         raise CheckpointError(f"{folder / METRICS_FILE}: must hold a JSON object")
     return Checkpoint(folder, config, {name: tensors[name] for name in sorted(tensors)}, metrics)
-
-
-def list_checkpoints() -> tuple[str, ...]:
-    """Names of the presets whose weights are there."""
-    return tuple(name for name in PRESETS if _preset_folder(name) is not None)
-
-
-def find_preset(name: str) -> Path:
-    """The folder of a preset: in the installed package, or in the clone that the package is imported from.
-
-    Args:
-        name: one of `PRESETS`.
-
-    Returns:
-        Its folder, which has a `config.json`.
-
-    Raises:
-        ArgumentError: if there is no such preset.
-        CheckpointError: if its weights are not there; the message says how to make them.
-    """
-    if name not in PRESETS:
-        raise ArgumentError(f"no checkpoint {name!r}: give one of {', '.join(PRESETS)}, or a checkpoint folder")
-    folder = _preset_folder(name)
-    if folder is None:
-        raise CheckpointError(
-            f"the weights of {name!r} are not there: train them with `{_TRAIN[name]}`, or give a checkpoint folder"
-        )
-    return folder
-
-
-def _preset_folder(name: str) -> Path | None:
-    places = [_PACKAGE / "checkpoints" / name]
-    # Beside an installed package lie other people's folders.
-    if (_PACKAGE.parent / "pyproject.toml").is_file():
-        places.append(_PACKAGE.parent / "checkpoints" / name)
-    return next((place for place in places if (place / CONFIG_FILE).is_file()), None)
 
 
 def _find(name_or_folder: str | os.PathLike[str]) -> Path:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError, reason
 from kpalette.files import read_file
-from kpalette.models.weights_format import CONFIG_FILE, CheckpointError
+from kpalette.weights.config import CONFIG_FILE, CheckpointError
 
 FILE_BYTES = 15_000_000
 """How large a file of weights may become; only a single tensor above it has a larger one to itself."""

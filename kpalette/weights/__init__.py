@@ -1,0 +1,1 @@
+"""A checkpoint folder, read and written without Keras."""
