@@ -16,7 +16,7 @@ from kpalette.errors import KPaletteError
 from kpalette.page.drawing import plain
 from kpalette.page.memory import return_freed_memory
 from kpalette.page.settings import Settings
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.sheet import swatch_image
 
 _STYLE = """<style>

@@ -11,8 +11,9 @@ from kpalette.errors import KPaletteError
 from kpalette.page import palettes
 from kpalette.page.drawing import becomes_html, plain, strip_html, swatch_html
 from kpalette.page.pictures import SUFFIXES, Opened
-from kpalette.palette import Palette
-from kpalette.palette_files import PALETTE_SUFFIXES, list_presets, preset_about
+from kpalette.palettes.files import PALETTE_SUFFIXES
+from kpalette.palettes.palette import Palette
+from kpalette.palettes.presets import list_presets, preset_about
 from kpalette.types import MAX_COLORS, MIN_COLORS
 
 _PAIR = 82  # pixels: four of them stand beside each other, on a phone too

@@ -17,11 +17,11 @@ from dataclasses import replace
 import numpy as np
 
 from kpalette.evaluation import Row, compare, compare_references, summarize
-from kpalette.extract import METHODS, extract_palette
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture
 from kpalette.metrics import bootstrap_interval
-from kpalette.palette import Palette
+from kpalette.palettes.extract import METHODS, extract_palette
+from kpalette.palettes.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import get_recolorer
 from kpalette.study_cases import sample_pairs

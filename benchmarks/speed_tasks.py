@@ -41,9 +41,9 @@ def scratch() -> Path:
 
 def prepared(model: str, image: np.ndarray) -> tuple[Any, Any, Any, Any]:
     """A recolourer, the picture, its palette, and the target's."""
-    from kpalette.extract import extract_palette
     from kpalette.images.picture import as_picture
-    from kpalette.palette import Palette
+    from kpalette.palettes.extract import extract_palette
+    from kpalette.palettes.palette import Palette
     from kpalette.recoloring import get_recolorer
 
     recolorer, source = get_recolorer(model), as_picture(image)
@@ -53,7 +53,7 @@ def prepared(model: str, image: np.ndarray) -> tuple[Any, Any, Any, Any]:
 
 def extraction(method: str) -> Task:
     """Takes a palette."""
-    from kpalette.extract import extract_palette
+    from kpalette.palettes.extract import extract_palette
 
     image = picture()
     return lambda: extract_palette(image, method=method), 1.0
@@ -61,7 +61,7 @@ def extraction(method: str) -> Task:
 
 def rebake(model: str) -> Task:
     """Bakes for changing targets."""
-    from kpalette.palette import Palette
+    from kpalette.palettes.palette import Palette
 
     recolorer, source, palette, target = prepared(model, picture())
     targets = [target, palette.matched(Palette.from_hex(OTHER))]
@@ -104,7 +104,7 @@ def float_apply(_: str) -> Task:
 def file_part(part: str) -> Task:
     """JPEG to JPEG by a recolourer, or the reading or writing of it."""
     from kpalette.images.files import read_image, write_image
-    from kpalette.palette import Palette
+    from kpalette.palettes.palette import Palette
     from kpalette.recoloring import recolor
 
     folder = scratch()
@@ -124,7 +124,7 @@ def file_part(part: str) -> Task:
 def batch(workers: str) -> Task:
     """Pictures of 2 megapixels; a single worker gets a single core."""
     from kpalette.batch import Job, Recoloring, run_batch
-    from kpalette.palette import Palette
+    from kpalette.palettes.palette import Palette
 
     if workers == "1":
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])

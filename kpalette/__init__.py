@@ -22,7 +22,7 @@ _HOME = {
     "ImageError": "errors",
     "KPaletteError": "errors",
     "OutputError": "errors",
-    "Palette": "palette",
+    "Palette": "palettes.palette",
     "PaletteDiscriminator": "models.discriminator",
     "PaletteError": "errors",
     "PaletteNet": "models.generator",
@@ -32,23 +32,23 @@ _HOME = {
     "TrainConfig": "training.config",
     "delta_e": "color.difference",
     "evaluate": "study",
-    "extract_palette": "extract",
-    "find_palette": "palette_files",
+    "extract_palette": "palettes.extract",
+    "find_palette": "palettes.presets",
     "get_recolorer": "recoloring",
     "hue_pairs": "data.pipeline",
     "hue_shift": "color.gamut",
     "lab_to_rgb": "color.spaces",
-    "list_presets": "palette_files",
+    "list_presets": "palettes.presets",
     "list_recolorers": "recoloring",
     "load_checkpoint": "models.checkpoint",
-    "load_palette": "palette_files",
+    "load_palette": "palettes.files",
     "measure": "metrics",
     "palette_distance": "metrics",
     "read_image": "images.files",
     "recolor": "recoloring",
     "rgb_to_lab": "color.spaces",
     "save_checkpoint": "models.checkpoint",
-    "save_palette": "palette_files",
+    "save_palette": "palettes.files",
     "ssim": "metrics",
     "train": "training.run",
     "write_image": "images.files",
@@ -67,7 +67,6 @@ if TYPE_CHECKING:
     from kpalette.errors import KPaletteError as KPaletteError
     from kpalette.errors import OutputError as OutputError
     from kpalette.errors import PaletteError as PaletteError
-    from kpalette.extract import extract_palette as extract_palette
     from kpalette.images.files import read_image as read_image
     from kpalette.images.files import write_image as write_image
     from kpalette.images.picture import Picture as Picture
@@ -78,11 +77,12 @@ if TYPE_CHECKING:
     from kpalette.models.checkpoint import save_checkpoint as save_checkpoint
     from kpalette.models.discriminator import PaletteDiscriminator as PaletteDiscriminator
     from kpalette.models.generator import PaletteNet as PaletteNet
-    from kpalette.palette import Palette as Palette
-    from kpalette.palette_files import find_palette as find_palette
-    from kpalette.palette_files import list_presets as list_presets
-    from kpalette.palette_files import load_palette as load_palette
-    from kpalette.palette_files import save_palette as save_palette
+    from kpalette.palettes.extract import extract_palette as extract_palette
+    from kpalette.palettes.files import load_palette as load_palette
+    from kpalette.palettes.files import save_palette as save_palette
+    from kpalette.palettes.palette import Palette as Palette
+    from kpalette.palettes.presets import find_palette as find_palette
+    from kpalette.palettes.presets import list_presets as list_presets
     from kpalette.recolorer import Recolored as Recolored
     from kpalette.recolorer import Recolorer as Recolorer
     from kpalette.recoloring import get_recolorer as get_recolorer

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kpalette.color.gamut import reduce_chroma, way_out
 from kpalette.lightness import transfer_lightness
 from kpalette.lut import Mapping
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.types import L_MAX, FloatArray
 

@@ -16,7 +16,7 @@ from kpalette.images.encode import encode_image
 from kpalette.images.files import SUFFIXES, check_output, format_of, read_image, suffix_of
 from kpalette.images.picture import Picture
 from kpalette.manifest import DONE, FAILED, STARTED, Manifest
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.parallel import thread_count, worker_pool
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer
 from kpalette.recoloring import recolor as recolor_image

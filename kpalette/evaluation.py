@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kpalette.extract import extract_palette
 from kpalette.images.picture import Picture
 from kpalette.metrics import FIGURES, measure
-from kpalette.palette import Palette
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.palette import Palette
 from kpalette.recolorer import Recolorer
 from kpalette.recoloring import list_recolorers, make_plan, missing_recolorers
 from kpalette.reference import REFERENCES

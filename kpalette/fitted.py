@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.color.gamut import reduce_chroma
-from kpalette.extract import color_bins
 from kpalette.images.picture import Picture
 from kpalette.lightness import smooth_lightness
 from kpalette.lut import Mapping
-from kpalette.palette import Palette
+from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
+from kpalette.palettes.extract import color_bins
+from kpalette.palettes.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
-from kpalette.soft import DEFAULT_TAU, shifted_ab, soft_weights
 from kpalette.types import FloatArray
 
 Floats = NDArray[np.float64]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import L_MAX, FloatArray
 
 MIN_KNOT_GAP = 1.0

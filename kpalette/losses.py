@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from kpalette.clusters import swatch_shares
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb
+from kpalette.palettes.clusters import swatch_shares
 from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
 from kpalette.slopes import ALIKE, STEEPEST
 

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from kpalette.color.difference import delta_e_76, delta_e_2000
 from kpalette.errors import ArgumentError
-from kpalette.extract import extract_palette
 from kpalette.images.picture import Picture, as_picture, image_to_lab
-from kpalette.palette import Palette, assign
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.palette import Palette, assign
 from kpalette.types import MIN_COLORS, FloatArray, ImageArray
 
 _SSIM_WINDOW = 7  # scikit-image's default

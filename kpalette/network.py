@@ -21,7 +21,7 @@ from kpalette.lightness import transfer_lightness
 from kpalette.models.export import import_keras, load, signature
 from kpalette.models.graph import has_graph, open_graph
 from kpalette.models.operators import simplified
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.recolorer import Recolored

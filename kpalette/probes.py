@@ -9,10 +9,10 @@ from kpalette.color.difference import delta_e
 from kpalette.color.gamut import BISECTION_STEPS
 from kpalette.color.spaces import lab_to_rgb
 from kpalette.data.pairs import turn
-from kpalette.extract import extract_palette
 from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, rgb_to_image
 from kpalette.metrics import ab_error
-from kpalette.palette import Palette
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.palette import Palette
 from kpalette.recolorer import Recolorer
 from kpalette.recoloring import make_plan
 from kpalette.types import DEFAULT_COLORS, BoolArray, FloatArray

@@ -10,7 +10,7 @@ import numpy as np
 
 from kpalette.color.arrays import as_float, namespace
 from kpalette.errors import ArgumentError
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import L_MAX, MAX_COLORS, Array, FloatArray
 
 AB_SCALE = 128.0

@@ -11,7 +11,7 @@ from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
 from kpalette.lut import LATTICE_SIZE, Lattice, Mapping
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
 _FEW_PIXELS = 1 << 16

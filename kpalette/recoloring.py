@@ -11,14 +11,14 @@ from PIL import Image
 from kpalette.baseline import BaselineRecolorer
 from kpalette.color.difference import delta_e
 from kpalette.errors import ArgumentError
-from kpalette.extract import METHODS, extract_palette
 from kpalette.fitted import FittedRecolorer
 from kpalette.images.decode import picture_from_pil
 from kpalette.images.picture import Picture, as_picture, image_to_rgb, rgb_to_image
 from kpalette.lightness import check_strength
 from kpalette.network import NetworkRecolorer
-from kpalette.palette import Palette
-from kpalette.palette_files import find_palette
+from kpalette.palettes.extract import METHODS, extract_palette
+from kpalette.palettes.palette import Palette
+from kpalette.palettes.presets import find_palette
 from kpalette.recolorer import Recolored, Recolorer
 from kpalette.soft import SoftRecolorer
 from kpalette.types import MIN_COLORS

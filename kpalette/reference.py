@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kpalette.images.picture import image_to_lab, lab_to_image
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import FloatArray, ImageArray
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import resize
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import ImageArray
 
 _BACKGROUND, _INK, _QUIET = (250, 250, 248), (24, 24, 24), (104, 104, 100)

@@ -4,51 +4,10 @@ import numpy as np
 
 from kpalette.lightness import transfer_lightness
 from kpalette.lut import Mapping
-from kpalette.palette import Palette
+from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
+from kpalette.palettes.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.types import FloatArray
-
-DEFAULT_TAU = 10.0
-
-
-def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
-    """How much each swatch rules a colour: w_i proportional to exp(-|x - C_i|^2 / 2 tau^2).
-
-    Args:
-        lab: CIELAB (n, 3).
-        source: k swatches.
-        tau: reach of a swatch in Lab units.
-
-    Returns:
-        Weights (n, k), rows sum to 1, dtype of `lab`.
-    """
-    L, a, b = np.ascontiguousarray(lab.T)
-    # |x - C|^2 without |x|^2, which cancels in the ratio; no matrix product, whose own threads fight those of the bake
-    centres = source.lab.astype(lab.dtype)
-    exponent = np.stack([L * x + a * y + b * z - (x * x + y * y + z * z) / 2 for x, y, z in centres])
-    exponent -= exponent.max(axis=0)
-    exponent /= lab.dtype.type(tau**2)
-    weights: FloatArray = np.exp(exponent, out=exponent)
-    weights /= weights.sum(axis=0)
-    return weights.T
-
-
-def shifted_ab(lab: FloatArray, weights: FloatArray, shifts: FloatArray) -> FloatArray:
-    """Moves ab by a blend of shifts.
-
-    Args:
-        lab: CIELAB (n, 3).
-        weights: shares of the shifts (n, k).
-        shifts: in ab (k, 2).
-
-    Returns:
-        New ab (n, 2), dtype of `lab`.
-    """
-    moved = np.array(lab[:, 1:].T, order="C")
-    for weight, shift in zip(weights.T, shifts.astype(lab.dtype), strict=True):
-        moved[0] += weight * shift[0]
-        moved[1] += weight * shift[1]
-    return moved.T
 
 
 class SoftRecolorer(LatticeRecolorer):

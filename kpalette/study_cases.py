@@ -12,7 +12,7 @@ from kpalette.data.swatches import choose, designed_palettes
 from kpalette.errors import ArgumentError, PaletteError, one_line
 from kpalette.images.picture import Picture, as_picture, resize
 from kpalette.images.samples import SAMPLES, sample_image
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import DEFAULT_COLORS
 
 REPORT_PALETTES = (

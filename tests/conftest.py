@@ -9,7 +9,7 @@ import pytest
 
 from kpalette.images.picture import resize
 from kpalette.images.samples import sample_image
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 
 BACKENDS = ("numpy", "tensorflow", "tf.data", "jax", "jax.jit", "keras")
 

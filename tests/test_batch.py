@@ -10,7 +10,7 @@ from kpalette import read_image, recolor, write_image
 from kpalette.batch import Job, Recoloring, default_workers, run_batch
 from kpalette.errors import ImageError, KPaletteError
 from kpalette.manifest import Manifest
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 
 
 def resident() -> int:

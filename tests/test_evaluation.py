@@ -4,7 +4,7 @@ import pytest
 from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.images.picture import as_picture
 from kpalette.metrics import FIGURES, measure
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.recoloring import list_recolorers, missing_recolorers, recolor
 from kpalette.reference import REFERENCES
 

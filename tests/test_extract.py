@@ -4,9 +4,9 @@ import pytest
 from kpalette.color.difference import delta_e_2000
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError
-from kpalette.extract import MAX_SAMPLES, METHODS, extract_palette, extract_palettes
 from kpalette.images.picture import Picture
-from kpalette.palette import Palette
+from kpalette.palettes.extract import MAX_SAMPLES, METHODS, extract_palette, extract_palettes
+from kpalette.palettes.palette import Palette
 
 
 def blobs(colors: list[str], shares: list[int], noise: float = 3.0, seed: int = 0) -> np.ndarray:
@@ -96,7 +96,7 @@ def test_wholly_transparent_is_an_error():
 @pytest.mark.parametrize("shape", [(1, 1_000_000), (1_000_000, 1), (3, 400_000), (1500, 900)])
 def test_large_pictures_are_sampled_within_the_limit_in_any_shape(shape, monkeypatch):
     seen = []
-    monkeypatch.setattr("kpalette.extract._few_colors", lambda colors, weights, size: seen.append(len(colors)))
+    monkeypatch.setattr("kpalette.palettes.extract._few_colors", lambda colors, weights, size: seen.append(len(colors)))
     image = np.zeros((*shape, 3), np.uint8)
     image[..., 0] = np.arange(shape[0] * shape[1]).reshape(shape) % 256
     extract_palette(image)

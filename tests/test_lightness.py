@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from kpalette.errors import ArgumentError
 from kpalette.lightness import check_strength, lightness_knots, transfer_lightness
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 
 LEVELS = st.lists(st.floats(0, 100), min_size=1, max_size=8)
 

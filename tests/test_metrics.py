@@ -9,7 +9,7 @@ from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture, image_to_rgb
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from tests.test_house import ROOT
 
 

@@ -10,12 +10,12 @@ from PIL import Image
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.extract import extract_palette
 from kpalette.images.picture import as_picture, image_to_rgb, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
 from kpalette.metrics import false_edges
 from kpalette.network import NetworkRecolorer
-from kpalette.palette import Palette
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.palette import Palette
 from kpalette.ranges import AB_SCALE, to_network_range
 from kpalette.recoloring import NETWORKS, get_recolorer, recolor
 from kpalette.slopes import REACH, limit_slopes

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from kpalette.color.names import parse_color
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 
 BYTE = st.integers(0, 255)
 RGB = st.tuples(BYTE, BYTE, BYTE)

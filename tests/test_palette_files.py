@@ -12,16 +12,9 @@ from kpalette.color.difference import delta_e_2000
 from kpalette.color.names import parse_color
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, OutputError, PaletteError
-from kpalette.palette import Palette
-from kpalette.palette_files import (
-    PALETTE_SUFFIXES,
-    find_palette,
-    list_presets,
-    load_palette,
-    preset_about,
-    save_palette,
-    user_folder,
-)
+from kpalette.palettes.files import PALETTE_SUFFIXES, load_palette, save_palette
+from kpalette.palettes.palette import Palette
+from kpalette.palettes.presets import find_palette, list_presets, preset_about, user_folder
 
 STUDY = Palette.parse("F4A300,8B4513,800080,008000")
 COMMUNITY = {"nord", "dracula", "solarized", "gruvbox", "catppuccin", "gameboy", "pico-8", "sweetie-16"}
@@ -187,7 +180,7 @@ def test_presets_differ_clearly():
 
 
 def test_presets_file_is_as_python_would_find_it_installed():
-    entries = json.loads(files("kpalette").joinpath("presets.json").read_text(encoding="utf-8"))
+    entries = json.loads(files("kpalette.palettes").joinpath("presets.json").read_text(encoding="utf-8"))
     assert {name: tuple(entry["colors"]) for name, entry in entries.items()} == {
         name: palette.hex for name, palette in list_presets().items()
     }
@@ -227,7 +220,7 @@ def test_a_broken_file_of_the_users_is_left_out_with_a_warning(home, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(list_presets()) == 24
     (record,) = caplog.records
-    assert record.name == "kpalette.palette_files"
+    assert record.name == "kpalette.palettes.files"
     assert str(home / "bad.hex") in record.getMessage()
     assert "line 2: expected a colour like f4a300, found 'xyz'" in record.getMessage()
     with pytest.raises(PaletteError, match="line 2: expected a colour"):

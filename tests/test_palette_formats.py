@@ -7,8 +7,8 @@ from skimage.color import rgb2lab
 
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError
-from kpalette.palette import Palette
-from kpalette.palette_formats import FORMS, decode_colors, encode_palette
+from kpalette.palettes.formats import FORMS, decode_colors, encode_palette
+from kpalette.palettes.palette import Palette
 
 STUDY = Palette.parse("F4A300,8B4513,800080,008000")
 UNEVEN = Palette([[12.3456789, 3.1, -40.7], [50.1, 120.0, 30.0], [100.0, 0.0, 0.0]], [0.7, 0.2, 0.1])

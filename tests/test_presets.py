@@ -12,7 +12,7 @@ from kpalette.images.picture import image_to_rgb, resize
 from kpalette.images.samples import sample_image
 from kpalette.metrics import measure
 from kpalette.network import NetworkRecolorer
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.recoloring import get_recolorer
 from kpalette.study_records import Study
 from kpalette.study_tables import figures_table, probes_table

@@ -3,7 +3,7 @@ import pytest
 
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.ranges import from_network_range, pack_palettes, to_network_range
 
 

@@ -6,11 +6,12 @@ import pytest
 from kpalette.baseline import BaselineRecolorer, SwatchTransfer, blend_weights
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
-from kpalette.extract import extract_palette
 from kpalette.fitted import FittedRecolorer
 from kpalette.images.picture import as_picture
-from kpalette.palette import Palette
-from kpalette.soft import SoftRecolorer, soft_weights
+from kpalette.palettes.clusters import soft_weights
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.palette import Palette
+from kpalette.soft import SoftRecolorer
 
 RECOLORERS = {
     "soft": SoftRecolorer(),

@@ -6,9 +6,9 @@ import kpalette
 from kpalette.color.difference import delta_e
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, ImageError, PaletteError
-from kpalette.extract import METHODS, extract_palette
 from kpalette.images.picture import Picture, as_picture, image_to_rgb
-from kpalette.palette import Palette
+from kpalette.palettes.extract import METHODS, extract_palette
+from kpalette.palettes.palette import Palette
 from kpalette.recoloring import DEFAULT_MODEL, NETWORKS, get_recolorer, list_recolorers, make_plan, recolor
 
 COLORS = "orange saddlebrown purple green"

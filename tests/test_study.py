@@ -15,7 +15,7 @@ from kpalette.images.files import write_image
 from kpalette.images.picture import as_picture, image_to_rgb, lab_to_image
 from kpalette.metrics import FIGURES
 from kpalette.network import NetworkRecolorer
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.probes import PROBES, hue_error, hue_pair, own_error, probe, response
 from kpalette.recolorer import Recolored
 from kpalette.recoloring import get_recolorer, recolor

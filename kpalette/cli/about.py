@@ -12,7 +12,7 @@ from kpalette.images.decoders import FORMATS
 from kpalette.images.files import check_output, max_pixels, write_image
 from kpalette.images.picture import as_picture
 from kpalette.images.samples import SAMPLES, sample_image
-from kpalette.palette_files import find_palette
+from kpalette.palettes.presets import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers
 
 DEMO_PALETTE = "orange, saddlebrown, purple, green"

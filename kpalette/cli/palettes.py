@@ -7,12 +7,13 @@ import click
 
 from kpalette.cli.options import COLORS, method_option, read_source
 from kpalette.errors import OutputError, one_line
-from kpalette.extract import extract_palette
 from kpalette.files import write_file
 from kpalette.images.encode import encode_image
-from kpalette.palette import Palette
-from kpalette.palette_files import PALETTE_SUFFIXES, find_palette, list_presets, preset_about
-from kpalette.palette_formats import FORMS, encode_palette
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.files import PALETTE_SUFFIXES
+from kpalette.palettes.formats import FORMS, encode_palette
+from kpalette.palettes.palette import Palette
+from kpalette.palettes.presets import find_palette, list_presets, preset_about
 from kpalette.sheet import swatch_image
 from kpalette.types import DEFAULT_COLORS
 

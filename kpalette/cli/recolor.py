@@ -27,7 +27,7 @@ from kpalette.errors import one_line
 from kpalette.files import remove_parts, write_file
 from kpalette.images.files import SUFFIXES, check_output, format_of, suffix_of
 from kpalette.manifest import Manifest
-from kpalette.palette_files import find_palette
+from kpalette.palettes.presets import find_palette
 from kpalette.parallel import MAX_WORKERS
 
 _log = logging.getLogger(__name__)

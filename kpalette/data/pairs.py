@@ -9,11 +9,11 @@ Functions take arrays of any library, and run eagerly, in `tf.data.Dataset.map`,
 
 from typing import NamedTuple
 
-from kpalette.clusters import swatch_shares, swatch_turns
 from kpalette.color.arrays import as_float, namespace
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rotate_hue
 from kpalette.images.picture import image_to_rgb
+from kpalette.palettes.clusters import swatch_shares, swatch_turns
 from kpalette.ranges import to_network_range
 from kpalette.types import Array
 
@@ -21,7 +21,7 @@ TRAINING_STEPS = 8
 """Halvings of the chroma reduction in training: what is left of the search is under half a unit of chroma."""
 
 TEACHER_SLACK, TEACHER_MOST = 100.0, 1.5
-"""Of `kpalette.clusters.swatch_turns`, in the teacher's answer."""
+"""Of `kpalette.palettes.clusters.swatch_turns`, in the teacher's answer."""
 TEACHER_TAU = 8.5
 """Reach of a swatch in the teacher's answer, in Lab units: below `soft`'s 10, since the network smooths its choice."""
 

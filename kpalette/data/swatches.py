@@ -22,10 +22,10 @@ from kpalette.color.names import parse_color
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.data.images import ImageSet, decode, hash_share
 from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError, one_line, reason
-from kpalette.extract import extract_palettes
 from kpalette.files import read_file, write_file
 from kpalette.images.picture import resize
-from kpalette.palette_files import list_presets
+from kpalette.palettes.extract import extract_palettes
+from kpalette.palettes.presets import list_presets
 from kpalette.parallel import thread_count, worker_pool
 from kpalette.types import MAX_COLORS, MIN_COLORS, ImageArray
 

@@ -18,7 +18,7 @@ from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
 from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, SmoothAlike, instance_norm
 from kpalette.models.preset import PresetMixin
 from kpalette.models.swatch_layers import SwatchAttention, SwatchMoves, SwatchNearness
-from kpalette.soft import DEFAULT_TAU
+from kpalette.palettes.clusters import DEFAULT_TAU
 from kpalette.types import MAX_COLORS
 
 CONDITIONINGS = ("pairs", "target")

@@ -8,8 +8,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from kpalette.clusters import swatch_turns
 from kpalette.models.initializers import PACKAGE, glorot_uniform
+from kpalette.palettes.clusters import swatch_turns
 from kpalette.ranges import AB_SCALE
 from kpalette.types import L_MAX
 
@@ -120,7 +120,7 @@ class SwatchNearness(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SwatchMoves(keras.layers.Layer):
-    """How colours move with each swatch: shifted by T - C, or turned about it (`kpalette.clusters.swatch_turns`).
+    """How colours move with each swatch: shifted by T - C, or turned about it (`palettes.clusters.swatch_turns`).
 
     A gate g for each pair, from both palettes' encodings and from how well the pairs agree on a turn, tells which:
     ab' = ab + (T - C) + g (r - 1) (ab - C), a complex product, of which this layer gives the parts.

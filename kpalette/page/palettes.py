@@ -7,10 +7,11 @@ import numpy as np
 from kpalette.color.names import parse_color
 from kpalette.color.spaces import lab_to_lch, lch_to_lab
 from kpalette.errors import ArgumentError, PaletteError
-from kpalette.extract import extract_palette
 from kpalette.page.pictures import decode_upload
-from kpalette.palette import Palette
-from kpalette.palette_files import decode_palette, find_palette, list_presets
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.files import decode_palette
+from kpalette.palettes.palette import Palette
+from kpalette.palettes.presets import find_palette, list_presets
 from kpalette.types import MIN_COLORS
 
 Colors = tuple[str, ...]

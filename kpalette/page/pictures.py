@@ -15,12 +15,12 @@ from PIL import Image
 
 from kpalette.color.difference import delta_e
 from kpalette.errors import ImageError
-from kpalette.extract import extract_palettes
 from kpalette.images.decode import decode_image
 from kpalette.images.encode import encode_image
 from kpalette.images.picture import Picture, as_picture, resize
 from kpalette.images.samples import sample_image
-from kpalette.palette import Palette
+from kpalette.palettes.extract import extract_palettes
+from kpalette.palettes.palette import Palette
 from kpalette.types import MAX_COLORS, MIN_COLORS
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")

@@ -19,7 +19,7 @@ from kpalette.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.metrics import measure, palette_distance, ssim
 from kpalette.network import NetworkRecolorer
 from kpalette.page.pictures import decode_upload, file_name
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.recolorer import LatticeRecolorer
 from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers, make_plan
 from kpalette.types import ImageArray

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from kpalette.errors import PaletteError
 from kpalette.images.samples import SAMPLES
-from kpalette.palette import Palette
-from kpalette.palette_files import find_palette
+from kpalette.palettes.palette import Palette
+from kpalette.palettes.presets import find_palette
 from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
 from kpalette.types import DEFAULT_COLORS
 

@@ -15,7 +15,7 @@ from kpalette.data.pairs import Pair, make_pair
 from kpalette.data.samples import Draw, Sampler, segment, stack
 from kpalette.images.picture import lab_to_image
 from kpalette.metrics import measure
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range
 from kpalette.slopes import limit_slopes
 from kpalette.types import DEFAULT_COLORS, FloatArray, ImageArray

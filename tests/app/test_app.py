@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kpalette.page.settings import Settings
-from kpalette.palette_files import list_presets
+from kpalette.palettes.presets import list_presets
 from tests.app.conftest import file_of
 from tests.conftest import load
 

@@ -23,7 +23,7 @@ from kpalette.page import palettes, results
 from kpalette.page.pictures import MAX_PIXELS, SCREEN, decode_upload, file_name, open_picture
 from kpalette.page.results import Work
 from kpalette.page.settings import Settings, from_query, to_query
-from kpalette.palette_files import list_presets
+from kpalette.palettes.presets import list_presets
 from tests.app.conftest import file_of
 
 SOURCE = ("#2b1d14", "#7a4a2e", "#b08a5f", "#e8d8b8")

@@ -6,7 +6,7 @@ import pytest
 
 from kpalette import extract_palette, palette_distance, read_image, ssim, write_image
 from kpalette.images.encode import encode_image
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from tests.cli.conftest import NOTES, ROWS
 
 COLORS = "orange,saddlebrown,purple,green"

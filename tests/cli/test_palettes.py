@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kpalette import Palette, extract_palette, find_palette, list_presets, load_palette, read_image, recolor
-from kpalette.palette_formats import FORMS, encode_palette
+from kpalette.palettes.formats import FORMS, encode_palette
 
 
 def test_presets_are_listed_with_ones_own(kp, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@ from functools import partial
 import numpy as np
 import pytest
 
-from kpalette.clusters import swatch_shares, swatch_turns
 from kpalette.color.arrays import namespace
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab, rotate_hue
@@ -18,9 +17,9 @@ from kpalette.data.pairs import (
 )
 from kpalette.images.picture import image_to_rgb
 from kpalette.images.samples import sample_image
-from kpalette.palette import Palette
+from kpalette.palettes.clusters import soft_weights, swatch_shares, swatch_turns
+from kpalette.palettes.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
-from kpalette.soft import soft_weights
 from tests.conftest import load
 
 NAMES = ("image", "source_palette", "wanted_palette", "mask", "shifts", "curves")

@@ -10,9 +10,9 @@ from kpalette.color.spaces import rgb_to_lab
 from kpalette.data.images import Item, hash_share
 from kpalette.data.swatches import cache_folder, choose, designed_palettes, extract_swatches
 from kpalette.errors import ArgumentError, ImageError, PaletteError
-from kpalette.extract import extract_palette
 from kpalette.images.picture import resize
-from kpalette.palette_files import list_presets
+from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.presets import list_presets
 from tests.data.fixtures import encode, image_set, picture
 
 ONE_COLOR = np.full((8, 8, 3), 90, np.uint8)

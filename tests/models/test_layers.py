@@ -17,9 +17,9 @@ from kpalette.models.layers import (  # noqa: E402
     instance_norm,
 )
 from kpalette.models.swatch_layers import SwatchAttention, SwatchNearness  # noqa: E402
-from kpalette.palette import Palette  # noqa: E402
+from kpalette.palettes.clusters import soft_weights  # noqa: E402
+from kpalette.palettes.palette import Palette  # noqa: E402
 from kpalette.ranges import to_network_range  # noqa: E402
-from kpalette.soft import soft_weights  # noqa: E402
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "tfa_reference.npz")
 PARITY = 2e-6

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kpalette.color.spaces import WHITE, XYZ_TO_RGB, lab_curve_inverse, linear_to_rgb, rgb_to_lab
 from kpalette.errors import PaletteError
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import L_MAX
 
 _GROUP, _GROUP_END, _COLOR = 0xC001, 0xC002, 0x0001

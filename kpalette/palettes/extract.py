@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kpalette.color.spaces import linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError, ImageError
 from kpalette.images.picture import Picture, as_picture
-from kpalette.palette import Palette
+from kpalette.palettes.palette import Palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
 
 MAX_SAMPLES = 262_144

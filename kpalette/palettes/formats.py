@@ -23,8 +23,8 @@ from kpalette.color.gamut import reduce_chroma
 from kpalette.color.names import parse_color
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError, PaletteError, one_line
-from kpalette.palette import Palette
-from kpalette.palette_ase import decode_ase, encode_ase
+from kpalette.palettes.ase import decode_ase, encode_ase
+from kpalette.palettes.palette import Palette
 from kpalette.types import L_MAX
 
 FORMS = ("gpl", "ase", "json", "hex", "txt")

@@ -1,0 +1,1 @@
+"""Several colours: `Palette`, palette files, presets, and palettes taken from pictures."""

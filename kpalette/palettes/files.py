@@ -1,0 +1,94 @@
+"""Palette files: read and written, their format told by the suffix."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from kpalette.errors import ArgumentError, PaletteError, one_line
+from kpalette.files import read_file, write_file
+from kpalette.palettes.choose import check_size, choose_colors
+from kpalette.palettes.formats import MAX_BYTES, decode_colors, encode_palette
+from kpalette.palettes.palette import Palette
+from kpalette.types import MAX_COLORS
+
+PALETTE_SUFFIXES = {".gpl": "gpl", ".ase": "ase", ".json": "json", ".hex": "hex", ".txt": "txt"}
+"""Format by the suffix of a file's name, in lower case."""
+
+
+def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Palette:
+    """Reads a palette from a file, its format told by the suffix.
+
+    Args:
+        path: a .gpl, .ase, .json, .hex or .txt file.
+        size: how many of the file's own colours to take, 2 to 8: those that represent it best, in the file's order.
+            None takes all, and the file must have 2 to 8.
+
+    Returns:
+        The palette, with the file's shares where it tells them.
+
+    Raises:
+        PaletteError: if the file cannot be read, names the line that is wrong, or has too few or too many colours.
+        ArgumentError: if `path` is no path.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ArgumentError(f"`path` must be the path of a palette file. Received: {path!r}")
+    check_size(size)
+    name = os.fspath(path)
+    form = _form(name)
+    length = 0
+    with contextlib.suppress(OSError, ValueError):  # which reading tells better
+        length = Path(name).stat().st_size
+    if length > MAX_BYTES:
+        raise PaletteError(f"{one_line(name)} is too large for a palette: more than {MAX_BYTES // 1_000_000} MB")
+    try:
+        data = read_file(name, error=PaletteError, what="a palette file")
+    except PaletteError as error:
+        raise PaletteError(one_line(error)) from None
+    lab, weights = decode_colors(data, form=form, name=name)
+    return choose_colors(lab, weights, size=size, what=one_line(name))
+
+
+def decode_palette(data: bytes, *, name: str, most: int = MAX_COLORS) -> Palette:
+    """Reads a palette from the bytes of a file.
+
+    Args:
+        data: the bytes.
+        name: the file's name, whose suffix tells the format.
+        most: how many colours to take at most, 2 to 8: of a file with more those that represent it best.
+
+    Returns:
+        The palette, with the file's shares where it tells them.
+
+    Raises:
+        PaletteError: as in `load_palette`.
+    """
+    check_size(most)
+    lab, weights = decode_colors(data, form=_form(name), name=name)
+    return choose_colors(lab, weights, size=most if len(lab) > most else None, what=one_line(name))
+
+
+def save_palette(
+    path: str | os.PathLike[str], palette: Palette, *, name: str | None = None, overwrite: bool = False
+) -> None:
+    """Writes a palette into a file, whole or not at all, its format told by the suffix.
+
+    Args:
+        path: a .gpl, .ase, .json, .hex or .txt file. Only .json keeps shares and colours beyond 8 bits exactly.
+        palette: its swatches.
+        name: what the palette is called inside the file; the file's stem if None.
+        overwrite: whether a file that exists may be replaced.
+
+    Raises:
+        PaletteError: if the suffix is none of these.
+        OutputError: if the file exists and may not be replaced, or writing fails.
+    """
+    file = Path(path)
+    form = _form(file)
+    write_file(file, encode_palette(palette, form=form, name=file.stem if name is None else name), overwrite=overwrite)
+
+
+def _form(name: str | Path) -> str:
+    form = PALETTE_SUFFIXES.get(Path(name).suffix.lower())
+    if form is None:
+        raise PaletteError(f"{one_line(name)} is no palette file by its suffix: use {', '.join(PALETTE_SUFFIXES)}")
+    return form
