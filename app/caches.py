@@ -5,7 +5,7 @@ import hashlib
 import streamlit as st
 
 from kpalette.images.picture import Picture
-from kpalette.metrics import ssim_map
+from kpalette.metrics.figures import ssim_map
 from kpalette.network import NetworkRecolorer
 from kpalette.page import pictures, results
 from kpalette.page.results import Result, Work

@@ -19,7 +19,7 @@ import numpy as np
 from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture
-from kpalette.metrics import bootstrap_interval
+from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import Palette
 from kpalette.recolorer import LatticeRecolorer

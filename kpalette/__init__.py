@@ -42,14 +42,14 @@ _HOME = {
     "list_recolorers": "recoloring",
     "load_checkpoint": "models.checkpoint",
     "load_palette": "palettes.files",
-    "measure": "metrics",
-    "palette_distance": "metrics",
+    "measure": "metrics.figures",
+    "palette_distance": "metrics.figures",
     "read_image": "images.files",
     "recolor": "recoloring",
     "rgb_to_lab": "color.spaces",
     "save_checkpoint": "models.checkpoint",
     "save_palette": "palettes.files",
-    "ssim": "metrics",
+    "ssim": "metrics.figures",
     "train": "training.run",
     "write_image": "images.files",
 }
@@ -70,9 +70,9 @@ if TYPE_CHECKING:
     from kpalette.images.files import read_image as read_image
     from kpalette.images.files import write_image as write_image
     from kpalette.images.picture import Picture as Picture
-    from kpalette.metrics import measure as measure
-    from kpalette.metrics import palette_distance as palette_distance
-    from kpalette.metrics import ssim as ssim
+    from kpalette.metrics.figures import measure as measure
+    from kpalette.metrics.figures import palette_distance as palette_distance
+    from kpalette.metrics.figures import ssim as ssim
     from kpalette.models.checkpoint import load_checkpoint as load_checkpoint
     from kpalette.models.checkpoint import save_checkpoint as save_checkpoint
     from kpalette.models.discriminator import PaletteDiscriminator as PaletteDiscriminator

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from kpalette.images.picture import Picture
-from kpalette.metrics import FIGURES, measure
+from kpalette.metrics.figures import FIGURES, measure
+from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
 from kpalette.recolorer import Recolorer
 from kpalette.recoloring import list_recolorers, make_plan, missing_recolorers
-from kpalette.reference import REFERENCES
 from kpalette.types import ImageArray
 
 _log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from kpalette.color.gamut import BISECTION_STEPS
 from kpalette.color.spaces import lab_to_rgb
 from kpalette.data.pairs import turn
 from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, rgb_to_image
-from kpalette.metrics import ab_error
+from kpalette.metrics.figures import ab_error
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
 from kpalette.recolorer import Recolorer

@@ -18,12 +18,12 @@ from kpalette.data.images import ImageSet
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.evaluation import compare_references, run_model, usable_recolorers
 from kpalette.lightness import check_strength
+from kpalette.metrics.references import REFERENCES
 from kpalette.network import NetworkRecolorer
 from kpalette.parallel import MAX_WORKERS, thread_count, worker_pool
 from kpalette.probes import hue_pair, probe
 from kpalette.recolorer import Recolorer
 from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers
-from kpalette.reference import REFERENCES
 from kpalette.study_cases import Case, deal_cases, report_palettes, sample_cases
 from kpalette.study_records import Record, Study
 from kpalette.weights.folder import read_checkpoint

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kpalette.reference import REFERENCES
+from kpalette.metrics.references import REFERENCES
 from kpalette.study_records import Study
 from kpalette.study_tables import by_method, center, groups_of
 from kpalette.svg_figure import svg_axes

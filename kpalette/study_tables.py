@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError, one_line
-from kpalette.metrics import FIGURES, bootstrap_interval
+from kpalette.metrics.figures import FIGURES
+from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.probes import PROBES
 from kpalette.study_records import Record, Study
 

@@ -3,10 +3,10 @@ import pytest
 
 from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.images.picture import as_picture
-from kpalette.metrics import FIGURES, measure
+from kpalette.metrics.figures import FIGURES, measure
+from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.palette import Palette
 from kpalette.recoloring import list_recolorers, missing_recolorers, recolor
-from kpalette.reference import REFERENCES
 
 
 def test_compare_measures_every_recolourer_beside_doing_nothing(photo, four):

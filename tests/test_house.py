@@ -43,8 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "metrics": "metrics",
-    "reference": "metrics",
     "sheet": "report",
     "svg_figure": "report",
     "ranges": "models",

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 import skimage.metrics
 
-from kpalette import metrics
 from kpalette.color.difference import delta_e_2000
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture, image_to_rgb
+from kpalette.metrics import figures as metrics
 from kpalette.palettes.palette import Palette
 from tests.test_house import ROOT
 

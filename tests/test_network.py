@@ -12,7 +12,7 @@ from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.picture import as_picture, image_to_rgb, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
-from kpalette.metrics import false_edges
+from kpalette.metrics.figures import false_edges
 from kpalette.network import NetworkRecolorer
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette

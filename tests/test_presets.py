@@ -10,7 +10,7 @@ from kpalette.color.difference import delta_e_2000
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.images.picture import image_to_rgb, resize
 from kpalette.images.samples import sample_image
-from kpalette.metrics import measure
+from kpalette.metrics.figures import measure
 from kpalette.network import NetworkRecolorer
 from kpalette.palettes.palette import Palette
 from kpalette.recoloring import get_recolorer

@@ -3,7 +3,7 @@ import pytest
 
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.images.picture import image_to_lab, lab_to_image
-from kpalette.metrics import false_edges
+from kpalette.metrics.figures import false_edges
 from kpalette.slopes import REACH, SLACK, STEEPEST, limit_slopes
 
 

@@ -13,7 +13,7 @@ from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputErro
 from kpalette.evaluation import compare, compare_references
 from kpalette.images.files import write_image
 from kpalette.images.picture import as_picture, image_to_rgb, lab_to_image
-from kpalette.metrics import FIGURES
+from kpalette.metrics.figures import FIGURES
 from kpalette.network import NetworkRecolorer
 from kpalette.palettes.palette import Palette
 from kpalette.probes import PROBES, hue_error, hue_pair, own_error, probe, response

@@ -117,8 +117,8 @@ def _tables(study: "Study", prefix: str, statistic: str) -> dict[str, str]:
 
 def _main_method(study: "Study") -> str:
     """The method whose best and worst cases are shown: the default model, or the first one that is there."""
+    from kpalette.metrics.references import REFERENCES
     from kpalette.recoloring import DEFAULT_MODEL
-    from kpalette.reference import REFERENCES
 
     methods = [method for method in study.methods if method not in REFERENCES]
     return DEFAULT_MODEL if DEFAULT_MODEL in methods else methods[0]
@@ -155,7 +155,7 @@ def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
 
     from kpalette.cli.tables import label
     from kpalette.evaluation import compare
-    from kpalette.reference import REFERENCES
+    from kpalette.metrics.references import REFERENCES
     from kpalette.sheet import make_sheet
     from kpalette.study import find_models
     from kpalette.study_cases import sample_cases

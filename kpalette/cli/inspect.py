@@ -28,7 +28,7 @@ def ssim(image_a: str, image_b: str, map_file: str | None, force: bool) -> None:
 
     It sees lightness only: `kpalette compare` shows palette distances beside it.
     """
-    from kpalette import metrics
+    from kpalette.metrics import figures as metrics
 
     if image_a == image_b == "-":
         raise click.UsageError("standard input (`-`) can be only one of the two pictures")

@@ -16,7 +16,7 @@ from kpalette.images.encode import encode_image
 from kpalette.images.files import SUFFIXES, format_of, suffix_of
 from kpalette.images.picture import Picture, as_picture, image_to_lab, resize
 from kpalette.lut_files import DEFAULT_SIZES, encode_cube
-from kpalette.metrics import measure, palette_distance, ssim
+from kpalette.metrics.figures import measure, palette_distance, ssim
 from kpalette.network import NetworkRecolorer
 from kpalette.page.pictures import decode_upload, file_name
 from kpalette.palettes.palette import Palette

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from kpalette.metrics import bootstrap_interval
+from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.search.records import OBJECTIVE, Summary
 from kpalette.search.space import STUDY, Dimension, shown
 

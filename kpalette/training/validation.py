@@ -14,7 +14,7 @@ from kpalette.data.images import fit_short_side
 from kpalette.data.pairs import Pair, make_pair
 from kpalette.data.samples import Draw, Sampler, segment, stack
 from kpalette.images.picture import lab_to_image
-from kpalette.metrics import measure
+from kpalette.metrics.figures import measure
 from kpalette.palettes.palette import Palette
 from kpalette.ranges import AB_SCALE, from_network_range
 from kpalette.slopes import limit_slopes
@@ -44,7 +44,7 @@ def validate(
     Returns:
         val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to the
         teacher's answer, `kpalette.data.pairs`); means for unrelated palettes of val_ssim, val_palette_de_ab,
-        val_richness, val_false_edges, val_palette_mse (`kpalette.metrics`); `val_score`, by which weights are chosen:
+        val_richness, val_false_edges, val_palette_mse (`kpalette.metrics.figures`); `val_score`, by which weights are chosen:
         the mean of both errors; what `judge` says. Errors are of the answers as they are.
     """
     errors: dict[str, list[NDArray[np.float64]]] = {"hue": [], "unrelated": []}

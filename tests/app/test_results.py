@@ -15,7 +15,7 @@ from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.encode import encode_image
 from kpalette.images.picture import Picture
 from kpalette.images.samples import SAMPLES
-from kpalette.metrics import measure
+from kpalette.metrics.figures import measure
 from kpalette.page import results
 from kpalette.page.drawing import becomes_html, chart, plain, strip_html, swatch_html
 from kpalette.page.pictures import open_picture, sample_file
