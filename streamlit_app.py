@@ -17,7 +17,7 @@ from kpalette.page.drawing import plain
 from kpalette.page.memory import return_freed_memory
 from kpalette.page.settings import Settings
 from kpalette.palettes.palette import Palette
-from kpalette.sheet import swatch_image
+from kpalette.report.sheet import swatch_image
 
 _STYLE = """<style>
 .block-container { padding-top: 1.6rem; max-width: 1500px; }

@@ -1,16 +1,16 @@
 """A study as tables: GitHub markdown, centres with intervals, and how they come into a document."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import ArgumentError, one_line
+from kpalette.errors import ArgumentError
 from kpalette.metrics.figures import FIGURES
 from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.probes import PROBES
+from kpalette.report.markdown import markdown_table
 from kpalette.study_records import Record, Study
 
 STATISTICS = ("mean", "median")
@@ -215,35 +215,3 @@ def ranks_table(study: Study, method: str) -> str:
 
 def _number(value: float | None, figure: str) -> str:
     return "" if value is None else f"{value:.{DIGITS[figure]}f}"
-
-
-def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """A GitHub markdown table, numbers to the right of the first column."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "".join("| " + " | ".join(one_line(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
-
-
-def replace_block(text: str, name: str, content: str) -> str:
-    """Puts content between the lines `<!-- NAME -->` and `<!-- end NAME -->` of a document.
-
-    Args:
-        text: of the document.
-        name: of the block.
-        content: what comes in place of what is there.
-
-    Returns:
-        The new text; all else stays as it is.
-
-    Raises:
-        ArgumentError: names the line that is not there.
-    """
-    start = _line_of(text, f"<!-- {name} -->").end()
-    end = _line_of(text, f"<!-- end {name} -->", behind=start).start()
-    return f"{text[:start]}\n{content.strip()}\n{text[end:]}"
-
-
-def _line_of(text: str, marker: str, *, behind: int = 0) -> re.Match[str]:
-    found = re.compile(rf"^{re.escape(marker)}[ \t]*$", re.MULTILINE).search(text, behind)
-    if found is None:
-        raise ArgumentError(f"the document has no line {marker}" + " behind its start" * (behind > 0))
-    return found

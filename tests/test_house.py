@@ -43,8 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "sheet": "report",
-    "svg_figure": "report",
     "ranges": "models",
     "data.images": "data",
     "data.artbench": "data",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kpalette.errors import ArgumentError
-from kpalette.sheet import make_sheet
+from kpalette.report.sheet import make_sheet
 
 
 def contains(sheet: np.ndarray, image: np.ndarray) -> bool:

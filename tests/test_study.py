@@ -19,6 +19,7 @@ from kpalette.palettes.palette import Palette
 from kpalette.probes import PROBES, hue_error, hue_pair, own_error, probe, response
 from kpalette.recolorer import Recolored
 from kpalette.recoloring import get_recolorer, recolor
+from kpalette.report.markdown import replace_block
 from kpalette.study import evaluate, find_models
 from kpalette.study_cases import REPORT_PALETTES, SIDE, UNLABELLED, deal, deal_cases, report_palettes, sample_cases
 from kpalette.study_plane import draw_plane, plane_points
@@ -31,7 +32,6 @@ from kpalette.study_tables import (
     probes_table,
     ranked,
     ranks_table,
-    replace_block,
     styles_table,
 )
 

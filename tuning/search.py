@@ -124,7 +124,7 @@ def _environment() -> dict[str, str]:
 
 def _document(path: str) -> str:
     from kpalette.cli.evaluate import read_document
-    from kpalette.study_tables import replace_block
+    from kpalette.report.markdown import replace_block
 
     text = read_document(path)
     replace_block(text, "results", "")
@@ -133,7 +133,7 @@ def _document(path: str) -> str:
 
 def _fill(path: str, text: str, block: str) -> None:
     from kpalette.files import write_file
-    from kpalette.study_tables import replace_block
+    from kpalette.report.markdown import replace_block
 
     write_file(path, replace_block(text, "results", block).encode(), overwrite=True)
     click.echo(f"wrote {path}", err=True)

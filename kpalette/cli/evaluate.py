@@ -77,7 +77,7 @@ def evaluate(
 def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: bool) -> None:
     """Whatever would fail in the end fails now."""
     if output is not None:
-        from kpalette.svg_figure import import_matplotlib
+        from kpalette.report.svg import import_matplotlib
 
         import_matplotlib()
         if Path(output).exists() and not Path(output).is_dir():
@@ -98,7 +98,7 @@ def read_document(into: str) -> str:
 
 
 def _filled(document: str, prefix: str, tables: dict[str, str]) -> str:
-    from kpalette.study_tables import replace_block
+    from kpalette.report.markdown import replace_block
 
     for name in _BLOCKS:
         document = replace_block(document, f"{prefix}-{name}", tables[name])
@@ -156,7 +156,7 @@ def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
     from kpalette.cli.tables import label
     from kpalette.evaluation import compare
     from kpalette.metrics.references import REFERENCES
-    from kpalette.sheet import make_sheet
+    from kpalette.report.sheet import make_sheet
     from kpalette.study import find_models
     from kpalette.study_cases import sample_cases
     from kpalette.study_tables import ranked

@@ -59,7 +59,7 @@ def compare(
     """
     from kpalette.cli.tables import label, print_figures
     from kpalette.evaluation import compare as rows_of
-    from kpalette.sheet import make_sheet
+    from kpalette.report.sheet import make_sheet
 
     if image == "" or output == "":
         raise click.UsageError("an empty name: is a variable unset?")

@@ -14,7 +14,7 @@ from kpalette.palettes.files import PALETTE_SUFFIXES
 from kpalette.palettes.formats import FORMS, encode_palette
 from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import find_palette, list_presets, preset_about
-from kpalette.sheet import swatch_image
+from kpalette.report.sheet import swatch_image
 from kpalette.types import DEFAULT_COLORS
 
 _BINARY = ("ase", "png")

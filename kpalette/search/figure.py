@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from kpalette.report.svg import svg_axes
 from kpalette.search.records import OBJECTIVE, Summary
 from kpalette.search.space import label
-from kpalette.svg_figure import svg_axes
 
 _DONE, _BEST, _FAILED = "#2f6db3", "#c2451e", "#7a7a76"
 

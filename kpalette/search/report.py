@@ -6,13 +6,13 @@ import time
 from pathlib import Path
 
 from kpalette.files import write_file
+from kpalette.report.markdown import markdown_table
 from kpalette.search.events import write_experiment, write_session
 from kpalette.search.figure import draw_runs
 from kpalette.search.plan import Plan, best_entries
 from kpalette.search.published import PUBLISHED, claims, is_study, key_of
 from kpalette.search.records import DIGITS, OBJECTIVE, Record, Summary, best_of, ranked, results_csv
 from kpalette.search.space import label, shown
-from kpalette.study_tables import markdown_table
 
 RESULTS, TABLE, FIGURE, BEST = "results.csv", "table.md", "runs.svg", "best.json"
 """Files of a search's folder."""

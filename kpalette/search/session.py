@@ -11,6 +11,7 @@ from typing import Any
 
 from kpalette.errors import KPaletteError, OutputError, one_line, reason
 from kpalette.files import hold_lock, host_mark, write_file
+from kpalette.report.svg import import_matplotlib
 from kpalette.search.address import ANSWER, DEFAULT_CHIEF, check_port, set_role, split_address, wait_for_chief
 from kpalette.search.oracles import SEARCH, LastingOracle, make_oracle, trial_count
 from kpalette.search.plan import LOCAL, PLAN, Plan, check_given, local_plan, settle
@@ -20,7 +21,6 @@ from kpalette.search.report import RUNS, Report, final_lines
 from kpalette.search.space import possible
 from kpalette.search.trial import Runner, run_trial
 from kpalette.search.tuner import Chief, SearchTuner, Talk
-from kpalette.svg_figure import import_matplotlib
 from kpalette.training.run import open_samplers, read_start
 
 STATE = "oracle.json"
