@@ -189,7 +189,7 @@ def public_callables() -> list[tuple[str, object]]:
 
 
 # Two values that belong together, and read best side by side.
-PAIRS = {"palette.Palette.__init__", "palette.Palette.from_rgb"}
+PAIRS = {"palettes.palette.Palette.__init__", "palettes.palette.Palette.from_rgb"}
 
 
 @pytest.mark.parametrize(("name", "function"), public_callables())

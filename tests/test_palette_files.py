@@ -220,7 +220,7 @@ def test_a_broken_file_of_the_users_is_left_out_with_a_warning(home, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(list_presets()) == 24
     (record,) = caplog.records
-    assert record.name == "kpalette.palettes.files"
+    assert record.name == "kpalette.palettes.presets"
     assert str(home / "bad.hex") in record.getMessage()
     assert "line 2: expected a colour like f4a300, found 'xyz'" in record.getMessage()
     with pytest.raises(PaletteError, match="line 2: expected a colour"):

@@ -44,7 +44,7 @@ def validate(
     Returns:
         val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to the
         teacher's answer, `kpalette.data.pairs`); means for unrelated palettes of val_ssim, val_palette_de_ab,
-        val_richness, val_false_edges, val_palette_mse (`kpalette.metrics.figures`); `val_score`, by which weights are chosen:
+        val_richness, val_false_edges, val_palette_mse (`metrics.figures`); `val_score`, by which weights are chosen:
         the mean of both errors; what `judge` says. Errors are of the answers as they are.
     """
     errors: dict[str, list[NDArray[np.float64]]] = {"hue": [], "unrelated": []}
