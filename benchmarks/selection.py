@@ -19,7 +19,7 @@ from kpalette.data.artbench import open_images
 from kpalette.data.images import split
 from kpalette.data.pairs import TEACHER_TAU, turned_target
 from kpalette.data.samples import Sampler
-from kpalette.ranges import from_network_range, to_network_range
+from kpalette.models.ranges import from_network_range, to_network_range
 from kpalette.training.validation import Predict, validate
 
 COLUMNS = ("val_ab_error", "val_ssim", "val_palette_de_ab", "val_richness", "val_false_edges")

@@ -10,8 +10,8 @@ from keras import ops
 
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb
+from kpalette.models.ranges import AB_SCALE, from_network_range, to_network_range
 from kpalette.palettes.clusters import swatch_shares
-from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
 from kpalette.slopes import ALIKE, STEEPEST
 
 _MIN_SHARE = 0.02

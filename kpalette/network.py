@@ -18,12 +18,13 @@ from kpalette.color.spaces import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
-from kpalette.models.export import import_keras, load, signature
+from kpalette.models.backend import import_keras
+from kpalette.models.export import load, signature
 from kpalette.models.graph import has_graph, open_graph
 from kpalette.models.operators import simplified
+from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
-from kpalette.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.recolorer import Recolored
 from kpalette.slopes import REACH, limit_slopes
 from kpalette.types import BoolArray, FloatArray, ImageArray

@@ -43,7 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "ranges": "models",
     "data.images": "data",
     "data.artbench": "data",
     "models.export": "runtimes",

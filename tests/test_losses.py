@@ -4,7 +4,7 @@ from skimage.metrics import structural_similarity
 
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb
-from kpalette.ranges import to_network_range
+from kpalette.models.ranges import to_network_range
 from tests.conftest import load
 
 keras = load("keras")

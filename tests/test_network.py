@@ -13,10 +13,10 @@ from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.picture import as_picture, image_to_rgb, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
 from kpalette.metrics.figures import false_edges
+from kpalette.models.ranges import AB_SCALE, to_network_range
 from kpalette.network import NetworkRecolorer
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.ranges import AB_SCALE, to_network_range
 from kpalette.recoloring import NETWORKS, get_recolorer, recolor
 from kpalette.slopes import REACH, limit_slopes
 from tests.conftest import load

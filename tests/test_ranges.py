@@ -3,8 +3,8 @@ import pytest
 
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
+from kpalette.models.ranges import from_network_range, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
-from kpalette.ranges import from_network_range, pack_palettes, to_network_range
 
 
 def test_srgb_fits_within_one(run, cube):

@@ -13,8 +13,8 @@ from kpalette.color.arrays import as_float, namespace
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rotate_hue
 from kpalette.images.picture import image_to_rgb
+from kpalette.models.ranges import to_network_range
 from kpalette.palettes.clusters import swatch_shares, swatch_turns
-from kpalette.ranges import to_network_range
 from kpalette.types import Array
 
 TRAINING_STEPS = 8

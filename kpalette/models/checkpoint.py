@@ -7,7 +7,8 @@ from typing import Any
 from kpalette.errors import ArgumentError
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
-from kpalette.models.preset import build_model, options_of, tensors_of
+from kpalette.models.preset import build_model, options_of
+from kpalette.models.variables import tensors_of
 from kpalette.weights.config import CONFIG_FILE, CheckpointError
 from kpalette.weights.folder import read_checkpoint, write_checkpoint
 

@@ -8,10 +8,8 @@ front of instance norm, as published PaletteNets have it, is erased.
 from functools import partial
 from typing import Any
 
-import keras
-from keras import ops
-
 from kpalette.errors import ArgumentError
+from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
 from kpalette.models.layers import MaskedMean
 from kpalette.models.preset import PresetMixin

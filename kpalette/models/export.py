@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from kpalette.errors import KPaletteError, OutputError, reason
 from kpalette.files import PART_PREFIX, check_free, write_file
+from kpalette.models.backend import import_keras
 from kpalette.models.operators import simplified
-from kpalette.parallel import THREADS_VARIABLE, thread_count
+from kpalette.parallel import thread_count
 from kpalette.types import MAX_COLORS
 from kpalette.weights.folder import Checkpoint
 
@@ -129,28 +130,6 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def import_keras() -> Any:
-    """Keras, quietly and on as many threads as kpalette may use; ExportError where it, or its backend, is missing."""
-    # TensorFlow's greetings would stand among kpalette's own lines.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if THREADS_VARIABLE in os.environ:
-        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(thread_count()))
-    if _jax_alone():
-        os.environ.setdefault("KERAS_BACKEND", "jax")
-    try:
-        return importlib.import_module("keras")
-    except ImportError:
-        raise ExportError(
-            "Keras or its backend is not installed: pip install 'kpalette[tensorflow]', or 'kpalette[jax]' and "
-            "KERAS_BACKEND=jax (checkpoints that have a graph.onnx need onnxruntime alone)"
-        ) from None
-
-
-def _jax_alone() -> bool:
-    """Whether JAX is the backend that is installed: Keras would take TensorFlow unless told, and fail."""
-    return importlib.util.find_spec("tensorflow") is None and importlib.util.find_spec("jax") is not None
-
-
 def load(checkpoint: Any) -> Any:
     """A float32 model of a checkpoint, under TensorFlow.
 
@@ -184,7 +163,8 @@ def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = N
     Returns:
         The copy.
     """
-    from kpalette.models.preset import build_model, options_of, tensors_of
+    from kpalette.models.preset import build_model, options_of
+    from kpalette.models.variables import tensors_of
 
     weights = dict(tensors_of(model) if tensors is None else tensors)
     config = {"config": options_of(model), "tensors": {}}

@@ -10,10 +10,8 @@ can say.
 
 from typing import Any
 
-import keras
-from keras import ops
-
 from kpalette.errors import ArgumentError
+from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
 from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, SmoothAlike, instance_norm
 from kpalette.models.preset import PresetMixin

@@ -7,8 +7,9 @@ import math
 import random
 from typing import Any
 
-import keras
 import numpy as np
+
+from kpalette.models.backend import keras
 
 PACKAGE = "kpalette"
 

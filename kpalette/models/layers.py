@@ -6,11 +6,9 @@ for a swatch and 0 for padding. Only `keras.layers` and `keras.ops`: every backe
 
 from typing import Any
 
-import keras
-from keras import ops
-
+from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform
-from kpalette.ranges import AB_SCALE
+from kpalette.models.ranges import AB_SCALE
 from kpalette.types import L_MAX
 
 NORM_EPSILON = 1e-3

@@ -1,8 +1,4 @@
-"""Between checkpoints and models: variables by names that last, and `from_preset`.
-
-A variable's name is its path from the model's own layer on, "up1_film/dense/kernel" for instance: neither the model's
-name, to which Keras appends counters, nor the backend has a part in it. Seeds of dropout are no weights.
-"""
+"""Models built from checkpoints, and `from_preset`."""
 
 import contextlib
 import inspect
@@ -10,11 +6,9 @@ import os
 from collections.abc import Iterator
 from typing import Any, Self
 
-import keras
-import numpy as np
-from numpy.typing import NDArray
-
 from kpalette.errors import ArgumentError, reason
+from kpalette.models.backend import keras
+from kpalette.models.variables import assign_tensors
 from kpalette.weights.config import CONFIG_FILE, CheckpointError
 from kpalette.weights.folder import Checkpoint, read_checkpoint
 
@@ -88,24 +82,6 @@ def options_of(model: Any) -> dict[str, Any]:
     return {key: value for key, value in model.get_config().items() if key not in ("name", "trainable")}
 
 
-def tensors_of(model: Any) -> dict[str, NDArray[np.float32]]:
-    """A model's weights by name, those that are not trained among them, as float32."""
-    return {
-        name: np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
-        for name, variable in _variables(model).items()
-    }
-
-
-def _variables(model: Any) -> dict[str, Any]:
-    named = {}
-    for layer in model.layers:
-        for variable in layer.weights:
-            parts = variable.path.split("/")
-            # A model that is built inside another has that one's name before its layers'.
-            named["/".join(parts[parts.index(layer.name) :])] = variable
-    return named
-
-
 @contextlib.contextmanager
 def dtype_policy(dtype: str | None) -> Iterator[None]:
     """Keras' dtype policy set for a while: a functional model's layers take no other way."""
@@ -120,22 +96,3 @@ def dtype_policy(dtype: str | None) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def assign_tensors(model: Any, checkpoint: Checkpoint) -> None:
-    """Gives a model a checkpoint's weights; CheckpointError names the first tensor that is missing or does not fit."""
-    kind = type(model).__name__
-    variables, tensors, places = _variables(model), checkpoint.tensors, checkpoint.config["tensors"]
-    for name, variable in variables.items():
-        needed = tuple(variable.shape)
-        if name not in tensors:
-            path = checkpoint.folder / CONFIG_FILE
-            raise CheckpointError(f"{path}: tensor {name!r} is missing, {kind} needs it of shape {needed}")
-        if tensors[name].shape != needed:
-            path = checkpoint.folder / places[name]["file"]
-            raise CheckpointError(f"{path}: tensor {name!r} has shape {tensors[name].shape}, {kind} needs {needed}")
-    for name in tensors.keys() - variables.keys():
-        path = checkpoint.folder / places[name]["file"]
-        raise CheckpointError(f"{path}: tensor {name!r} of shape {tensors[name].shape} is none of {kind}'s")
-    for name, variable in variables.items():
-        variable.assign(tensors[name])

@@ -6,10 +6,9 @@ differ between backends. Here the kernel stays as it is; outputs equal tensorflo
 
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
+from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform
 
 _FIRST_ITERATIONS = 4  # so that an untrained layer is divided by nearly the right number

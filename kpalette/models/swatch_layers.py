@@ -5,12 +5,10 @@ Shapes and ranges as in `kpalette.models.layers`.
 
 from typing import Any
 
-import keras
-from keras import ops
-
+from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform
+from kpalette.models.ranges import AB_SCALE
 from kpalette.palettes.clusters import swatch_turns
-from kpalette.ranges import AB_SCALE
 from kpalette.types import L_MAX
 
 _FAR = -1e9  # added to the logits of padding before the softmax, in float32

@@ -12,7 +12,8 @@ from kpalette.data.pairs import Pair
 from kpalette.losses import LossWeights
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
-from kpalette.models.preset import assign_tensors, dtype_policy
+from kpalette.models.preset import dtype_policy
+from kpalette.models.variables import assign_tensors
 from kpalette.training.adversarial import AdversarialTrainer
 from kpalette.training.config import TrainConfig
 from kpalette.weights.folder import read_checkpoint

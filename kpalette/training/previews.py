@@ -8,7 +8,7 @@ import numpy as np
 from kpalette.data.pairs import make_pair
 from kpalette.data.samples import Sampler, stack
 from kpalette.images.picture import lab_to_image
-from kpalette.ranges import from_network_range
+from kpalette.models.ranges import from_network_range
 from kpalette.training.validation import Predict, as_shown, fixed_draw
 from kpalette.types import ImageArray
 

@@ -15,7 +15,7 @@ from kpalette.data.samples import Sampler, default_size
 from kpalette.data.swatches import designed_palettes, extract_swatches
 from kpalette.errors import ArgumentError, OutputError, reason
 from kpalette.files import hold_lock, write_file
-from kpalette.models.export import import_keras
+from kpalette.models.backend import import_keras
 from kpalette.training.config import CONFIG, TrainConfig
 from kpalette.weights.config import BEST
 from kpalette.weights.folder import read_checkpoint

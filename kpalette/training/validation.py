@@ -15,8 +15,8 @@ from kpalette.data.pairs import Pair, make_pair
 from kpalette.data.samples import Draw, Sampler, segment, stack
 from kpalette.images.picture import lab_to_image
 from kpalette.metrics.figures import measure
+from kpalette.models.ranges import AB_SCALE, from_network_range
 from kpalette.palettes.palette import Palette
-from kpalette.ranges import AB_SCALE, from_network_range
 from kpalette.slopes import limit_slopes
 from kpalette.types import DEFAULT_COLORS, FloatArray, ImageArray
 

@@ -17,9 +17,9 @@ from kpalette.data.pairs import (
 )
 from kpalette.images.picture import image_to_rgb
 from kpalette.images.samples import sample_image
+from kpalette.models.ranges import AB_SCALE, from_network_range, to_network_range
 from kpalette.palettes.clusters import soft_weights, swatch_shares, swatch_turns
 from kpalette.palettes.palette import Palette
-from kpalette.ranges import AB_SCALE, from_network_range, to_network_range
 from tests.conftest import load
 
 NAMES = ("image", "source_palette", "wanted_palette", "mask", "shifts", "curves")

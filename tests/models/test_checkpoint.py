@@ -19,7 +19,8 @@ keras = load("keras")
 from kpalette.models.checkpoint import MODELS, load_checkpoint, save_checkpoint  # noqa: E402
 from kpalette.models.discriminator import PaletteDiscriminator  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
-from kpalette.models.preset import POLICIES, tensors_of  # noqa: E402
+from kpalette.models.preset import POLICIES  # noqa: E402
+from kpalette.models.variables import tensors_of  # noqa: E402
 from tests.models.test_models import batch, each, run  # noqa: E402
 
 

@@ -16,10 +16,10 @@ from kpalette.models.layers import (  # noqa: E402
     _doubled,
     instance_norm,
 )
+from kpalette.models.ranges import to_network_range  # noqa: E402
 from kpalette.models.swatch_layers import SwatchAttention, SwatchNearness  # noqa: E402
 from kpalette.palettes.clusters import soft_weights  # noqa: E402
 from kpalette.palettes.palette import Palette  # noqa: E402
-from kpalette.ranges import to_network_range  # noqa: E402
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "tfa_reference.npz")
 PARITY = 2e-6

@@ -9,8 +9,8 @@ from tests.conftest import load
 keras = load("keras")
 from kpalette.models.discriminator import PaletteDiscriminator  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
+from kpalette.models.ranges import AB_SCALE, from_network_range  # noqa: E402
 from kpalette.palettes.clusters import swatch_shares, swatch_turns  # noqa: E402
-from kpalette.ranges import AB_SCALE, from_network_range  # noqa: E402
 
 MODELS = [
     (PaletteNet, {"filters": 4}),

@@ -11,7 +11,7 @@ if keras.backend.backend() not in ("tensorflow", "jax"):
 
 from kpalette.models.checkpoint import save_checkpoint  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
-from kpalette.models.preset import tensors_of  # noqa: E402
+from kpalette.models.variables import tensors_of  # noqa: E402
 from kpalette.training.networks import build_trainer, load_start, sharpen_choice  # noqa: E402
 
 

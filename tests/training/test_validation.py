@@ -4,7 +4,7 @@ import pytest
 from kpalette.data.images import embedded
 from kpalette.data.pairs import make_pair
 from kpalette.data.samples import Sampler, stack
-from kpalette.ranges import AB_SCALE
+from kpalette.models.ranges import AB_SCALE
 from kpalette.training.previews import preview
 from kpalette.training.validation import fixed_draw, validate
 
