@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kpalette.data.artbench import open_images
-from kpalette.data.images import split
+from kpalette.data.image_set import split
 from kpalette.data.samples import Sampler
+from kpalette.data.sources import open_images
 from kpalette.training.config import TrainConfig
 from kpalette.training.run import train
 from kpalette.training.validation import validate

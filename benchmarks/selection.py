@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from kpalette.data.artbench import open_images
-from kpalette.data.images import split
+from kpalette.data.image_set import split
 from kpalette.data.pairs import TEACHER_TAU, turned_target
 from kpalette.data.samples import Sampler
+from kpalette.data.sources import open_images
 from kpalette.models.ranges import from_network_range, to_network_range
 from kpalette.training.validation import Predict, validate
 

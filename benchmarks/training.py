@@ -23,9 +23,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kpalette.data.artbench import open_images
 from kpalette.data.pipeline import draws, pairs
 from kpalette.data.samples import Sampler
+from kpalette.data.sources import open_images
 from kpalette.models.layers import instance_norm
 from kpalette.training.config import TrainConfig
 from kpalette.training.networks import build_trainer, resolve_precision

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kpalette.data.artbench import open_images
-from kpalette.data.images import ImageSet
+from kpalette.data.image_set import ImageSet
+from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.evaluation import compare_references, run_model, usable_recolorers
 from kpalette.lightness import check_strength

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kpalette.data.images import ImageSet
-from kpalette.data.swatches import choose, designed_palettes
+from kpalette.data.designed import choose, designed_palettes
+from kpalette.data.image_set import ImageSet
 from kpalette.errors import ArgumentError, PaletteError, one_line
 from kpalette.images.picture import Picture, as_picture, resize
 from kpalette.images.samples import SAMPLES, sample_image

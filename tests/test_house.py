@@ -43,8 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "data.images": "data",
-    "data.artbench": "data",
     "models.export": "runtimes",
     "models.graph": "runtimes",
     "models.operators": "runtimes",

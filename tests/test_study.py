@@ -8,7 +8,7 @@ import pytest
 
 import kpalette
 from kpalette.color.spaces import hsv_to_rgb, rgb_to_hsv, rgb_to_lab
-from kpalette.data.artbench import open_images
+from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError, PaletteError
 from kpalette.evaluation import compare, compare_references
 from kpalette.images.files import write_image

@@ -27,7 +27,7 @@ _BROKEN_PICKLE = (
 )  # fmt: skip
 
 
-class Work(NamedTuple):
+class Artwork(NamedTuple):
     """One picture of a batch."""
 
     split: str  # "train" or "test"
@@ -70,7 +70,7 @@ def batch_files(listing: Listing, *, binary: bool) -> tuple[File, ...]:
     return tuple(found[number] for number in (*training, 0) if number in found)
 
 
-def read_batches(listing: Listing, *, binary: bool) -> list[Work]:
+def read_batches(listing: Listing, *, binary: bool) -> list[Artwork]:
     """Reads all batches of a release into memory.
 
     Args:
@@ -86,7 +86,7 @@ def read_batches(listing: Listing, *, binary: bool) -> list[Work]:
     files = batch_files(listing, binary=binary)
     styles = _styles(listing, files[0], binary=binary)
     read: Callable[[File], tuple[ImageArray, Sequence[int]]] = _binary_batch if binary else _pickled_batch
-    works: list[Work] = []
+    works: list[Artwork] = []
     counts = {"train": 0, "test": 0}
     for file in files:
         part = "test" if PurePosixPath(file.name).name.startswith("test") else "train"
@@ -96,7 +96,7 @@ def read_batches(listing: Listing, *, binary: bool) -> list[Work]:
             raise ImageError(f"{one_line(file.name)} has a label {wrong[0]}, but there are {len(styles)} styles")
         for i, (row, label) in enumerate(zip(pixels, labels, strict=True)):
             style = styles[label] if styles else ""
-            works.append(Work(part, counts[part] + i, row, style, f"{file.stamp}#{i}"))
+            works.append(Artwork(part, counts[part] + i, row, style, f"{file.stamp}#{i}"))
         counts[part] += len(pixels)
     return works
 

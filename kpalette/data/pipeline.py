@@ -71,7 +71,7 @@ def hue_pairs(
     """Training pairs for Keras' fit: pictures under two turns of hue at their own lightness, and unrelated palettes.
 
     Args:
-        images: a folder, a tar, or ArtBench-10 (`kpalette.data.artbench.open_images`); the embedded pictures if None.
+        images: a folder, a tar, or ArtBench-10 (`kpalette.data.sources.open_images`); the embedded pictures if None.
         batch_size: rows of a batch.
         crop: side of the squares, pixels.
         image_size: what the pictures' short side is brought to before; a third more than `crop` if None.

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.data.artbench import open_images
-from kpalette.data.images import ImageSet, fit_short_side
-from kpalette.data.swatches import SwatchTable, choose, designed_palettes, extract_swatches
+from kpalette.data.designed import choose, designed_palettes
+from kpalette.data.image_set import ImageSet, fit_short_side
+from kpalette.data.sources import open_images
+from kpalette.data.swatches import SwatchTable, extract_swatches
 from kpalette.errors import ImageError
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, FloatArray, ImageArray
 

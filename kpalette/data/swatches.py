@@ -1,11 +1,7 @@
-"""The palettes that training asks for: those of the pictures themselves, and designed ones.
-
-Swatches are CIELAB (k, 3). Those of pictures are taken once and kept in the user's cache folder.
-"""
+"""The pictures' own palettes: taken once, and kept in the user's cache folder. Swatches are CIELAB (k, 3)."""
 
 import collections
 import io
-import json
 import logging
 import os
 import zipfile
@@ -18,18 +14,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color.names import parse_color
-from kpalette.color.spaces import rgb_to_lab
-from kpalette.data.images import ImageSet, decode, hash_share
-from kpalette.errors import ArgumentError, ImageError, OutputError, PaletteError, one_line, reason
+from kpalette.data.image_set import ImageSet, decode
+from kpalette.errors import ImageError, OutputError, one_line, reason
 from kpalette.files import read_file, write_file
 from kpalette.images.picture import resize
 from kpalette.palettes.extract import extract_palettes
-from kpalette.palettes.presets import list_presets
 from kpalette.parallel import thread_count, worker_pool
 from kpalette.types import MAX_COLORS, MIN_COLORS, ImageArray
-
-PARTS = ("train", "report", "all")
 
 _SIZES = range(MIN_COLORS, MAX_COLORS + 1)
 _LONGEST = 256  # pixels: training shows crops of small pictures, and no palette changes visibly
@@ -182,59 +173,3 @@ def _save(file: Path, usable: NDArray[np.intp], table: SwatchTable, skipped: tup
         write_file(file, stream.getvalue(), overwrite=True)
     except (OSError, OutputError) as error:
         _log.warning("palettes will be taken anew next time, the cache cannot be written: %s", reason(error))
-
-
-def designed_palettes(path: str | os.PathLike[str] | None, *, part: str = "train") -> list[Lab]:
-    """Reads palettes that people designed.
-
-    Args:
-        path: a JSON file {"palettes": [{"name": ..., "colors": ["#rrggbb", ...]}, ...]}; None for kpalette's presets.
-        part: "train" or "report", halves told by a hash of the name, the same on every machine; or "all".
-
-    Returns:
-        CIELAB (k, 3) each, k from 2 on: `choose` takes as many as are wanted. Palettes of one colour are left out.
-
-    Raises:
-        PaletteError: if the file cannot be read, names the palette that is wrong, or has none for this part.
-        ArgumentError: if `part` is unknown.
-    """
-    if part not in PARTS:
-        raise ArgumentError(f"`part` must be one of {', '.join(PARTS)}. Received: {part!r}")
-    what = "kpalette's presets" if path is None else one_line(os.fspath(path))
-    if path is None:
-        named = [(name, np.array(palette.lab)) for name, palette in list_presets().items()]
-    else:
-        named = list(_designed(read_file(path, error=PaletteError, what="a file of palettes"), what))
-    half = {"train": (0.0, 0.5), "report": (0.5, 1.0), "all": (0.0, 1.0)}[part]
-    found = [lab for name, lab in named if half[0] <= hash_share(name) < half[1] and len(lab) >= MIN_COLORS]
-    if not found:
-        raise PaletteError(f"{what}: no palette is in the part {part!r}")
-    return found
-
-
-def _designed(data: bytes, what: str) -> Iterator[tuple[str, Lab]]:
-    try:
-        entries = [(entry["name"], entry["colors"]) for entry in json.loads(data)["palettes"]]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise PaletteError(f'{what} is not of the form {{"palettes": [{{"name": ..., "colors": [...]}}]}}') from None
-    for name, colors in entries:
-        try:
-            yield str(name), rgb_to_lab(np.array([parse_color(color) for color in colors]).reshape(-1, 3))
-        except (PaletteError, AttributeError, TypeError) as error:
-            raise PaletteError(f"{what}: the palette {one_line(name)!r}: {one_line(reason(error))}") from None
-
-
-def choose(palette: Lab, size: int, generator: np.random.Generator) -> Lab | None:
-    """Takes some colours of a palette.
-
-    Args:
-        palette: CIELAB (n, 3).
-        size: how many are wanted.
-        generator: whose chance decides which ones, where there are more.
-
-    Returns:
-        CIELAB (size, 3) in the palette's order; None where it has fewer.
-    """
-    if len(palette) <= size:
-        return palette if len(palette) == size else None
-    return palette[np.sort(generator.choice(len(palette), size, replace=False))]

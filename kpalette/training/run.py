@@ -9,10 +9,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from kpalette.data.artbench import open_images
-from kpalette.data.images import split
+from kpalette.data.designed import designed_palettes
+from kpalette.data.image_set import split
 from kpalette.data.samples import Sampler, default_size
-from kpalette.data.swatches import designed_palettes, extract_swatches
+from kpalette.data.sources import open_images
+from kpalette.data.swatches import extract_swatches
 from kpalette.errors import ArgumentError, OutputError, reason
 from kpalette.files import hold_lock, write_file
 from kpalette.models.backend import import_keras

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.data.images import fit_short_side
+from kpalette.data.image_set import fit_short_side
 from kpalette.data.pairs import Pair, make_pair
 from kpalette.data.samples import Draw, Sampler, segment, stack
 from kpalette.images.picture import lab_to_image

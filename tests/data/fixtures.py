@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kpalette.data.images import ImageSet, Item
+from kpalette.data.image_set import ImageSet, Item
 
 STYLES = ["baroque", "ukiyo_e"]
 COLUMNS = "name artist url is_public_domain length width label split cifar_index".split()

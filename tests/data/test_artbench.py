@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from kpalette.data.artbench import open_images
-from kpalette.data.images import split
+from kpalette.data.image_set import split
+from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, ImageError
 from tests.data.fixtures import (
     STYLES,

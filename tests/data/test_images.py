@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kpalette.data.artbench import open_images
-from kpalette.data.images import GENERATED, ImageSet, Item, embedded, hash_share, paint, split
+from kpalette.data.builtin import GENERATED, embedded, paint
+from kpalette.data.image_set import ImageSet, Item, hash_share, split
+from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, ImageError
 from tests.data.fixtures import encode, image_set, picture, write_folder, write_tar
 
@@ -275,7 +276,7 @@ def test_the_built_in_set():
 
 
 def test_painted_pictures_are_the_same_in_every_process():
-    code = "import hashlib; from kpalette.data.images import paint; print(hashlib.sha256(paint(5)).hexdigest())"
+    code = "import hashlib; from kpalette.data.image_set import paint; print(hashlib.sha256(paint(5)).hexdigest())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert other.stdout.strip() == hashlib.sha256(paint(5)).hexdigest()
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kpalette.data.images import embedded
+from kpalette.data.builtin import embedded
 from kpalette.data.pairs import make_pair
 from kpalette.data.samples import Sampler, stack
 from kpalette.errors import ImageError

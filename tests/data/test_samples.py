@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kpalette.data.images import embedded, fit_short_side
+from kpalette.data.builtin import embedded
+from kpalette.data.image_set import fit_short_side
 from kpalette.data.samples import Sampler, batches, segment
 from kpalette.data.swatches import extract_swatches
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from kpalette.color.spaces import rgb_to_lab
-from kpalette.data.images import Item, hash_share
-from kpalette.data.swatches import cache_folder, choose, designed_palettes, extract_swatches
+from kpalette.data.designed import choose, designed_palettes
+from kpalette.data.image_set import Item, hash_share
+from kpalette.data.swatches import cache_folder, extract_swatches
 from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.images.picture import resize
 from kpalette.palettes.extract import extract_palette
@@ -157,7 +158,7 @@ def test_progress_and_worker_processes_change_nothing(tmp_path):
 def test_a_program_without_a_guard_gets_along(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
-        "from kpalette.data.images import ImageSet, Item, paint\n"
+        "from kpalette.data.image_set import ImageSet, Item, paint\n"
         "from kpalette.data.swatches import extract_swatches\n"
         "items = tuple(Item(str(i), '', lambda i=i: paint(i)[:6, :6]) for i in range(20))\n"
         f"print(len(extract_swatches(ImageSet('x', items), cache={str(tmp_path)!r}, workers=2)[1]))\n"

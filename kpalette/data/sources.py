@@ -5,55 +5,22 @@ style (256x256 pixels) or in the two forms of CIFAR-10 (32x32), and a table, Art
 of kpalette, and the names of its styles are read from what is opened.
 """
 
-import csv
-import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
-from kpalette.data.cifar import Work, batch_files, read_batches
-from kpalette.data.images import ImageSet, Item, embedded, stem
+from kpalette.data.builtin import embedded
+from kpalette.data.cifar import Artwork, batch_files, read_batches
+from kpalette.data.image_set import ImageSet, Item, stem
 from kpalette.data.listing import File, Listing, list_files
-from kpalette.errors import ArgumentError, ImageError, one_line, reason
-from kpalette.files import read_file
+from kpalette.data.tables import SPLITS, Table, known, read_tables
+from kpalette.errors import ArgumentError, ImageError, one_line
 from kpalette.images.files import SUFFIXES
 
 LAYOUTS = ("auto", "pictures", "imagefolder", "cifar-python", "cifar-binary")
 """Forms of a source: pictures however arranged, ArtBench's folder per style, CIFAR-10's pickled and binary batches."""
-
-SPLITS = ("train", "test")
-
-_TABLES = ("artbench-10.csv", "manifest.csv")
 _ROOT = "artbench-10-imagefolder"
 _ARTIST_TITLE = re.compile(r"[^\W_]+-[^_]*_.+")
 _NUMBERED = re.compile(r"\d{5}_(?P<style>[^\W\d_].*)_(?P<artist>[^\W\d_][^_]*)")
-_UNKNOWN = ("unknown", "anonymous", "unlabelled")
-_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
-class Row(NamedTuple):
-    """What a table tells of a picture: "" where that is unknown, None where it has no such column."""
-
-    name: str
-    artist: str | None
-    style: str
-    split: str
-    public: bool | None
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows by (style, name without suffix), by ("", name without suffix), and by (split, cifar_index)."""
-
-    by_name: dict[tuple[str, str], Row] = field(default_factory=dict)
-    by_index: dict[tuple[str, int], Row] = field(default_factory=dict)
-
-    def find(self, name: str, style: str) -> Row | None:
-        """The row of a picture, of several of its name the one of its style."""
-        return self.by_name.get((style, stem(name))) or self.by_name.get(("", stem(name)))
 
 
 def open_images(
@@ -139,17 +106,17 @@ def _picture(file: File, table: Table, *, by_style: bool) -> tuple[Item, bool | 
         artist, underscore, _ = stem(file.name).partition("_")
         artist = artist if underscore else ""
     elif match := _NUMBERED.fullmatch(stem(file.name)):
-        style, artist = _known(match["style"]), match["artist"] if _known(match["style"]) else ""
+        style, artist = known(match["style"]), match["artist"] if known(match["style"]) else ""
     row = table.find(file.name, style)
     if row is not None:
         # A table that leaves the artist open knows better than the file's name.
         artist = artist if row.artist is None else row.artist
         style, part = row.style or style, row.split or part
     public = None if row is None else row.public
-    return Item(file.name, file.stamp, file.load, artist=_known(artist), style=style, split=part), public
+    return Item(file.name, file.stamp, file.load, artist=known(artist), style=style, split=part), public
 
 
-def _cifar_picture(work: Work, table: Table) -> tuple[Item, bool | None]:
+def _cifar_picture(work: Artwork, table: Table) -> tuple[Item, bool | None]:
     row = table.by_index.get((work.split, work.number))
     if row is None:
         name = f"{work.split}-{work.number:05d}"
@@ -162,60 +129,3 @@ def _cifar_picture(work: Work, table: Table) -> tuple[Item, bool | None]:
     style = row.style or work.style
     name = "/".join(part for part in (work.split, style, row.name) if part)
     return Item(name, work.stamp, work.image, artist=row.artist or "", style=style, split=work.split), row.public
-
-
-def read_tables(listing: Listing) -> Table:
-    """Reads what tables tell, manifest.csv and ArtBench-10.csv, by the names of their columns.
-
-    Args:
-        listing: files, among which or beside whose source the tables lie.
-
-    Returns:
-        Rows, empty where there is no table; what lies nearer to the pictures counts first.
-
-    Raises:
-        ImageError: names the table that cannot be read.
-    """
-    table = Table()
-    for name, load in _table_files(listing):
-        try:
-            text = load().decode("utf-8-sig")
-            for row in csv.DictReader(io.StringIO(text, newline="")):
-                _add(table, {str(key).strip(): (value or "") for key, value in row.items() if isinstance(value, str)})
-        except (csv.Error, ValueError, OverflowError) as error:
-            raise ImageError(f"cannot read the table {one_line(name)}: {one_line(reason(error))}") from None
-    return table
-
-
-def _table_files(listing: Listing) -> Iterator[tuple[str, partial[bytes]]]:
-    for file in listing.files:
-        if PurePosixPath(file.name).name.casefold() in _TABLES:
-            yield file.name, partial(file.load)
-    # Unpacked batches lie two folders below ArtBench's table.
-    for folder, names in ((listing.source.parent, _TABLES), (listing.source.parent.parent, _TABLES[:1])):
-        try:
-            found = sorted(path for path in folder.iterdir() if path.name.casefold() in names and path.is_file())
-        except OSError:
-            continue
-        for path in found:
-            yield str(path), partial(read_file, path, error=ImageError, what="a table")
-
-
-def _add(table: Table, cells: dict[str, str]) -> None:
-    name = PurePosixPath(cells.get("file") or cells.get("name", "")).name
-    style = _known(cells.get("label") or cells.get("style", ""))
-    part = cells.get("split", "")
-    public = _TRUTH.get(cells.get("is_public_domain", "").strip().casefold())
-    artist = _known(cells["artist"]) if "artist" in cells else None
-    row = Row(name, artist, style, part if part in SPLITS else "", public)
-    if name:
-        table.by_name.setdefault((style, stem(name)), row)
-        table.by_name.setdefault(("", stem(name)), row)
-    if row.split and cells.get("cifar_index"):
-        # Programs that know missing numbers write 12.0 for 12.
-        table.by_index.setdefault((row.split, int(float(cells["cifar_index"]))), row)
-
-
-def _known(text: str) -> str:
-    """The text, or "" where it says that nobody knows."""
-    return "" if text.strip().casefold().startswith(_UNKNOWN) else text.strip()
