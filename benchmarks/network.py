@@ -117,7 +117,7 @@ def prepare(place: Path, filters: int) -> Path:
     from kpalette import write_image
     from kpalette.models.checkpoint import save_checkpoint
     from kpalette.models.generator import PaletteNet
-    from kpalette.models.graph import write_graph
+    from kpalette.runtimes.graph import write_graph
 
     keras.utils.set_random_seed(0)
     model = PaletteNet(filters=filters)

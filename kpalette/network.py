@@ -4,10 +4,9 @@ The network runs under Keras (TensorFlow or JAX) or under ONNX Runtime, which ne
 OpenCV. Colours are float32 throughout, and so are networks: bfloat16 is faster only where the processor has it.
 """
 
-import importlib.util
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,21 +17,14 @@ from kpalette.color.spaces import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
 from kpalette.lightness import transfer_lightness
-from kpalette.models.backend import import_keras
-from kpalette.models.export import load, signature
-from kpalette.models.graph import has_graph, open_graph
-from kpalette.models.operators import simplified
 from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.recolorer import Recolored
+from kpalette.runtimes.network import RUNTIMES, Network, load_network
 from kpalette.slopes import REACH, limit_slopes
 from kpalette.types import BoolArray, FloatArray, ImageArray
 from kpalette.upsample import fit_field
-from kpalette.weights.folder import read_checkpoint
-
-RUNTIMES = ("auto", "onnx", "keras")
-"""Who computes a network; "auto" is ONNX Runtime where it is installed and the checkpoint has a graph, else Keras."""
 
 WORKING_SIZE = 512
 
@@ -45,9 +37,6 @@ _UNLIKE = 1e6  # a lightness and an ab that no neighbour is like
 
 _CHROMA_STEPS = 12
 """Halvings of the chroma reduction: 12 leave a thirtieth of a chroma unit, which 8 bits do not show."""
-
-Network = Callable[[Mapping[str, FloatArray]], Any]
-"""From inputs by name, of which it takes what it knows, to ab (1, h, w, 2), network range."""
 
 
 class NetworkRecolorer:
@@ -103,7 +92,7 @@ class NetworkRecolorer:
         """
         with self._lock:
             if self._network is None:
-                self._network = _load(self._checkpoint, self.runtime)
+                self._network = load_network(self._checkpoint, self.runtime)
         return self._network
 
     def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
@@ -237,38 +226,3 @@ def _image_to_lab(image: ImageArray) -> FloatArray:
     """As `rgb_to_lab(image_to_rgb(image))`, its powers looked up: half the time."""
     lab: FloatArray = linear_to_lab(_linear_of_bytes().take(image))
     return lab
-
-
-def _load(checkpoint: Any, runtime: str) -> Network:
-    if isinstance(checkpoint, str | os.PathLike):
-        found = read_checkpoint(checkpoint)  # before anything that takes seconds: most often it is what is missing
-        with_onnx = has_graph(found) and importlib.util.find_spec("onnxruntime") is not None
-        if runtime == "onnx" or (runtime == "auto" and with_onnx):
-            return open_graph(found)
-    if import_keras().backend.backend() == "tensorflow":
-        return _traced(simplified(load(checkpoint)))
-    if isinstance(checkpoint, str | os.PathLike):
-        from kpalette.models.checkpoint import load_checkpoint
-
-        checkpoint = load_checkpoint(checkpoint, dtype="float32")
-    return _predicting(checkpoint)
-
-
-def _traced(model: Any) -> Network:
-    """TensorFlow's graph of a model, made once for all sizes."""
-    import tensorflow as tf
-
-    specs = signature(model)
-    traced = tf.function(model, input_signature=[specs]).get_concrete_function()
-    return lambda inputs: traced(**{name: tf.constant(inputs[name]) for name in specs})
-
-
-def _predicting(model: Any) -> Network:
-    """Keras' own way, on any backend; JAX compiles for every size anew."""
-    lock = threading.Lock()
-
-    def run(inputs: Mapping[str, FloatArray]) -> Any:
-        with lock:
-            return model.predict_on_batch({name: inputs[name] for name in model.input})
-
-    return run

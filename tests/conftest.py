@@ -69,7 +69,7 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
         load(package)
     from kpalette.models.checkpoint import save_checkpoint
     from kpalette.models.generator import PaletteNet
-    from kpalette.models.graph import write_graph
+    from kpalette.runtimes.graph import write_graph
 
     keras.utils.set_random_seed(0)
     folder = save_checkpoint(PaletteNet(filters=4), tmp_path_factory.mktemp("checkpoint") / "tiny")

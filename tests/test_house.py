@@ -43,9 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "models.export": "runtimes",
-    "models.graph": "runtimes",
-    "models.operators": "runtimes",
     "recolorer": "recolorers",
     "soft": "recolorers",
     "fitted": "recolorers",

@@ -55,7 +55,7 @@ def test_the_runtimes_agree(tiny_checkpoint, onnx, photo):
 def test_keras_own_way_for_other_backends_agrees(tiny_checkpoint, onnx):
     load("keras")
     from kpalette.models.checkpoint import load_checkpoint
-    from kpalette.network import _predicting
+    from kpalette.runtimes.network import _predicting
 
     generator = np.random.default_rng(0)
     inputs = {

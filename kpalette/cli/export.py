@@ -26,8 +26,8 @@ def export(checkpoint: str, output: str | None, graph: bool, force: bool) -> Non
     suffix = "" if output is None else Path(output).suffix.lower()
     if suffix not in ("", ".onnx", ".savedmodel"):
         raise click.UsageError(f"{suffix} is no form of export: give -o FILE.onnx, or -o DIR for a SavedModel")
-    from kpalette.models.export import export_onnx, export_saved_model
-    from kpalette.models.graph import write_graph
+    from kpalette.runtimes.export import export_onnx, export_saved_model
+    from kpalette.runtimes.graph import write_graph
     from kpalette.weights.folder import read_checkpoint
 
     folder = read_checkpoint(checkpoint).folder

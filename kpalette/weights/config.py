@@ -6,7 +6,7 @@
  "files": [{"bytes": 123, "name": "weights.safetensors", "sha256": "..."}, ...],
  "format": 1,
  "graph": {"bytes": 123, "name": "graph.onnx", "sha256": "...", "initializers": {...}},    may be left out: the model
-                                             for ONNX Runtime, without weights (`kpalette.models.graph`)
+                                             for ONNX Runtime, without weights (`kpalette.runtimes.graph`)
  "kpalette": "0.1.0",                        which release wrote it; may be left out
  "model": "PaletteNet",                      which of kpalette's own models it is
  "tensors": {"stem_conv/kernel": {"file": "weights.safetensors", "shape": [3, 3, 3, 64]}, ...}}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kpalette.errors import KPaletteError, OutputError
-from kpalette.models.graph import has_graph, open_graph, write_graph
+from kpalette.runtimes.graph import has_graph, open_graph, write_graph
 from kpalette.weights.config import CheckpointError
 from kpalette.weights.folder import read_checkpoint
 from tests.conftest import load
@@ -13,9 +13,9 @@ from tests.conftest import load
 tf = load("tensorflow")
 keras = load("keras")
 ort = load("onnxruntime")
-from kpalette.models import export  # noqa: E402
 from kpalette.models.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
+from kpalette.runtimes import export  # noqa: E402
 
 
 def inputs_of(model, *, batch=1, height=24, width=40) -> dict[str, np.ndarray]:

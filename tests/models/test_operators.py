@@ -6,10 +6,10 @@ from tests.conftest import load
 tf = load("tensorflow")
 keras = load("keras")
 
-from kpalette.models.export import copy_of  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
 from kpalette.models.layers import instance_norm  # noqa: E402
-from kpalette.models.operators import simplified  # noqa: E402
+from kpalette.runtimes.export import copy_of  # noqa: E402
+from kpalette.runtimes.operators import simplified  # noqa: E402
 
 
 def operators(model) -> set[str]:

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import KPaletteError, OutputError, reason
+from kpalette.errors import OutputError, reason
 from kpalette.files import PART_PREFIX, check_free, write_file
 from kpalette.models.backend import import_keras
-from kpalette.models.operators import simplified
-from kpalette.parallel import thread_count
+from kpalette.runtimes.operators import simplified
+from kpalette.runtimes.session import ExportError, Inputs, import_onnxruntime, onnx_session
 from kpalette.types import MAX_COLORS
 from kpalette.weights.folder import Checkpoint
 
@@ -30,12 +30,6 @@ TOLERANCE = 1e-3
 
 CHECKED_SIZES = ((1, 48, 80), (2, 33, 17))
 """Batch, height and width of the random inputs that an export is compared on; sides that are no multiples too."""
-
-Inputs = Mapping[str, NDArray[np.float32]]
-
-
-class ExportError(KPaletteError):
-    """A model that cannot be exported or run here, or whose export differs from it."""
 
 
 def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> float:
@@ -55,7 +49,7 @@ def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: boo
         OutputError: if the file exists, or cannot be written.
     """
     check_free(Path(path), overwrite=overwrite)
-    _onnxruntime()
+    import_onnxruntime()
     model = load(checkpoint)
     data = to_onnx(simplified(copy_of(model), channels_first=True)).SerializeToString()
     difference = checked(model, onnx_session(data), "the ONNX file")
@@ -122,14 +116,6 @@ def _need(package: str, extra: str) -> Any:
         raise ExportError(f"{package} is not installed: pip install 'kpalette[{extra}]'") from None
 
 
-def _onnxruntime() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ExportError(f"onnxruntime cannot be imported (pip install onnxruntime): {reason(error)}") from None
-    return onnxruntime
-
-
 def load(checkpoint: Any) -> Any:
     """A float32 model of a checkpoint, under TensorFlow.
 
@@ -187,42 +173,6 @@ def to_onnx(model: Any) -> Any:
     traced = tf.function(lambda inputs: {"ab": model(inputs)}, input_signature=specs)
     proto, _ = tf2onnx.convert.from_function(traced, input_signature=specs, opset=OPSET)
     return proto
-
-
-def onnx_session(data: bytes, *, weights: Mapping[str, NDArray[np.float32]] | None = None) -> Callable[[Inputs], Any]:
-    """A function that runs an ONNX graph; nothing but ONNX Runtime is needed.
-
-    Args:
-        data: the file's bytes.
-        weights: initialisers that the graph names and does not hold.
-
-    Returns:
-        From inputs by name, of which it takes those that the graph has, to the first output; safe in threads.
-
-    Raises:
-        ExportError: if ONNX Runtime is not installed, or does not take the graph.
-    """
-    runtime = _onnxruntime()
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = thread_count()
-    options.log_severity_level = 3
-    # Threads that spin between operators take the cores from whatever else runs, from kpalette's own strips too.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The session reads them where they lie: they must live as long.
-    kept = {name: runtime.OrtValue.ortvalue_from_numpy(value) for name, value in (weights or {}).items()}
-    if kept:
-        options.add_external_initializers(list(kept), list(kept.values()))
-    try:
-        session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a class of its own for each code of failure, under no public base
-        raise ExportError(f"ONNX Runtime does not take the graph: {reason(error)}") from None
-    names = [node.name for node in session.get_inputs()]
-
-    def run(inputs: Inputs) -> Any:
-        assert kept is not None
-        return session.run(None, {name: inputs[name] for name in names})[0]
-
-    return run
 
 
 def checked(model: Any, exported: Callable[[Inputs], Any], what: str) -> float:

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.files import read_file, write_file
-from kpalette.models.export import ExportError, checked, copy_of, load, onnx_session, to_onnx
-from kpalette.models.operators import simplified
+from kpalette.runtimes.export import checked, copy_of, load, to_onnx
+from kpalette.runtimes.operators import simplified
+from kpalette.runtimes.session import ExportError, onnx_session
 from kpalette.weights.config import CONFIG_FILE, GRAPH_FILE, CheckpointError
 from kpalette.weights.folder import Checkpoint, read_checkpoint
 from kpalette.weights.tensors import to_json

@@ -1,0 +1,1 @@
+"""A network outside Keras: ONNX Runtime, exports, and who computes a network."""
