@@ -6,10 +6,10 @@ import streamlit as st
 
 from kpalette.images.picture import Picture
 from kpalette.metrics.figures import ssim_map
-from kpalette.network import NetworkRecolorer
 from kpalette.page import pictures, results
 from kpalette.page.results import Result, Work
-from kpalette.recoloring import get_recolorer
+from kpalette.recolorers.network import NetworkRecolorer
+from kpalette.recolorers.registry import get_recolorer
 
 _HOUR = 3600.0
 

@@ -16,7 +16,7 @@ from kpalette.page.drawing import chart, plain, strip_html
 from kpalette.page.pictures import Opened
 from kpalette.page.results import TITLES, Result, Work
 from kpalette.page.settings import METHODS, UPLOAD, Settings
-from kpalette.recoloring import list_recolorers
+from kpalette.recolorers.registry import list_recolorers
 
 _log = logging.getLogger("kpalette.page")
 

@@ -15,9 +15,10 @@ from kpalette.color.difference import delta_e
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
-from kpalette.lut import LATTICE_SIZE
-from kpalette.recolorer import LatticeRecolorer
-from kpalette.recoloring import get_recolorer, make_plan
+from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.lattice import LATTICE_SIZE
+from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.registry import get_recolorer
 from kpalette.study_cases import REPORT_PALETTES, sample_pictures
 from kpalette.types import FloatArray
 

@@ -48,7 +48,7 @@ def inputs() -> dict[str, np.ndarray]:
 
 def forward(folder: str, runtime: str, policy: str) -> Callable[[], Any]:
     """The network alone."""
-    from kpalette.network import NetworkRecolorer
+    from kpalette.recolorers.network import NetworkRecolorer
 
     given = inputs()
     if policy != "mixed_bfloat16":
@@ -64,8 +64,8 @@ def small(folder: str, runtime: str, _: str) -> Callable[[], Any]:
     """Image to image, its palette extracted before."""
     from kpalette.images.picture import as_picture, resize
     from kpalette.images.samples import sample_image
-    from kpalette.network import NetworkRecolorer
-    from kpalette.recoloring import make_plan
+    from kpalette.recolorers.network import NetworkRecolorer
+    from kpalette.recolorers.recolor import make_plan
 
     picture = as_picture(resize(sample_image("astronaut"), longest=SIZE))
     plan = make_plan(picture, TARGET, model=NetworkRecolorer(folder, runtime=runtime))
@@ -75,8 +75,8 @@ def small(folder: str, runtime: str, _: str) -> Callable[[], Any]:
 def file(folder: str, runtime: str, _: str) -> Callable[[], Any]:
     """JPEG to JPEG: all that the command line does."""
     from kpalette import read_image, write_image
-    from kpalette.network import NetworkRecolorer
-    from kpalette.recoloring import make_plan
+    from kpalette.recolorers.network import NetworkRecolorer
+    from kpalette.recolorers.recolor import make_plan
 
     recolorer, place = NetworkRecolorer(folder, runtime=runtime), Path(folder).parent
 

@@ -22,8 +22,8 @@ from kpalette.images.picture import Picture
 from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recolorer import LatticeRecolorer
-from kpalette.recoloring import get_recolorer
+from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.registry import get_recolorer
 from kpalette.study_cases import sample_pairs
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)

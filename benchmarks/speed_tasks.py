@@ -44,7 +44,7 @@ def prepared(model: str, image: np.ndarray) -> tuple[Any, Any, Any, Any]:
     from kpalette.images.picture import as_picture
     from kpalette.palettes.extract import extract_palette
     from kpalette.palettes.palette import Palette
-    from kpalette.recoloring import get_recolorer
+    from kpalette.recolorers.registry import get_recolorer
 
     recolorer, source = get_recolorer(model), as_picture(image)
     palette = extract_palette(source, method=recolorer.extraction)
@@ -105,7 +105,7 @@ def file_part(part: str) -> Task:
     """JPEG to JPEG by a recolourer, or the reading or writing of it."""
     from kpalette.images.files import read_image, write_image
     from kpalette.palettes.palette import Palette
-    from kpalette.recoloring import recolor
+    from kpalette.recolorers.recolor import recolor
 
     folder = scratch()
     Image.fromarray(picture()).save(folder / "in.jpg", quality=92)

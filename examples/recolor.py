@@ -3,7 +3,7 @@
 import sys
 
 import kpalette
-from kpalette.network import NetworkRecolorer
+from kpalette.recolorers.network import NetworkRecolorer
 
 checkpoint, picture, colours, result = sys.argv[1:]
 image = kpalette.read_image(picture)

@@ -27,25 +27,25 @@ _HOME = {
     "PaletteError": "errors",
     "PaletteNet": "models.generator",
     "Picture": "images.picture",
-    "Recolored": "recolorer",
-    "Recolorer": "recolorer",
+    "Recolored": "recolorers.base",
+    "Recolorer": "recolorers.base",
     "TrainConfig": "training.config",
     "delta_e": "color.difference",
     "evaluate": "study",
     "extract_palette": "palettes.extract",
     "find_palette": "palettes.presets",
-    "get_recolorer": "recoloring",
+    "get_recolorer": "recolorers.registry",
     "hue_pairs": "data.pipeline",
     "hue_shift": "color.gamut",
     "lab_to_rgb": "color.spaces",
     "list_presets": "palettes.presets",
-    "list_recolorers": "recoloring",
+    "list_recolorers": "recolorers.registry",
     "load_checkpoint": "models.checkpoint",
     "load_palette": "palettes.files",
     "measure": "metrics.figures",
     "palette_distance": "metrics.figures",
     "read_image": "images.files",
-    "recolor": "recoloring",
+    "recolor": "recolorers.recolor",
     "rgb_to_lab": "color.spaces",
     "save_checkpoint": "models.checkpoint",
     "save_palette": "palettes.files",
@@ -83,11 +83,11 @@ if TYPE_CHECKING:
     from kpalette.palettes.palette import Palette as Palette
     from kpalette.palettes.presets import find_palette as find_palette
     from kpalette.palettes.presets import list_presets as list_presets
-    from kpalette.recolorer import Recolored as Recolored
-    from kpalette.recolorer import Recolorer as Recolorer
-    from kpalette.recoloring import get_recolorer as get_recolorer
-    from kpalette.recoloring import list_recolorers as list_recolorers
-    from kpalette.recoloring import recolor as recolor
+    from kpalette.recolorers.base import Recolored as Recolored
+    from kpalette.recolorers.base import Recolorer as Recolorer
+    from kpalette.recolorers.recolor import recolor as recolor
+    from kpalette.recolorers.registry import get_recolorer as get_recolorer
+    from kpalette.recolorers.registry import list_recolorers as list_recolorers
     from kpalette.study import evaluate as evaluate
     from kpalette.training.adversarial import AdversarialTrainer as AdversarialTrainer
     from kpalette.training.config import TrainConfig as TrainConfig

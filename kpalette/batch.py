@@ -18,8 +18,8 @@ from kpalette.images.picture import Picture
 from kpalette.manifest import DONE, FAILED, STARTED, Manifest
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import thread_count, worker_pool
-from kpalette.recoloring import DEFAULT_MODEL, get_recolorer
-from kpalette.recoloring import recolor as recolor_image
+from kpalette.recolorers.recolor import recolor as recolor_image
+from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
 
 _QUEUED = 2
 """Pictures begun or waiting for each worker: no more, so that memory stays bounded however long the list is."""

@@ -12,8 +12,9 @@ from kpalette.metrics.figures import FIGURES, measure
 from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recolorer import Recolorer
-from kpalette.recoloring import list_recolorers, make_plan, missing_recolorers
+from kpalette.recolorers.base import Recolorer
+from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.registry import list_recolorers, missing_recolorers
 from kpalette.types import ImageArray
 
 _log = logging.getLogger(__name__)

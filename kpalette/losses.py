@@ -12,7 +12,7 @@ from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb
 from kpalette.models.ranges import AB_SCALE, from_network_range, to_network_range
 from kpalette.palettes.clusters import swatch_shares
-from kpalette.slopes import ALIKE, STEEPEST
+from kpalette.recolorers.slopes import ALIKE, STEEPEST
 
 _MIN_SHARE = 0.02
 """Share of a picture from which on a cluster counts in full: of fewer pixels the mean says little."""

@@ -13,8 +13,8 @@ from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, rgb_to_
 from kpalette.metrics.figures import ab_error
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recolorer import Recolorer
-from kpalette.recoloring import make_plan
+from kpalette.recolorers.base import Recolorer
+from kpalette.recolorers.recolor import make_plan
 from kpalette.types import DEFAULT_COLORS, BoolArray, FloatArray
 
 PROBES = {

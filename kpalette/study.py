@@ -17,13 +17,13 @@ from kpalette.data.image_set import ImageSet
 from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.evaluation import compare_references, run_model, usable_recolorers
-from kpalette.lightness import check_strength
 from kpalette.metrics.references import REFERENCES
-from kpalette.network import NetworkRecolorer
 from kpalette.parallel import MAX_WORKERS, thread_count, worker_pool
 from kpalette.probes import hue_pair, probe
-from kpalette.recolorer import Recolorer
-from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers
+from kpalette.recolorers.base import Recolorer
+from kpalette.recolorers.lightness import check_strength
+from kpalette.recolorers.network import NetworkRecolorer
+from kpalette.recolorers.registry import NETWORKS, get_recolorer, list_recolorers
 from kpalette.study_cases import Case, deal_cases, report_palettes, sample_cases
 from kpalette.study_records import Record, Study
 from kpalette.weights.folder import read_checkpoint

@@ -6,7 +6,8 @@ from kpalette.images.picture import as_picture
 from kpalette.metrics.figures import FIGURES, measure
 from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.palette import Palette
-from kpalette.recoloring import list_recolorers, missing_recolorers, recolor
+from kpalette.recolorers.recolor import recolor
+from kpalette.recolorers.registry import list_recolorers, missing_recolorers
 
 
 def test_compare_measures_every_recolourer_beside_doing_nothing(photo, four):

@@ -3,13 +3,13 @@ import pytest
 
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import rgb_to_lab
-from kpalette.fitted import FittedRecolorer
 from kpalette.images.picture import as_picture, image_to_rgb, resize
 from kpalette.images.samples import sample_image
-from kpalette.lightness import smooth_lightness
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.soft import SoftRecolorer
+from kpalette.recolorers.fitted import FittedRecolorer
+from kpalette.recolorers.lightness import smooth_lightness
+from kpalette.recolorers.soft import SoftRecolorer
 
 
 def cluster_means(image: np.ndarray, source: Palette, output: np.ndarray) -> np.ndarray:

@@ -43,17 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "recolorer": "recolorers",
-    "soft": "recolorers",
-    "fitted": "recolorers",
-    "baseline": "recolorers",
-    "network": "recolorers",
-    "lut": "recolorers",
-    "lut_files": "recolorers",
-    "lightness": "recolorers",
-    "slopes": "recolorers",
-    "upsample": "recolorers",
-    "recoloring": "recolorers",
     "losses": "training",
     "batch": "batch",
     "manifest": "batch",
@@ -229,7 +218,7 @@ def test_public_names_load_lazily_and_all_exist():
         "import sys, kpalette; before = set(sys.modules);"
         "assert not before & {'numpy', 'cv2', 'PIL', 'scipy'}, before;"
         "[getattr(kpalette, name) for name in kpalette.__all__];"
-        "assert callable(kpalette.recolor); import kpalette.recoloring; assert callable(kpalette.recolor);"
+        "assert callable(kpalette.recolor); import kpalette.recolorers.recolor; assert callable(kpalette.recolor);"
         "assert set(kpalette.__all__) <= set(dir(kpalette))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

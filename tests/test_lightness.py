@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kpalette.errors import ArgumentError
-from kpalette.lightness import check_strength, lightness_knots, transfer_lightness
 from kpalette.palettes.palette import Palette
+from kpalette.recolorers.lightness import check_strength, lightness_knots, transfer_lightness
 
 LEVELS = st.lists(st.floats(0, 100), min_size=1, max_size=8)
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from kpalette.color.spaces import rgb_to_lab
-from kpalette.lut import Lattice, lattice_lab
 from kpalette.parallel import thread_count
+from kpalette.recolorers.lattice import Lattice, lattice_lab
 
 
 def darker(lab: np.ndarray) -> np.ndarray:

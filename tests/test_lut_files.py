@@ -12,9 +12,9 @@ from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, OutputError
 from kpalette.images.picture import as_picture, image_to_rgb
 from kpalette.images.samples import sample_image
-from kpalette.lut import Lattice
-from kpalette.lut_files import CUBE_SIZES, HALD_SIZES, check_lut, encode_cube, hald_image, write_lut
-from kpalette.recoloring import make_plan
+from kpalette.recolorers.lattice import Lattice
+from kpalette.recolorers.lut_files import CUBE_SIZES, HALD_SIZES, check_lut, encode_cube, hald_image, write_lut
+from kpalette.recolorers.recolor import make_plan
 
 
 def ffmpeg() -> str | None:

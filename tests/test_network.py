@@ -11,14 +11,15 @@ from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.picture import as_picture, image_to_rgb, resize, rgb_to_image
-from kpalette.lightness import transfer_lightness
 from kpalette.metrics.figures import false_edges
 from kpalette.models.ranges import AB_SCALE, to_network_range
-from kpalette.network import NetworkRecolorer
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recoloring import NETWORKS, get_recolorer, recolor
-from kpalette.slopes import REACH, limit_slopes
+from kpalette.recolorers.lightness import transfer_lightness
+from kpalette.recolorers.network import NetworkRecolorer
+from kpalette.recolorers.recolor import recolor
+from kpalette.recolorers.registry import NETWORKS, get_recolorer
+from kpalette.recolorers.slopes import REACH, limit_slopes
 from tests.conftest import load
 
 COLORS = Palette.parse("orange saddlebrown purple green")
@@ -221,11 +222,11 @@ def test_pictures_are_worked_out_in_strips_that_do_not_show(coarse, photo, monke
         return after if not passes else cv2.dilate(after, np.ones((2 * reach + 1, 1), np.uint8))
 
     for limit in (limit_slopes, farthest):
-        monkeypatch.setattr("kpalette.network.limit_slopes", limit)
+        monkeypatch.setattr("kpalette.recolorers.network.limit_slopes", limit)
         whole = recolor(photo, COLORS, model=coarse)
         with monkeypatch.context() as patch:
-            patch.setattr("kpalette.network._STRIP", 128 * 7)
-            patch.setattr("kpalette.network._LEAST_ROWS", 1)
+            patch.setattr("kpalette.recolorers.network._STRIP", 128 * 7)
+            patch.setattr("kpalette.recolorers.network._LEAST_ROWS", 1)
             np.testing.assert_array_equal(recolor(photo, COLORS, model=coarse), whole)
 
 

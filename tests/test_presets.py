@@ -11,9 +11,9 @@ from kpalette.color.spaces import rgb_to_lab
 from kpalette.images.picture import image_to_rgb, resize
 from kpalette.images.samples import sample_image
 from kpalette.metrics.figures import measure
-from kpalette.network import NetworkRecolorer
 from kpalette.palettes.palette import Palette
-from kpalette.recoloring import get_recolorer
+from kpalette.recolorers.network import NetworkRecolorer
+from kpalette.recolorers.registry import get_recolorer
 from kpalette.study_records import Study
 from kpalette.study_tables import figures_table, probes_table
 from kpalette.weights.folder import read_checkpoint

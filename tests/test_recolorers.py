@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from kpalette.baseline import BaselineRecolorer, SwatchTransfer, blend_weights
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
-from kpalette.fitted import FittedRecolorer
 from kpalette.images.picture import as_picture
 from kpalette.palettes.clusters import soft_weights
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.soft import SoftRecolorer
+from kpalette.recolorers.baseline import BaselineRecolorer, SwatchTransfer, blend_weights
+from kpalette.recolorers.fitted import FittedRecolorer
+from kpalette.recolorers.soft import SoftRecolorer
 
 RECOLORERS = {
     "soft": SoftRecolorer(),

@@ -9,7 +9,8 @@ from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.images.picture import Picture, as_picture, image_to_rgb
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recoloring import DEFAULT_MODEL, NETWORKS, get_recolorer, list_recolorers, make_plan, recolor
+from kpalette.recolorers.recolor import make_plan, recolor
+from kpalette.recolorers.registry import DEFAULT_MODEL, NETWORKS, get_recolorer, list_recolorers
 
 COLORS = "orange saddlebrown purple green"
 each = pytest.mark.parametrize("model", [name for name in list_recolorers() if name not in NETWORKS])

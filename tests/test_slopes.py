@@ -4,7 +4,7 @@ import pytest
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.images.picture import image_to_lab, lab_to_image
 from kpalette.metrics.figures import false_edges
-from kpalette.slopes import REACH, SLACK, STEEPEST, limit_slopes
+from kpalette.recolorers.slopes import REACH, SLACK, STEEPEST, limit_slopes
 
 
 def flat(height: int, width: int, *, lightness: float = 50.0) -> np.ndarray:
@@ -98,7 +98,7 @@ def test_false_edges_of_a_choice_among_colours_are_gone(photo):
 
 
 def test_no_pixel_hears_of_what_is_far_away():
-    """`kpalette.network` works in strips, and counts on it."""
+    """`kpalette.recolorers.network` works in strips, and counts on it."""
     generator, passes = np.random.default_rng(0), 6
     before, after = flat(60, 12, lightness=20.0), flat(60, 12, lightness=20.0)
     after[..., 1:] = generator.uniform(-70, 70, (60, 12, 2))

@@ -14,11 +14,12 @@ from kpalette.evaluation import compare, compare_references
 from kpalette.images.files import write_image
 from kpalette.images.picture import as_picture, image_to_rgb, lab_to_image
 from kpalette.metrics.figures import FIGURES
-from kpalette.network import NetworkRecolorer
 from kpalette.palettes.palette import Palette
 from kpalette.probes import PROBES, hue_error, hue_pair, own_error, probe, response
-from kpalette.recolorer import Recolored
-from kpalette.recoloring import get_recolorer, recolor
+from kpalette.recolorers.base import Recolored
+from kpalette.recolorers.network import NetworkRecolorer
+from kpalette.recolorers.recolor import recolor
+from kpalette.recolorers.registry import get_recolorer
 from kpalette.report.markdown import replace_block
 from kpalette.study import evaluate, find_models
 from kpalette.study_cases import REPORT_PALETTES, SIDE, UNLABELLED, deal, deal_cases, report_palettes, sample_cases

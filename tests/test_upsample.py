@@ -4,7 +4,7 @@ import pytest
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import image_to_rgb, resize
-from kpalette.upsample import fit_field, upsample_ab
+from kpalette.recolorers.upsample import fit_field, upsample_ab
 
 
 def lab_of(image: np.ndarray) -> np.ndarray:

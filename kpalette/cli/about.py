@@ -13,7 +13,7 @@ from kpalette.images.files import check_output, max_pixels, write_image
 from kpalette.images.picture import as_picture
 from kpalette.images.samples import SAMPLES, sample_image
 from kpalette.palettes.presets import find_palette
-from kpalette.recoloring import DEFAULT_MODEL, get_recolorer, list_recolorers
+from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer, list_recolorers
 
 DEMO_PALETTE = "orange, saddlebrown, purple, green"
 _PACKAGES = (

@@ -118,7 +118,7 @@ def _tables(study: "Study", prefix: str, statistic: str) -> dict[str, str]:
 def _main_method(study: "Study") -> str:
     """The method whose best and worst cases are shown: the default model, or the first one that is there."""
     from kpalette.metrics.references import REFERENCES
-    from kpalette.recoloring import DEFAULT_MODEL
+    from kpalette.recolorers.registry import DEFAULT_MODEL
 
     methods = [method for method in study.methods if method not in REFERENCES]
     return DEFAULT_MODEL if DEFAULT_MODEL in methods else methods[0]

@@ -14,9 +14,10 @@ from kpalette.cli.options import (
 )
 from kpalette.cli.streams import write_stdout
 from kpalette.errors import one_line
-from kpalette.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
-from kpalette.recolorer import LatticeRecolorer
-from kpalette.recoloring import DEFAULT_LATTICE, get_recolorer, make_plan
+from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
+from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.registry import DEFAULT_LATTICE, get_recolorer
 
 
 @click.command()

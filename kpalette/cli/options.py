@@ -13,7 +13,7 @@ from kpalette.images.picture import Picture
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import MATCHES, Palette
 from kpalette.palettes.presets import find_palette
-from kpalette.recoloring import DEFAULT_MODEL, NETWORKS, list_recolorers
+from kpalette.recolorers.registry import DEFAULT_MODEL, NETWORKS, list_recolorers
 from kpalette.runtimes.network import RUNTIMES
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
 from kpalette.weights.presets import find_preset

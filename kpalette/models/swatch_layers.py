@@ -90,7 +90,7 @@ class SwatchAttention(keras.layers.Layer):
 class SwatchNearness(keras.layers.Layer):
     """How near colours are to swatches, as logits: -|x - C|^2 / 2 tau^2 in CIELAB, but for what all swatches share.
 
-    A softmax of them gives the shares of `kpalette.soft`.
+    A softmax of them gives the shares of `kpalette.recolorers.soft`.
 
     Args:
         tau: reach of a swatch in Lab units.

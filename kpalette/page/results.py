@@ -15,13 +15,14 @@ from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.encode import encode_image
 from kpalette.images.files import SUFFIXES, format_of, suffix_of
 from kpalette.images.picture import Picture, as_picture, image_to_lab, resize
-from kpalette.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.metrics.figures import measure, palette_distance, ssim
-from kpalette.network import NetworkRecolorer
 from kpalette.page.pictures import decode_upload, file_name
 from kpalette.palettes.palette import Palette
-from kpalette.recolorer import LatticeRecolorer
-from kpalette.recoloring import NETWORKS, get_recolorer, list_recolorers, make_plan
+from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.lut_files import DEFAULT_SIZES, encode_cube
+from kpalette.recolorers.network import NetworkRecolorer
+from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.registry import NETWORKS, get_recolorer, list_recolorers
 from kpalette.types import ImageArray
 from kpalette.weights.presets import find_preset
 

@@ -8,7 +8,7 @@ from kpalette.errors import PaletteError
 from kpalette.images.samples import SAMPLES
 from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import find_palette
-from kpalette.recoloring import DEFAULT_MODEL, list_recolorers
+from kpalette.recolorers.registry import DEFAULT_MODEL, list_recolorers
 from kpalette.types import DEFAULT_COLORS
 
 UPLOAD = "upload"

@@ -17,7 +17,7 @@ from kpalette.images.picture import lab_to_image
 from kpalette.metrics.figures import measure
 from kpalette.models.ranges import AB_SCALE, from_network_range
 from kpalette.palettes.palette import Palette
-from kpalette.slopes import limit_slopes
+from kpalette.recolorers.slopes import limit_slopes
 from kpalette.types import DEFAULT_COLORS, FloatArray, ImageArray
 
 Predict = Callable[[dict[str, Any]], NDArray[np.float32]]

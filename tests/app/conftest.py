@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kpalette import recoloring
+from kpalette.recolorers import recolor as recoloring
 from kpalette.weights import folder as weights
 from tests.cli.conftest import kp  # noqa: F401
 

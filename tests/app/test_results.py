@@ -20,7 +20,8 @@ from kpalette.page import results
 from kpalette.page.drawing import becomes_html, chart, plain, strip_html, swatch_html
 from kpalette.page.pictures import open_picture, sample_file
 from kpalette.page.results import Work
-from kpalette.recoloring import list_recolorers, make_plan
+from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.registry import list_recolorers
 from tests.app.conftest import file_of
 
 SOURCE = ("#2b1d14", "#7a4a2e", "#b08a5f", "#e8d8b8")

@@ -14,7 +14,7 @@ from kpalette import read_image
 from kpalette.page import results
 from kpalette.page.pictures import open_picture
 from kpalette.page.results import Work
-from kpalette.recoloring import missing_recolorers
+from kpalette.recolorers.registry import missing_recolorers
 from tests.app.conftest import huge_png
 from tests.browser.conftest import PICTURES, ROOT, serving, settle, settled, state_of
 

@@ -8,7 +8,7 @@ import pytest
 
 from kpalette import write_image
 from kpalette.cli import app
-from kpalette.recoloring import list_recolorers, missing_recolorers
+from kpalette.recolorers.registry import list_recolorers, missing_recolorers
 
 MISSING = missing_recolorers()
 ROWS = ["source", *(name for name in list_recolorers() if name not in MISSING)]

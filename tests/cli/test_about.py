@@ -10,7 +10,7 @@ import pytest
 import kpalette
 from kpalette import read_image
 from kpalette.cli.app import cli
-from kpalette.recoloring import list_recolorers
+from kpalette.recolorers.registry import list_recolorers
 from tests.cli.conftest import NOTES, ROWS
 from tests.test_house import ROOT
 

@@ -5,8 +5,9 @@ import os
 import numpy as np
 import pytest
 
-from kpalette import read_image, recolor, recoloring
-from kpalette.network import NetworkRecolorer
+from kpalette import read_image, recolor
+from kpalette.recolorers import recolor as recoloring
+from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.weights import folder as weights
 from tests.conftest import load
 

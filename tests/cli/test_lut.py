@@ -5,8 +5,8 @@ import pytest
 
 from kpalette import get_recolorer, read_image
 from kpalette.images.picture import as_picture
-from kpalette.lut_files import encode_cube, hald_image
-from kpalette.recoloring import make_plan
+from kpalette.recolorers.lut_files import encode_cube, hald_image
+from kpalette.recolorers.recolor import make_plan
 
 COLORS = "orange,saddlebrown,purple,green"
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.color.gamut import reduce_chroma, way_out
-from kpalette.lightness import transfer_lightness
-from kpalette.lut import Mapping
 from kpalette.palettes.palette import Palette
-from kpalette.recolorer import LatticeRecolorer
+from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.lattice import ColorMap
+from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.types import L_MAX, FloatArray
 
 DEFAULT_REACH = 0.5
@@ -42,7 +42,7 @@ class BaselineRecolorer(LatticeRecolorer):
         """See the class."""
         self.reach = reach
 
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
         """The exact mapping: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
         source, target = _merged(source, target)
         transfers = [SwatchTransfer(*pair) for pair in zip(source.lab[:, 1:], target.lab[:, 1:], strict=True)]

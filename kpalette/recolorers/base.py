@@ -10,8 +10,8 @@ import numpy as np
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
-from kpalette.lut import LATTICE_SIZE, Lattice, Mapping
 from kpalette.palettes.palette import Palette
+from kpalette.recolorers.lattice import LATTICE_SIZE, ColorMap, Lattice
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
 _FEW_PIXELS = 1 << 16
@@ -65,10 +65,10 @@ class LatticeRecolorer(ABC):
     default_lightness: float
 
     @abstractmethod
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
         """The exact mapping: lab (n, 3) to lab (n, 3), before chroma reduction."""
 
-    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
         """The exact mapping, suited to a picture where the recolourer looks at more than its palette."""
         return self.mapping(source, target, lightness=lightness)
 
@@ -97,7 +97,7 @@ class LatticeRecolorer(ABC):
         return self.lattice(picture, source, target, lightness=lightness).apply_float(rgb)
 
 
-def _exact(mapping: Mapping, rgb: FloatArray) -> tuple[FloatArray, BoolArray]:
+def _exact(mapping: ColorMap, rgb: FloatArray) -> tuple[FloatArray, BoolArray]:
     """Maps every pixel by itself, without a lattice; also tells which lay inside sRGB before chroma reduction."""
     raw = mapping(rgb_to_lab(rgb).reshape(-1, 3))
     result: FloatArray = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0).reshape(rgb.shape)

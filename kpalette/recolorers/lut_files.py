@@ -13,7 +13,7 @@ from kpalette.errors import ArgumentError, OutputError
 from kpalette.files import check_free, write_file
 from kpalette.images.encode import encode_image
 from kpalette.images.picture import rgb_to_image
-from kpalette.lut import Lattice
+from kpalette.recolorers.lattice import Lattice
 from kpalette.types import ImageArray
 
 CUBE_SIZES = (17, 33, 65)

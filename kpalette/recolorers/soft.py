@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from kpalette.lightness import transfer_lightness
-from kpalette.lut import Mapping
 from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
 from kpalette.palettes.palette import Palette
-from kpalette.recolorer import LatticeRecolorer
+from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.lattice import ColorMap
+from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.types import FloatArray
 
 
@@ -28,7 +28,7 @@ class SoftRecolorer(LatticeRecolorer):
         """See the class."""
         self.tau = tau
 
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
         """The exact mapping: lab (n, 3) to lab (n, 3), before chroma reduction."""
         shift = target.lab[:, 1:] - source.lab[:, 1:]
 

@@ -16,15 +16,15 @@ from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
-from kpalette.lightness import transfer_lightness
 from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
-from kpalette.recolorer import Recolored
+from kpalette.recolorers.base import Recolored
+from kpalette.recolorers.lightness import transfer_lightness
+from kpalette.recolorers.slopes import REACH, limit_slopes
+from kpalette.recolorers.upsample import fit_field
 from kpalette.runtimes.network import RUNTIMES, Network, load_network
-from kpalette.slopes import REACH, limit_slopes
 from kpalette.types import BoolArray, FloatArray, ImageArray
-from kpalette.upsample import fit_field
 
 WORKING_SIZE = 512
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from kpalette.color.gamut import reduce_chroma
 from kpalette.images.picture import Picture
-from kpalette.lightness import smooth_lightness
-from kpalette.lut import Mapping
 from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
 from kpalette.palettes.extract import color_bins
 from kpalette.palettes.palette import Palette
-from kpalette.recolorer import LatticeRecolorer
+from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.lattice import ColorMap
+from kpalette.recolorers.lightness import smooth_lightness
 from kpalette.types import FloatArray
 
 Floats = NDArray[np.float64]
@@ -44,11 +44,11 @@ class FittedRecolorer(LatticeRecolorer):
         self.tau = tau
         self.width = width
 
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
         """The mapping before any fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
         return self._shifted(source, target, (target.lab - source.lab)[:, 1:], lightness)
 
-    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Mapping:
+    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
         """The mapping fitted to a picture: lab (n, 3) to lab (n, 3), before chroma reduction."""
         return self._shifted(source, target, self.fit(picture, source, target, lightness=lightness), lightness)
 
@@ -77,7 +77,7 @@ class FittedRecolorer(LatticeRecolorer):
             correction = correction * np.minimum(1.0, _MAX_CORRECTION / length)
         return first + correction
 
-    def _shifted(self, source: Palette, target: Palette, shifts: Floats, lightness: float) -> Mapping:
+    def _shifted(self, source: Palette, target: Palette, shifts: Floats, lightness: float) -> ColorMap:
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
             result[:, 0] = smooth_lightness(lab[:, 0], source, target, strength=lightness, width=self.width)

@@ -15,7 +15,7 @@ from kpalette.types import BoolArray, FloatArray, ImageArray
 LATTICE_SIZE = 65
 """Nodes a side: with 33 the worst pictures are off by several dE at the 99th percentile."""
 
-Mapping = Callable[[FloatArray], FloatArray]
+ColorMap = Callable[[FloatArray], FloatArray]
 """A colour mapping: lab (n, 3) to lab (n, 3), whose results may lie outside sRGB."""
 
 _STRIP = 1 << 20
@@ -53,7 +53,7 @@ class Lattice:
         return len(self.table)
 
     @classmethod
-    def bake(cls, mapping: Mapping, *, size: int = LATTICE_SIZE) -> "Lattice":
+    def bake(cls, mapping: ColorMap, *, size: int = LATTICE_SIZE) -> "Lattice":
         """Evaluates `mapping` at every node, brings the results into sRGB by chroma reduction, and keeps them.
 
         Args:
