@@ -43,7 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "losses": "training",
     "batch": "batch",
     "manifest": "batch",
     "study": "study",

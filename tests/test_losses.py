@@ -8,7 +8,7 @@ from kpalette.models.ranges import to_network_range
 from tests.conftest import load
 
 keras = load("keras")
-from kpalette.losses import edges_term, fooling, hinge, palette_terms, structure_term, weighted_mse  # noqa: E402
+from kpalette.training.losses import edges_term, fooling, hinge, palette_terms, structure_term, weighted_mse  # noqa: E402
 
 
 def scene(shift=(0.0, 0.0), seed=0):

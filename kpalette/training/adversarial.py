@@ -12,8 +12,16 @@ import keras
 from keras import ops
 
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.losses import LossWeights, edges_term, fooling, hinge, palette_terms, structure_term, weighted_mse
 from kpalette.models.initializers import PACKAGE
+from kpalette.training.losses import (
+    LossWeights,
+    edges_term,
+    fooling,
+    hinge,
+    palette_terms,
+    structure_term,
+    weighted_mse,
+)
 
 KINDS = ("real", "recolored", "recolored_own", "unchanged")
 """What the discriminator is asked about; its accuracy is told for each. Only the first is real."""

@@ -32,7 +32,7 @@ _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """What an option is if None; in phase 2 what `palettenet` was trained with, but for its length."""
 
-_WINDOW = 7  # pixels a side, of SSIM in `kpalette.losses.structure_term`
+_WINDOW = 7  # pixels a side, of SSIM in `kpalette.training.losses.structure_term`
 _LAST_SEED = 2**32 - 1
 CHOICES = {
     "phase": PHASES, "precision": PRECISIONS, "schedule": SCHEDULES, "conditioning": ("pairs", "target"),

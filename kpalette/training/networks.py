@@ -9,13 +9,13 @@ import keras
 import numpy as np
 
 from kpalette.data.pairs import Pair
-from kpalette.losses import LossWeights
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
 from kpalette.models.preset import dtype_policy
 from kpalette.models.variables import assign_tensors
 from kpalette.training.adversarial import AdversarialTrainer
 from kpalette.training.config import TrainConfig
+from kpalette.training.losses import LossWeights
 from kpalette.weights.folder import read_checkpoint
 
 _AVERAGED_SHARE = 10

@@ -7,10 +7,10 @@ from tests.conftest import load
 keras = load("keras")
 if keras.backend.backend() != "tensorflow":
     pytest.skip("fit of AdversarialTrainer is TensorFlow's", allow_module_level=True)
-from kpalette.losses import LossWeights  # noqa: E402
 from kpalette.models.discriminator import PaletteDiscriminator  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
 from kpalette.training.adversarial import KINDS, AdversarialTrainer  # noqa: E402
+from kpalette.training.losses import LossWeights  # noqa: E402
 
 WEIGHTS = LossWeights(mse=100.0, palette=10.0, spread=1.0, edges=2.0, structure=3.0, adversarial=0.1)
 
