@@ -123,7 +123,8 @@ def file_part(part: str) -> Task:
 
 def batch(workers: str) -> Task:
     """Pictures of 2 megapixels; a single worker gets a single core."""
-    from kpalette.batch import Job, Recoloring, run_batch
+    from kpalette.batch.job import Job, Recoloring
+    from kpalette.batch.run import run_batch
     from kpalette.palettes.palette import Palette
 
     if workers == "1":

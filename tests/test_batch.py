@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from kpalette import read_image, recolor, write_image
-from kpalette.batch import Job, Recoloring, default_workers, run_batch
+from kpalette.batch.job import Job, Recoloring
+from kpalette.batch.manifest import Manifest
+from kpalette.batch.run import default_workers, run_batch
 from kpalette.errors import ImageError, KPaletteError
-from kpalette.manifest import Manifest
 from kpalette.palettes.palette import Palette
 
 

@@ -43,8 +43,6 @@ BACKENDS = {
     "keras-tuner", "grpcio",
 }  # fmt: skip
 NOT_YET_MOVED: dict[str, str] = {
-    "batch": "batch",
-    "manifest": "batch",
     "study": "study",
     "study_cases": "study",
     "study_records": "study",

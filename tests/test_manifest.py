@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from kpalette.batch.manifest import DONE, FAILED, MANIFEST_NAME, STARTED, Manifest
 from kpalette.errors import OutputError
 from kpalette.files import host_mark, remove_parts
-from kpalette.manifest import DONE, FAILED, MANIFEST_NAME, STARTED, Manifest
 
 MARK = host_mark()
 

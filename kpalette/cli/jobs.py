@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kpalette.batch import Job
+from kpalette.batch.job import Job
 from kpalette.images.files import SUFFIXES, format_of, suffix_of
 
 _MARK = ".recolored"

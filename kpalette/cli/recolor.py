@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from kpalette.batch import Job, Recoloring, default_workers, run_batch
+from kpalette.batch.job import Job, Recoloring
+from kpalette.batch.manifest import Manifest
+from kpalette.batch.run import default_workers, run_batch
 from kpalette.cli.jobs import plan_jobs
 from kpalette.cli.options import (
     check_model,
@@ -26,7 +28,6 @@ from kpalette.color.names import parse_color
 from kpalette.errors import one_line
 from kpalette.files import remove_parts, write_file
 from kpalette.images.files import SUFFIXES, check_output, format_of, suffix_of
-from kpalette.manifest import Manifest
 from kpalette.palettes.presets import find_palette
 from kpalette.parallel import MAX_WORKERS
 

@@ -3,9 +3,9 @@
 [P] is J. Cho, S. Yun, K. Lee, J. Y. Choi, "PaletteNet: Image Recolorization with Given Color Palette", CVPR Workshops
 2017. Where this leaves it: the palette enters behind instance normalisation (tiled in front of one it is erased), as
 FiLM and as attention from pixels to swatches; pairs of source and target swatches make the correspondence explicit;
-resize and convolution stand in for transposed convolution; the output starts from the shares of `palettes.clusters`, what
-colours say of themselves, each cluster shifted or turned (`SwatchMoves`), and the network adds what only the picture
-can say.
+resize and convolution stand in for transposed convolution; the output starts from the shares of `palettes.clusters`,
+what colours say of themselves, each cluster shifted or turned (`SwatchMoves`), and the network adds what only the
+picture can say.
 """
 
 from typing import Any
@@ -170,7 +170,7 @@ def _u_net(lab: Any, pair: Any, code: Any, mask: Any, block: _Blocks, filters: i
 def _head(lab: Any, d4: Any, L: Any, source: Any, target: Any, pair: Any, code: Any, mask: Any, smooth: bool) -> Any:
     """The picture's ab, moved with a soft choice among the swatches, plus what the network adds.
 
-    With pairs the choice begins as that of `palettes.clusters`, by nearness in Lab; the network learns where to leave it.
+    With pairs the choice begins as in `palettes.clusters`, by nearness in Lab; the network learns where to leave it.
     """
     features = keras.layers.Concatenate(name="head_join")([keras.layers.Identity(name="lightness")(L), d4])
     choice = SwatchAttention(query_scale=_FAINT, name="head_choice")

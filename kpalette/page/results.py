@@ -9,7 +9,7 @@ from pathlib import PurePath
 import cv2
 import numpy as np
 
-from kpalette.batch import Recoloring
+from kpalette.batch.job import Recoloring
 from kpalette.color.difference import delta_e_76
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.encode import encode_image

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from kpalette import read_image, recolor, write_image
+from kpalette.batch.manifest import MANIFEST_NAME
 from kpalette.files import PART_PREFIX
 from kpalette.images.picture import Picture
-from kpalette.manifest import MANIFEST_NAME
 
 COLORS = "orange,saddlebrown,purple,green"
 

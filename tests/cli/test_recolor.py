@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from kpalette import extract_palette, read_image, recolor, write_image
+from kpalette.batch.manifest import MANIFEST_NAME
 from kpalette.images.encode import encode_image
 from kpalette.images.samples import sample_image
-from kpalette.manifest import MANIFEST_NAME
 from tests.damage import damaged, good_files
 
 COLORS = "orange,saddlebrown,purple,green"
