@@ -19,7 +19,7 @@ from kpalette.recolorers.base import LatticeRecolorer
 from kpalette.recolorers.lattice import LATTICE_SIZE
 from kpalette.recolorers.recolor import make_plan
 from kpalette.recolorers.registry import get_recolorer
-from kpalette.study_cases import REPORT_PALETTES, sample_pictures
+from kpalette.study.cases import REPORT_PALETTES, sample_pictures
 from kpalette.types import FloatArray
 
 SETTINGS = (("soft", 0.0), ("soft", 1.0), ("fitted", 0.0), ("fitted", 1.0), ("baseline", 0.0), ("baseline", 1.0))

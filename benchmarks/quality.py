@@ -16,7 +16,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture
 from kpalette.metrics.intervals import bootstrap_interval
@@ -24,7 +23,8 @@ from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import LatticeRecolorer
 from kpalette.recolorers.registry import get_recolorer
-from kpalette.study_cases import sample_pairs
+from kpalette.study.cases import sample_pairs
+from kpalette.study.compare import Row, compare, compare_references, summarize
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_IMAGE = np.zeros((0, 0, 3), np.uint8)

@@ -31,7 +31,7 @@ _HOME = {
     "Recolorer": "recolorers.base",
     "TrainConfig": "training.config",
     "delta_e": "color.difference",
-    "evaluate": "study",
+    "evaluate": "study.run",
     "extract_palette": "palettes.extract",
     "find_palette": "palettes.presets",
     "get_recolorer": "recolorers.registry",
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from kpalette.recolorers.recolor import recolor as recolor
     from kpalette.recolorers.registry import get_recolorer as get_recolorer
     from kpalette.recolorers.registry import list_recolorers as list_recolorers
-    from kpalette.study import evaluate as evaluate
+    from kpalette.study.run import evaluate as evaluate
     from kpalette.training.adversarial import AdversarialTrainer as AdversarialTrainer
     from kpalette.training.config import TrainConfig as TrainConfig
     from kpalette.training.run import train as train

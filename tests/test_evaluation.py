@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from kpalette.evaluation import Row, compare, compare_references, summarize
 from kpalette.images.picture import as_picture
 from kpalette.metrics.figures import FIGURES, measure
 from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.recolor import recolor
 from kpalette.recolorers.registry import list_recolorers, missing_recolorers
+from kpalette.study.compare import Row, compare, compare_references, summarize
 
 
 def test_compare_measures_every_recolourer_beside_doing_nothing(photo, four):

@@ -42,15 +42,6 @@ BACKENDS = {
     "keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard", "matplotlib",
     "keras-tuner", "grpcio",
 }  # fmt: skip
-NOT_YET_MOVED: dict[str, str] = {
-    "study": "study",
-    "study_cases": "study",
-    "study_records": "study",
-    "study_tables": "study",
-    "study_plane": "study",
-    "probes": "study",
-    "evaluation": "study",
-}
 TUNED = ("search.oracles", "search.tuner", "search.session")
 
 
@@ -64,8 +55,6 @@ MODULES = modules()
 
 
 def room_of(module: str) -> str:
-    if module in NOT_YET_MOVED:
-        return NOT_YET_MOVED[module]
     return "ground" if module in GROUND else "doors" if module in DOORS else module.split(".")[0]
 
 
@@ -94,8 +83,6 @@ def test_every_module_lies_in_a_room():
 def test_a_room_imports_only_rooms_below_it(module):
     room = room_of(module)
     for other in own_imports(module):
-        if NOT_YET_MOVED.keys() & {module, other}:
-            continue
         allowed = room_of(other) == room or LEVEL[room_of(other)] < LEVEL[room]
         # The command line asks the root for the version alone.
         assert allowed or (other == "" and room == "cli"), f"{module} imports {other or 'the root'} from above"
@@ -103,7 +90,7 @@ def test_a_room_imports_only_rooms_below_it(module):
 
 @pytest.mark.parametrize("room", sorted(LEVEL))
 def test_no_circle_inside_a_room(room):
-    own = {module for module in MODULES if room_of(module) == room} - NOT_YET_MOVED.keys()
+    own = {module for module in MODULES if room_of(module) == room}
     graph = {module: (own_imports(module) & own) - {module, room} for module in own}
     try:
         list(TopologicalSorter(graph).static_order())
@@ -113,7 +100,7 @@ def test_no_circle_inside_a_room(room):
 
 @pytest.mark.parametrize(
     "module",
-    [module for module in sorted(MODULES) if room_of(module) in WITHOUT_BACKENDS and module not in NOT_YET_MOVED],
+    [module for module in sorted(MODULES) if room_of(module) in WITHOUT_BACKENDS],
 )
 def test_these_rooms_import_no_backend(module):
     assert not {name.split(".")[0] for name in imports(MODULES[module])} & BACKENDS

@@ -14,8 +14,8 @@ from kpalette.metrics.figures import measure
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.registry import get_recolorer
-from kpalette.study_records import Study
-from kpalette.study_tables import figures_table, probes_table
+from kpalette.study.records import Study
+from kpalette.study.tables import figures_table, probes_table
 from kpalette.weights.folder import read_checkpoint
 from kpalette.weights.presets import list_checkpoints
 from tests.conftest import load

@@ -10,31 +10,23 @@ import kpalette
 from kpalette.color.spaces import hsv_to_rgb, rgb_to_hsv, rgb_to_lab
 from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError, PaletteError
-from kpalette.evaluation import compare, compare_references
 from kpalette.images.files import write_image
 from kpalette.images.picture import as_picture, image_to_rgb, lab_to_image
 from kpalette.metrics.figures import FIGURES
 from kpalette.palettes.palette import Palette
-from kpalette.probes import PROBES, hue_error, hue_pair, own_error, probe, response
 from kpalette.recolorers.base import Recolored
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.recolor import recolor
 from kpalette.recolorers.registry import get_recolorer
 from kpalette.report.markdown import replace_block
-from kpalette.study import evaluate, find_models
-from kpalette.study_cases import REPORT_PALETTES, SIDE, UNLABELLED, deal, deal_cases, report_palettes, sample_cases
-from kpalette.study_plane import draw_plane, plane_points
-from kpalette.study_records import COLUMNS, Record, Study
-from kpalette.study_tables import (
-    center,
-    estimate,
-    figures_table,
-    groups_of,
-    probes_table,
-    ranked,
-    ranks_table,
-    styles_table,
-)
+from kpalette.study.cases import REPORT_PALETTES, SIDE, UNLABELLED, deal, deal_cases, report_palettes, sample_cases
+from kpalette.study.compare import compare, compare_references
+from kpalette.study.plane import draw_plane, plane_points
+from kpalette.study.probes import PROBES, hue_error, hue_pair, own_error, probe, response
+from kpalette.study.records import COLUMNS, Record, Study
+from kpalette.study.run import evaluate, find_models
+from kpalette.study.statistics import center, estimate, groups_of
+from kpalette.study.tables import figures_table, probes_table, ranked, ranks_table, styles_table
 
 
 @pytest.fixture

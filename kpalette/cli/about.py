@@ -30,8 +30,8 @@ _PACKAGES = (
 def demo(palette: str, sample: str, output: str, force: bool) -> None:
     """Recolour a sample picture with every recolourer, print their figures, and write a labelled sheet."""
     from kpalette.cli.tables import label, print_figures
-    from kpalette.evaluation import compare
     from kpalette.report.sheet import make_sheet
+    from kpalette.study.compare import compare
 
     target = find_palette(palette)
     check_output(Path(output), overwrite=force)

@@ -12,7 +12,7 @@ from kpalette.files import check_free, check_writable, read_file, write_file
 from kpalette.parallel import MAX_WORKERS
 
 if TYPE_CHECKING:
-    from kpalette.study_records import Study
+    from kpalette.study.records import Study
 
 _FILES = ("figures.csv", "tables.md", "plane.svg")
 _SHEET = "examples.webp"
@@ -52,7 +52,7 @@ def evaluate(
 
     Tables and the sheet of examples are by the figures of `kpalette compare`; means, of the sample pictures medians.
     """
-    from kpalette.study import evaluate as study_of
+    from kpalette.study.run import evaluate as study_of
 
     if "" in (images, palettes, output, into, *models):
         raise click.UsageError("an empty name: is a variable unset?")
@@ -106,7 +106,7 @@ def _filled(document: str, prefix: str, tables: dict[str, str]) -> str:
 
 
 def _tables(study: "Study", prefix: str, statistic: str) -> dict[str, str]:
-    from kpalette.study_tables import figures_table, probes_table, styles_table
+    from kpalette.study.tables import figures_table, probes_table, styles_table
 
     return {
         "figures": figures_table(study, statistic=statistic),
@@ -130,8 +130,8 @@ def _write(
     """Makes all files, and only then writes them."""
     from kpalette.files import make_parent
     from kpalette.images.encode import encode_image
-    from kpalette.study_plane import draw_plane
-    from kpalette.study_tables import ranks_table
+    from kpalette.study.plane import draw_plane
+    from kpalette.study.tables import ranks_table
 
     tables = _tables(study, prefix, statistic)
     pictures = len({record.name for record in study.records})
@@ -154,12 +154,12 @@ def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
     import numpy as np
 
     from kpalette.cli.tables import label
-    from kpalette.evaluation import compare
     from kpalette.metrics.references import REFERENCES
     from kpalette.report.sheet import make_sheet
-    from kpalette.study import find_models
-    from kpalette.study_cases import sample_cases
-    from kpalette.study_tables import ranked
+    from kpalette.study.cases import sample_cases
+    from kpalette.study.compare import compare
+    from kpalette.study.run import find_models
+    from kpalette.study.tables import ranked
 
     cases = {(case.name, case.palette): case for of_picture in sample_cases() for case in of_picture}
     found = find_models(models or list(dict.fromkeys(r.model for r in study.probes if r.model not in REFERENCES)))
@@ -180,7 +180,7 @@ def _print(study: "Study", statistic: str) -> None:
     from rich.console import Console
 
     from kpalette.cli.tables import COLUMNS, study_table
-    from kpalette.probes import PROBES
+    from kpalette.study.probes import PROBES
 
     console = Console()
     if not console.is_terminal:

@@ -58,8 +58,8 @@ def compare(
     The first row, `source`, does nothing: the figures of the others mean something only beside it.
     """
     from kpalette.cli.tables import label, print_figures
-    from kpalette.evaluation import compare as rows_of
     from kpalette.report.sheet import make_sheet
+    from kpalette.study.compare import compare as rows_of
 
     if image == "" or output == "":
         raise click.UsageError("an empty name: is a variable unset?")

@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kpalette.evaluation import Row
-from kpalette.study_records import Record
-from kpalette.study_tables import DIGITS, by_method, center, groups_of
+from kpalette.study.compare import Row
+from kpalette.study.records import Record
+from kpalette.study.statistics import by_method, center, groups_of
+from kpalette.study.tables import DIGITS
 
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 _DIGITS = {"ssim": 3, "palette_de": 1, "palette_de_ab": 1, "richness": 2, "false_edges": 3, "seconds": 2}

@@ -3,13 +3,14 @@ import os
 import numpy as np
 import pytest
 
-from kpalette import study_cases
 from kpalette.images.files import read_image, write_image
 from kpalette.images.samples import SAMPLES
-from kpalette.study import evaluate
-from kpalette.study_cases import REPORT_PALETTES
-from kpalette.study_records import Study
-from kpalette.study_tables import center, groups_of, styles_table
+from kpalette.study import cases as study_cases
+from kpalette.study.cases import REPORT_PALETTES
+from kpalette.study.records import Study
+from kpalette.study.run import evaluate
+from kpalette.study.statistics import center, groups_of
+from kpalette.study.tables import styles_table
 
 BLOCKS = "".join(f"<!-- {name} -->\n<!-- end {name} -->\n" for name in ("x-figures", "x-styles", "x-probes"))
 SOFT = ("-m", "soft", "-j", "1")

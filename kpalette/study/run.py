@@ -16,16 +16,16 @@ import numpy as np
 from kpalette.data.image_set import ImageSet
 from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, KPaletteError
-from kpalette.evaluation import compare_references, run_model, usable_recolorers
 from kpalette.metrics.references import REFERENCES
 from kpalette.parallel import MAX_WORKERS, thread_count, worker_pool
-from kpalette.probes import hue_pair, probe
 from kpalette.recolorers.base import Recolorer
 from kpalette.recolorers.lightness import check_strength
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.registry import NETWORKS, get_recolorer, list_recolorers
-from kpalette.study_cases import Case, deal_cases, report_palettes, sample_cases
-from kpalette.study_records import Record, Study
+from kpalette.study.cases import Case, deal_cases, report_palettes, sample_cases
+from kpalette.study.compare import compare_references, run_model, usable_recolorers
+from kpalette.study.probes import hue_pair, probe
+from kpalette.study.records import Record, Study
 from kpalette.weights.folder import read_checkpoint
 
 PER_PICTURE = 4

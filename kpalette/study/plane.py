@@ -7,8 +7,8 @@ import numpy as np
 
 from kpalette.metrics.references import REFERENCES
 from kpalette.report.svg import svg_axes
-from kpalette.study_records import Study
-from kpalette.study_tables import by_method, center, groups_of
+from kpalette.study.records import Study
+from kpalette.study.statistics import by_method, center, groups_of
 
 _AREA = 80.0  # square points of a disc of richness 1
 _COLORS = ("#c2451e", "#2f6db3", "#3f8f4f", "#8a4fa3", "#b07c10", "#1f8a8a", "#a83a6b", "#5c6b1f")

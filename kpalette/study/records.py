@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from kpalette.errors import ArgumentError, reason
 from kpalette.files import read_file, write_file
 from kpalette.metrics.figures import FIGURES
-from kpalette.probes import PROBES
+from kpalette.study.probes import PROBES
 
 _DIGITS = 6
 _KEYS = ("name", "style", "palette", "model", "lightness")

@@ -1,0 +1,1 @@
+"""Recolorers measured beside reference rows, over many pictures and palettes."""
