@@ -40,7 +40,7 @@ LEVEL = {room: level for level, rooms in enumerate(RULE) for room in rooms}
 WITHOUT_BACKENDS = ("ground", "color", "images", "weights", "palettes", "metrics", "recolorers")
 BACKENDS = {
     "keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard", "matplotlib",
-    "keras-tuner", "grpcio",
+    "keras-tuner", "grpcio", "streamlit",
 }  # fmt: skip
 TUNED = ("search.oracles", "search.tuner", "search.session")
 

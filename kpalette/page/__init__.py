@@ -1,4 +1,1 @@
-"""What the compare page does, without its widgets: settings and links, uploads, palettes, results, commands.
-
-No Streamlit here: `streamlit_app.py` and `app/` hold the widgets, and call this.
-"""
+"""The compare page: what it computes, and in `widgets/` what visitors see. Only `app` and `widgets` know Streamlit."""

@@ -413,7 +413,7 @@ def test_back_and_forward_restore(page, monkeypatch):
     at = page(**LINK)
     for color in ("#00ff00", "#0000ff"):
         pick(at, 0, color)
-    monkeypatch.setattr("app.session._SETTLED", 0.0)
+    monkeypatch.setattr("kpalette.page.widgets.session._SETTLED", 0.0)
     at.query_params["palette"] = LINK["palette"]  # what a browser's Back does
     said(at.run())
     assert at.session_state.targets == TARGET
@@ -461,7 +461,7 @@ def test_after_a_failure_the_page_goes_on_as_it_was(page, monkeypatch):
     for where, name in ((results, "by_interest"), (pictures, "sample_file")):
         with monkeypatch.context() as patch:
             patch.setattr(where, name, fail)
-            patch.setattr("app.picture.sample_file", fail) if name == "sample_file" else None
+            patch.setattr("kpalette.page.widgets.picture.sample_file", fail) if name == "sample_file" else None
             assert "Something went wrong" in at.run().error[-1].value
         said(at.run())
         assert not at.error
@@ -499,7 +499,7 @@ def test_an_assignment_outlives_another_number_of_colors(page):
 
 
 def test_a_refused_upload_changes_nothing(page, turned, bad_files, monkeypatch):
-    from app import caches
+    from kpalette.page.widgets import caches
 
     broken = bad_files["notes.png"][0]
     at = page(**LINK)

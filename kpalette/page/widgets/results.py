@@ -6,9 +6,6 @@ from typing import Any
 
 import streamlit as st
 
-from app import caches, session
-from app.picture import Chosen
-from app.slider import before_after
 from kpalette.color.names import color_name
 from kpalette.errors import KPaletteError
 from kpalette.page import results
@@ -16,6 +13,9 @@ from kpalette.page.drawing import chart, plain, strip_html
 from kpalette.page.pictures import Opened
 from kpalette.page.results import TITLES, Result, Work
 from kpalette.page.settings import METHODS, UPLOAD, Settings
+from kpalette.page.widgets import caches, session
+from kpalette.page.widgets.picture import Chosen
+from kpalette.page.widgets.slider import before_after
 from kpalette.recolorers.registry import list_recolorers
 
 _log = logging.getLogger("kpalette.page")
@@ -125,7 +125,9 @@ def _closer(chosen: Chosen, done: Done) -> None:
     names = [name for name in results.by_interest(tuple(done)) if name in done]
     if state.shown not in names:
         state.shown = names[0]
-    method = st.segmented_control("Method", names, key="shown", format_func=lambda name: TITLES[name][0], required=True)
+    method = str(
+        st.segmented_control("Method", names, key="shown", format_func=lambda name: TITLES[name][0], required=True)
+    )
     result, image = done[method]
     opened, title = chosen.opened, TITLES[method][0]
     view = st.segmented_control(

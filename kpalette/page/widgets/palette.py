@@ -5,12 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from app import session
 from kpalette.color.names import color_name
 from kpalette.errors import KPaletteError
 from kpalette.page import palettes
 from kpalette.page.drawing import becomes_html, plain, strip_html, swatch_html
 from kpalette.page.pictures import SUFFIXES, Opened
+from kpalette.page.widgets import session
 from kpalette.palettes.files import PALETTE_SUFFIXES
 from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import list_presets, preset_about

@@ -87,7 +87,8 @@ def choose_sample(name: str) -> None:
     if file is not None and context is not None:
         state.round += 1
         # Streamlit would keep it until the visitor leaves: the box that it belongs to is gone.
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+        uploads: Any = context.uploaded_file_mgr
+        uploads.remove_file(context.session_id, file.file_id)
     state.picture = state.sample = name
     state.awaiting = False
 
@@ -114,7 +115,7 @@ def remember(settings: Settings, digest: str, thumbnail: bytes) -> None:
 
     def same(other: dict[str, Any]) -> bool:
         shown = other["settings"].shown
-        return other["digest"] == digest and other["settings"] == replace(settings, shown=shown)
+        return bool(other["digest"] == digest and other["settings"] == replace(settings, shown=shown))
 
     state.history = [entry, *(other for other in state.history if not same(other))][:HISTORY]
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from app import caches, session
 from kpalette.errors import KPaletteError
 from kpalette.images.samples import SAMPLES
 from kpalette.page.drawing import plain
 from kpalette.page.pictures import MAX_BYTES, SUFFIXES, Opened, sample_file
 from kpalette.page.settings import UPLOAD
+from kpalette.page.widgets import caches, session
 
 _SAMPLES = {"coffee": "Coffee", "astronaut": "Astronaut", "chelsea": "Cat"}
 
@@ -67,16 +67,19 @@ def _upload(file: Any) -> Chosen | None:
     state = st.session_state
     held: Chosen | None = state.held
     if state.refused and state.refused[0] == file.file_id:
-        return _refuse(state.refused[1])
+        _refuse(state.refused[1])
+        return None
     data = file.getvalue()
     digest = held.opened.digest if held and held.file == file.file_id else caches.digest_of(data)
     try:
         opened = caches.opened(digest, file.name, data)
     except KPaletteError as error:
         state.refused = (file.file_id, str(error))
-        return _refuse(str(error))
-    state.held = Chosen(opened, data, file=file.file_id)
-    return state.held
+        _refuse(str(error))
+        return None
+    held = Chosen(opened, data, file=file.file_id)
+    state.held = held
+    return held
 
 
 def _refuse(reason: str) -> None:
