@@ -11,6 +11,7 @@ from kpalette.images.picture import resize
 from kpalette.images.samples import sample_image
 from kpalette.palettes.palette import Palette
 
+ROOT = Path(__file__).parents[1]
 BACKENDS = ("numpy", "tensorflow", "tf.data", "jax", "jax.jit", "keras")
 
 

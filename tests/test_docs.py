@@ -6,7 +6,7 @@ import numpy as np
 
 import kpalette
 from kpalette.images.files import write_image
-from tests.test_house import ROOT
+from tests.conftest import ROOT
 
 
 def test_documents_hold_no_placeholders():

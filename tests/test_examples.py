@@ -4,8 +4,7 @@ import subprocess
 import sys
 
 import kpalette
-from tests.conftest import load
-from tests.test_house import ROOT
+from tests.conftest import ROOT, load
 from tests.training.conftest import environment, pictures  # noqa: F401
 
 load("tensorflow")

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import kpalette
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "kpalette"
 
 # The import rule of CONTRIBUTING.md: a room imports from the lines above its own, never from its own line.

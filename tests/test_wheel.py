@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import load
+from tests.conftest import ROOT, load
 
 load("keras")
 from kpalette.models.checkpoint import save_checkpoint  # noqa: E402
 from kpalette.models.generator import PaletteNet  # noqa: E402
 
-ROOT = Path(__file__).parents[1]
 REQUIRED = os.environ.get("KPALETTE_REQUIRE_BACKENDS")
 FILES = ("config.json", "metrics.json", "MODEL.md", "weights.safetensors")
 

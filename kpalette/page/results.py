@@ -169,7 +169,7 @@ def command(work: Work, *, name: str, image_format: str, sample: str | None = No
     line = shlex.join(parts)
     if sample is None:
         return line
-    save = f"import kpalette, kpalette.images.picture as i; kpalette.write_image('{name}', i.sample_image('{sample}'))"
+    save = f"import kpalette, kpalette.images.samples as i; kpalette.write_image('{name}', i.sample_image('{sample}'))"
     return f'python -c "{save}"\n{line}'
 
 

@@ -15,8 +15,8 @@ from kpalette.page import results
 from kpalette.page.pictures import open_picture
 from kpalette.page.results import Work
 from kpalette.recolorers.registry import missing_recolorers
-from tests.app.conftest import huge_png
 from tests.browser.conftest import PICTURES, ROOT, serving, settle, settled, state_of
+from tests.page.conftest import huge_png
 
 LINK = "?picture=astronaut&palette=101840-a03878-e07060-f8b878&lightness=0.25&methods=soft-baseline&look=soft"
 SCREENSHOTS = os.environ.get("KPALETTE_SCREENSHOTS")

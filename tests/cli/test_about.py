@@ -12,7 +12,7 @@ from kpalette import read_image
 from kpalette.cli.app import cli
 from kpalette.recolorers.registry import list_recolorers
 from tests.cli.conftest import NOTES, ROWS
-from tests.test_house import ROOT
+from tests.conftest import ROOT
 
 COMMANDS = [((), cli), *(((name,), command) for name, command in cli.commands.items())]
 

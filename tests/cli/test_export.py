@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kpalette import read_image, recolor
-from kpalette.recolorers import recolor as recoloring
+from kpalette.recolorers import registry
 from kpalette.recolorers.network import NetworkRecolorer
-from kpalette.weights import folder as weights
+from kpalette.weights import presets
 from tests.conftest import load
 
 COLORS = "orange,saddlebrown,purple,green"
@@ -17,14 +17,14 @@ COLORS = "orange,saddlebrown,purple,green"
 @pytest.fixture
 def preset(monkeypatch, tiny_checkpoint):
     """`palettenet` has weights, `ablated` has none."""
-    monkeypatch.setattr(weights, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": None}.get)
-    monkeypatch.setattr(recoloring, "_made", {})
+    monkeypatch.setattr(presets, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": None}.get)
+    monkeypatch.setattr(registry, "_made", {})
 
 
 @pytest.fixture
 def no_weights(monkeypatch):
-    monkeypatch.setattr(weights, "_preset_folder", {}.get)
-    monkeypatch.setattr(recoloring, "_made", {})
+    monkeypatch.setattr(presets, "_preset_folder", {}.get)
+    monkeypatch.setattr(registry, "_made", {})
 
 
 def test_recolor_with_a_network(kp, small, preset, tiny_checkpoint):

@@ -9,7 +9,7 @@ from kpalette import extract_palette, read_image, recolor, write_image
 from kpalette.batch.manifest import MANIFEST_NAME
 from kpalette.images.encode import encode_image
 from kpalette.images.samples import sample_image
-from tests.damage import damaged, good_files
+from tests.images.damage import damaged, good_files
 
 COLORS = "orange,saddlebrown,purple,green"
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kpalette.errors import ArgumentError, KPaletteError, OutputError
-from kpalette.weights import folder as weights
+from kpalette.weights import presets
 from kpalette.weights.config import CheckpointError
 from kpalette.weights.folder import read_checkpoint, write_checkpoint
 from tests.conftest import load
@@ -263,7 +263,7 @@ class TestSaving:
 
 
 def test_presets_by_name(net, tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "_PACKAGE", tmp_path / "kpalette")
+    monkeypatch.setattr(presets, "_PACKAGE", tmp_path / "kpalette")
     with pytest.raises(KPaletteError, match="weights of 'palettenet' are not there: train them"):
         PaletteNet.from_preset("palettenet")
     save_checkpoint(net, tmp_path / "kpalette/checkpoints/palettenet", half=False)

@@ -1,9 +1,7 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tests.conftest import load
+from tests.conftest import ROOT, load
 
 keras = load("keras")
 from kpalette.models.layers import (  # noqa: E402
@@ -21,7 +19,7 @@ from kpalette.models.swatch_layers import SwatchAttention, SwatchNearness  # noq
 from kpalette.palettes.clusters import soft_weights  # noqa: E402
 from kpalette.palettes.palette import Palette  # noqa: E402
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "tfa_reference.npz")
+GOLDEN = np.load(ROOT / "tests/golden/tfa_reference.npz")
 PARITY = 2e-6
 
 

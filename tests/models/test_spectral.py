@@ -1,14 +1,12 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from tests.conftest import load
+from tests.conftest import ROOT, load
 
 keras = load("keras")
 from kpalette.models.spectral import SpectralConv2D, SpectralDense  # noqa: E402
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "tfa_reference.npz")
+GOLDEN = np.load(ROOT / "tests/golden/tfa_reference.npz")
 PARITY = 2e-6
 
 

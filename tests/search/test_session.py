@@ -18,10 +18,9 @@ from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputErro
 from kpalette.search.plan import PLAN
 from kpalette.search.space import Dimension
 from kpalette.training.config import TrainConfig
-from tests.conftest import load
+from tests.conftest import ROOT, load
 from tests.search.stub import outcome
 from tests.search.test_trial import alive
-from tests.training.conftest import ROOT
 
 load("keras_tuner")
 load("matplotlib")

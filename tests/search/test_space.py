@@ -15,7 +15,7 @@ from kpalette.search.space import (
     read_space,
     to_entries,
 )
-from tests.training.conftest import ROOT
+from tests.conftest import ROOT
 
 
 def test_the_default_is_the_studys_twelve():

@@ -10,7 +10,7 @@ from kpalette.errors import KPaletteError, OutputError
 from kpalette.search import trial
 from kpalette.search.trial import finished, run_trial
 from kpalette.training.config import CONFIG, TrainConfig
-from tests.training.conftest import ROOT
+from tests.conftest import ROOT
 
 HEADER = "epoch,val_mse,val_ab_error,val_ab_error_unrelated,val_ssim,val_palette_de_ab,val_richness,val_false_edges\n"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kpalette.data.builtin import paint
+from tests.conftest import ROOT
 
-ROOT = Path(__file__).parents[2]
 TINY = ["--filters", "4", "--crop", "16", "--batch-size", "4", "--steps-per-epoch", "3", "--previews", "2"]
 
 

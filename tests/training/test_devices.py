@@ -13,7 +13,7 @@ import keras, numpy as np
 CLIP = 0.1
 from pathlib import Path
 from dataclasses import replace
-from kpalette.data.artbench import open_images
+from kpalette.data.sources import open_images
 from kpalette.data.samples import Sampler
 from kpalette.training.config import TrainConfig
 from kpalette.training.networks import build_trainer

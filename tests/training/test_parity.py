@@ -15,7 +15,7 @@ STEPS = """
 import sys
 import keras, numpy as np
 from kpalette.data.pairs import make_pair
-from kpalette.losses import LossWeights
+from kpalette.training.losses import LossWeights
 from kpalette.models.discriminator import PaletteDiscriminator
 from kpalette.models.generator import PaletteNet
 from kpalette.training.adversarial import AdversarialTrainer

@@ -22,7 +22,7 @@ from kpalette.page.pictures import open_picture, sample_file
 from kpalette.page.results import Work
 from kpalette.recolorers.recolor import make_plan
 from kpalette.recolorers.registry import list_recolorers
-from tests.app.conftest import file_of
+from tests.page.conftest import file_of
 
 SOURCE = ("#2b1d14", "#7a4a2e", "#b08a5f", "#e8d8b8")
 TARGET = ("#101840", "#a03878", "#e07060", "#f8b878")

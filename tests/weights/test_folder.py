@@ -15,6 +15,7 @@ import safetensors.numpy
 
 from kpalette.errors import ArgumentError, KPaletteError, OutputError
 from kpalette.weights import folder as weights
+from kpalette.weights import presets
 from kpalette.weights import tensors as weights_files
 from kpalette.weights.config import MAX_VALUES, CheckpointError
 from kpalette.weights.folder import read_checkpoint, write_checkpoint
@@ -436,7 +437,7 @@ class TestPresets:
         """A clone of its own, without presets."""
         (tmp_path / "clone/kpalette").mkdir(parents=True)
         (tmp_path / "clone/pyproject.toml").touch()
-        monkeypatch.setattr(weights, "_PACKAGE", tmp_path / "clone/kpalette")
+        monkeypatch.setattr(presets, "_PACKAGE", tmp_path / "clone/kpalette")
         monkeypatch.chdir(tmp_path)
         return tmp_path / "clone"
 

@@ -24,7 +24,7 @@ from kpalette.page.pictures import MAX_PIXELS, SCREEN, decode_upload, file_name,
 from kpalette.page.results import Work
 from kpalette.page.settings import Settings, from_query, to_query
 from kpalette.palettes.presets import list_presets
-from tests.app.conftest import file_of
+from tests.page.conftest import file_of
 
 SOURCE = ("#2b1d14", "#7a4a2e", "#b08a5f", "#e8d8b8")
 TARGET = ("#101840", "#a03878", "#e07060", "#f8b878")

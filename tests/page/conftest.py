@@ -4,23 +4,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kpalette.recolorers import recolor as recoloring
-from kpalette.weights import folder as weights
+from kpalette.recolorers import registry
+from kpalette.weights import presets
 from tests.cli.conftest import kp  # noqa: F401
 
 
 @pytest.fixture
 def no_networks(monkeypatch):
     """Neither network has weights: quick, and the same whatever ships."""
-    monkeypatch.setattr(weights, "_preset_folder", {}.get)
-    monkeypatch.setattr(recoloring, "_made", {})
+    monkeypatch.setattr(presets, "_preset_folder", {}.get)
+    monkeypatch.setattr(registry, "_made", {})
 
 
 @pytest.fixture
 def both_networks(monkeypatch, tiny_checkpoint):
     """Both networks have weights, of a tiny one."""
-    monkeypatch.setattr(weights, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": tiny_checkpoint}.get)
-    monkeypatch.setattr(recoloring, "_made", {})
+    monkeypatch.setattr(presets, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": tiny_checkpoint}.get)
+    monkeypatch.setattr(registry, "_made", {})
 
 
 def file_of(image: np.ndarray, form: str = "PNG", **options) -> bytes:

@@ -1,7 +1,5 @@
 """The networks that ship: they load, they are the ones whose golden values are recorded, and they take any picture."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -18,10 +16,9 @@ from kpalette.study.records import Study
 from kpalette.study.tables import figures_table, probes_table
 from kpalette.weights.folder import read_checkpoint
 from kpalette.weights.presets import list_checkpoints
-from tests.conftest import load
+from tests.conftest import ROOT, load
 
-ROOT = Path(__file__).parents[1]
-GOLDEN = np.load(Path(__file__).parent / "golden/presets.npz")
+GOLDEN = np.load(ROOT / "tests/golden/presets.npz")
 COLORS = Palette.parse("orange saddlebrown purple green")
 SHIPPED = list_checkpoints()
 BUDGET = 14 * 2**20  # bytes of all of checkpoints/

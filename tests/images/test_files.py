@@ -15,6 +15,7 @@ from kpalette.images import decode as image_decode
 from kpalette.images import encode as image_encode
 from kpalette.images import files as image_files
 from kpalette.images import picture as images
+from kpalette.images import samples
 from kpalette.images.files import read_image, write_image
 from kpalette.images.picture import Picture
 
@@ -453,10 +454,10 @@ def test_resize_only_shrinks(photo):
 
 
 def test_samples():
-    for name in images.SAMPLES:
-        assert images.sample_image(name).ndim == 3
+    for name in samples.SAMPLES:
+        assert samples.sample_image(name).ndim == 3
     with pytest.raises(ArgumentError, match="`name` must be one of astronaut, chelsea, coffee. Received: 'lena'"):
-        images.sample_image("lena")
+        samples.sample_image("lena")
 
 
 def test_picture_keeps_all_but_its_colours(photo, rgba):

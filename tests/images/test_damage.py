@@ -6,7 +6,7 @@ import pytest
 from kpalette import read_image
 from kpalette.errors import ImageError
 from kpalette.images.decoders import FORMATS
-from tests.damage import damaged, good_files
+from tests.images.damage import damaged, good_files
 
 
 def test_the_good_files_are_good_and_of_every_format(photo):

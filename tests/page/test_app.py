@@ -1,16 +1,14 @@
 """The page itself, driven without a browser: every path, bad uploads included."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from kpalette.page.settings import Settings
 from kpalette.palettes.presets import list_presets
-from tests.app.conftest import file_of
-from tests.conftest import load
+from tests.conftest import ROOT, load
+from tests.page.conftest import file_of
 
-SCRIPT = str(Path(__file__).parents[2] / "streamlit_app.py")
+SCRIPT = str(ROOT / "streamlit_app.py")
 TARGET = ("#101840", "#a03878", "#e07060", "#f8b878")
 LINK = {
     "picture": "astronaut", "palette": "101840-a03878-e07060-f8b878", "lightness": "0.5", "methods": "soft-baseline",

@@ -215,7 +215,7 @@ def test_grain_in_the_dark_is_not_torn_at_full_size():
 
 
 def test_pictures_are_worked_out_in_strips_that_do_not_show(coarse, photo, monkeypatch):
-    """Nor where slopes are met over all the rows that they may hear of (tests/test_slopes.py)."""
+    """Nor where slopes are met over all the rows that they may hear of (tests/recolorers/test_slopes.py)."""
 
     def farthest(before, after, *, passes=0, steps):
         reach = REACH + passes + 1
@@ -251,7 +251,7 @@ class Refuse:
 
 sys.meta_path.insert(0, Refuse())
 import kpalette
-from kpalette.network import NetworkRecolorer
+from kpalette.recolorers.network import NetworkRecolorer
 picture = kpalette.read_image("a.png")
 kpalette.write_image("b.png", kpalette.recolor(picture, "red blue", model=NetworkRecolorer(sys.argv[1])))
 """

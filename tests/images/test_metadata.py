@@ -10,7 +10,7 @@ from kpalette import read_image, write_image
 from kpalette.images.encode import encode_image
 from kpalette.images.exif import clean_exif
 from kpalette.images.metadata import clean_xmp
-from tests.test_images import saved
+from tests.images.test_files import saved
 
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6" dc:creator="me">'

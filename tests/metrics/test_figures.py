@@ -9,8 +9,9 @@ from kpalette.errors import ArgumentError
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture, image_to_rgb
 from kpalette.metrics import figures as metrics
+from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.palettes.palette import Palette
-from tests.test_house import ROOT
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -148,11 +149,11 @@ def test_measure_gives_every_documented_figure_in_order(photo, hazy, four):
 
 def test_bootstrap_interval_covers_the_mean():
     values = np.random.default_rng(1).normal(10, 2, 400)
-    low, high = metrics.bootstrap_interval(values)
+    low, high = bootstrap_interval(values)
     assert low < 10 < high
     assert high - low == pytest.approx(2 * 1.96 * 2 / 20, rel=0.15)
-    assert metrics.bootstrap_interval(values, statistic=np.median) != (low, high)
-    assert metrics.bootstrap_interval(values) == (low, high)
+    assert bootstrap_interval(values, statistic=np.median) != (low, high)
+    assert bootstrap_interval(values) == (low, high)
 
 
 @pytest.mark.parametrize("function", [metrics.ssim, metrics.ssim_map, metrics.ssim_color, metrics.false_edges])
