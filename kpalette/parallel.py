@@ -1,38 +1,47 @@
-"""Worker processes: started quickly, deaf to Ctrl-C, gone with their parent."""
+"""Worker processes (fork server, ignore SIGINT, exit when the parent dies) and threads."""
 
 import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_all_start_methods, get_context, parent_process
-from typing import Any
+from typing import Any, TypeVar
 
 MAX_WORKERS = 256
+
+THREADS_VARIABLE = "KPALETTE_THREADS"
+"""The environment variable that limits the threads of one process."""
+
 _BLAS_VARIABLE = "OPENBLAS_NUM_THREADS"
+
+_Item = TypeVar("_Item")
+_Begun = TypeVar("_Begun", bound="Future[Any] | None")
 
 
 @contextlib.contextmanager
 def worker_pool(
     workers: int, *, preload: str, set_up: Callable[[], None] | None = None
 ) -> Iterator[Callable[..., Future[Any]]]:
-    """A way to call functions in other processes.
+    """Opens a pool of worker processes.
 
     Args:
-        workers: how many; 1 calls in this one.
-        preload: a module that all of them need, imported once where the system can fork.
-        set_up: called in each, picklable.
+        workers: number of processes; 1 makes every call in this process, at once.
+        preload: a module that all workers need. Where the system can fork, it is imported once for all of them.
+        set_up: called first in each worker; picklable.
 
     Yields:
-        submit(function, *arguments), which returns a future. When the block is left early, calls under way are
-        finished, those waiting are dropped.
+        submit(function, *arguments), which returns a future. If a worker dies, its futures and all later ones raise
+        `BrokenProcessPool`. When the block is left early, running calls finish and waiting calls are dropped.
     """
     if workers <= 1:
         yield _now
         return
     share = max(1, thread_count() // workers)
-    # A process to fork from that holds no threads: forking this one would not carry NumPy's and OpenCV's along.
+    # Workers are forked from a server process without threads: a fork of this one would lose NumPy's and OpenCV's.
     forking = "forkserver" in get_all_start_methods()
     context = get_context("forkserver" if forking else "spawn")
     if forking:
@@ -41,7 +50,10 @@ def worker_pool(
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         with _no_interrupts(), _one_blas_thread():
-            return pool.submit(function, *arguments)
+            try:
+                return pool.submit(function, *arguments)
+            except BrokenProcessPool as error:
+                return _failed(error)
 
     try:
         yield submit
@@ -50,9 +62,43 @@ def worker_pool(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def in_order(
+    begin: Callable[[_Item], _Begun], items: Iterable[_Item], *, window: int
+) -> Iterator[tuple[_Item, _Begun]]:
+    """Works through items in a pool and returns the results in the order of the items.
+
+    Memory stays bounded however many items there are: the next item is taken only when there is room for it.
+
+    Args:
+        begin: starts the work on an item and returns its future, or None if there is nothing to do.
+        items: taken one by one, as needed.
+        window: how many items may be running or waiting at a time, at least 1.
+
+    Yields:
+        (item, what `begin` returned for it); a future is finished by then.
+    """
+    running: deque[tuple[_Item, _Begun]] = deque()
+    for item in items:
+        running.append((item, begin(item)))
+        while running and (len(running) >= window or _is_done(running[0][1])):
+            yield _waited(*running.popleft())
+    while running:
+        yield _waited(*running.popleft())
+
+
+def _is_done(future: Future[Any] | None) -> bool:
+    return future is None or future.done()
+
+
+def _waited(item: _Item, future: _Begun) -> tuple[_Item, _Begun]:
+    if future is not None:
+        wait([future])
+    return item, future
+
+
 @contextlib.contextmanager
 def _no_interrupts() -> Iterator[None]:
-    """Ctrl-C waits; processes started meanwhile never hear of it: the parent decides, so that results are whole."""
+    """Delays Ctrl-C until the block ends, and starts processes that ignore it: only the parent decides when to stop."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -62,7 +108,7 @@ def _no_interrupts() -> Iterator[None]:
         nonlocal pressed
         pressed = True
 
-    # The handler for this process, whose other threads may get the signal; the mask for those that are started.
+    # The handler is for this process, whose other threads may get the signal; new processes inherit the mask.
     before = signal.signal(signal.SIGINT, remember)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if hasattr(signal, "pthread_sigmask") else None
     try:
@@ -77,7 +123,7 @@ def _no_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _one_blas_thread() -> Iterator[None]:
-    """For processes started meanwhile: theirs is the only thread of a core."""
+    """Gives processes that start in the block a single BLAS thread each."""
     before = os.environ.get(_BLAS_VARIABLE)
     os.environ[_BLAS_VARIABLE] = "1"
     try:
@@ -94,7 +140,13 @@ def _now(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
     try:
         future.set_result(function(*arguments))
     except Exception as error:
-        future.set_exception(error)
+        return _failed(error)
+    return future
+
+
+def _failed(error: Exception) -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(error)
     return future
 
 
@@ -107,18 +159,15 @@ def _start(share: int, set_up: Callable[[], None] | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for its next call for ever."""
+    """Ends this worker when its parent dies: it would wait for its next call without end."""
     parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)
 
 
-THREADS_VARIABLE = "KPALETTE_THREADS"
-
-
 def thread_count() -> int:
-    """Threads that one call may use: KPALETTE_THREADS where it is a positive whole number, else one a core."""
+    """Number of threads for one call: KPALETTE_THREADS if it is a positive whole number, else one per core."""
     text = os.environ.get(THREADS_VARIABLE, "")
     if text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) > 0:
         return int(text)
@@ -128,12 +177,12 @@ def thread_count() -> int:
 
 
 def in_parts(work: Callable[[slice], None], count: int, size: int) -> None:
-    """Works through `count` items in parts, on all cores: NumPy and Pillow let go of the interpreter lock.
+    """Works through `count` items in threads, part by part; NumPy and Pillow release the interpreter lock.
 
     Args:
-        work: does one part, in a thread.
-        count: of all items.
-        size: items of a part.
+        work: does one part; receives its slice.
+        count: number of items.
+        size: number of items in a part.
     """
     parts = [slice(start, min(start + size, count)) for start in range(0, count, size)]
     threads = min(thread_count(), len(parts))

@@ -1,6 +1,5 @@
 """The pictures' own palettes: taken once, and kept in the user's cache folder. Swatches are CIELAB (k, 3)."""
 
-import collections
 import io
 import logging
 import os
@@ -19,12 +18,13 @@ from kpalette.errors import ImageError, OutputError, one_line, reason
 from kpalette.files import read_file, write_file
 from kpalette.images.picture import resize
 from kpalette.palettes.extract import extract_palettes
-from kpalette.parallel import thread_count, worker_pool
+from kpalette.parallel import in_order, thread_count, worker_pool
 from kpalette.types import MAX_COLORS, MIN_COLORS, ImageArray
 
 _SIZES = range(MIN_COLORS, MAX_COLORS + 1)
 _LONGEST = 256  # pixels: training shows crops of small pictures, and no palette changes visibly
 _BATCH = 16  # pictures that a worker gets at once
+_QUEUED = 2  # batches running or waiting for each worker: all pictures may not fit into memory
 _ALONE = 48  # so many pictures are done before a pool of processes has started
 _VERSION = 2  # of the cache, to be raised when what is computed changes
 _BROKEN_CACHE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ImageError)
@@ -99,22 +99,17 @@ _Found = tuple[NDArray[np.intp], SwatchTable, tuple[str, ...]]
 
 
 def _extract(images: ImageSet, rows: list[_Row], workers: int, progress: Progress | None) -> None:
-    """Appends to `rows` what is missing, in order."""
-    waiting: collections.deque[Future[list[_Row]]] = collections.deque()
-
-    def collect() -> None:
-        rows.extend(waiting.popleft().result())
-        if progress is not None:
-            progress(len(rows), len(images))
-
+    """Appends the missing rows, in order."""
     with worker_pool(workers, preload=__name__) as submit:
-        for start in range(len(rows), len(images), _BATCH):
-            waiting.append(submit(_swatches, list(_loaded(images, start))))
-            # Few wait, for all pictures may not fit into memory.
-            if len(waiting) > 2 * workers or workers == 1:
-                collect()
-        while waiting:
-            collect()
+
+        def begin(start: int) -> Future[list[_Row]]:
+            return submit(_swatches, list(_loaded(images, start)))
+
+        starts = range(len(rows), len(images), _BATCH)
+        for _, future in in_order(begin, starts, window=_QUEUED * workers):
+            rows.extend(future.result())
+            if progress is not None:
+                progress(len(rows), len(images))
 
 
 def _loaded(images: ImageSet, start: int) -> Iterator[bytes | ImageArray | str]:

@@ -158,7 +158,8 @@ def test_progress_and_worker_processes_change_nothing(tmp_path):
 def test_a_program_without_a_guard_gets_along(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
-        "from kpalette.data.image_set import ImageSet, Item, paint\n"
+        "from kpalette.data.builtin import paint\n"
+        "from kpalette.data.image_set import ImageSet, Item\n"
         "from kpalette.data.swatches import extract_swatches\n"
         "items = tuple(Item(str(i), '', lambda i=i: paint(i)[:6, :6]) for i in range(20))\n"
         f"print(len(extract_swatches(ImageSet('x', items), cache={str(tmp_path)!r}, workers=2)[1]))\n"

@@ -1,0 +1,64 @@
+"""The bounded window over a worker pool."""
+
+import os
+import signal
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+
+import pytest
+
+from kpalette.parallel import in_order, worker_pool
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_results_come_in_the_order_of_the_items_and_no_more_than_the_window_runs():
+    begun, running, most = [], [], 0
+
+    def begin(item):
+        nonlocal most
+        begun.append(item)
+        future = Future()
+        running.append(future)
+        most = max(most, sum(not f.done() for f in running))
+        if len(begun) >= 3:  # the later of the window first
+            for waiting in reversed(running):
+                if not waiting.done():
+                    waiting.set_result(None)
+        return future
+
+    assert [item for item, future in in_order(begin, iter(range(10)), window=3) if future.done()] == list(range(10))
+    assert most <= 3
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_calls_in_this_process_are_returned_at_once(window):
+    taken = []
+    with worker_pool(1, preload=__name__) as submit:
+        for item, future in in_order(
+            lambda x: submit(abs, -x), (taken.append(x) or x for x in range(3)), window=window
+        ):
+            assert (future.result(), taken[-1]) == (item, item)
+
+
+def test_an_item_with_nothing_to_do_keeps_its_place():
+    with worker_pool(1, preload=__name__) as submit:
+        found = in_order(lambda x: submit(abs, x) if x % 2 else None, range(5), window=2)
+        assert [(item, future and future.result()) for item, future in found] == [
+            (0, None), (1, 1), (2, None), (3, 3), (4, None),
+        ]  # fmt: skip
+
+
+def test_an_error_belongs_to_its_item():
+    with worker_pool(2, preload=__name__) as submit:
+        found = {x: future.exception() for x, future in in_order(lambda x: submit(int, x), ["1", "x", "3"], window=2)}
+    assert [type(found[x]) for x in ("1", "x", "3")] == [type(None), ValueError, type(None)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a process")
+def test_a_dead_worker_breaks_its_call_and_all_later_ones():
+    with worker_pool(2, preload=__name__) as submit:
+        futures = [future for _, future in in_order(lambda _: submit(die), range(6), window=2)]
+    assert all(isinstance(future.exception(), BrokenProcessPool) for future in futures)
