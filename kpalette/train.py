@@ -6,7 +6,6 @@ works whatever was imported before.
 
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import Field, fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +13,6 @@ from typing import Any
 
 import click
 
-import kpalette.images.decode
 from kpalette.cli.app import run
 from kpalette.errors import ArgumentError
 from kpalette.training.config import CHOICES, TrainConfig, describe, read_entries
@@ -60,8 +58,6 @@ def command(config: str | None, quiet: bool, **options: Any) -> None:
     python -m kpalette.train --phase pretrain --images PICTURES --run runs/one
     python -m kpalette.train --phase adversarial --from runs/one --images PICTURES --run runs/two
     """  # noqa: D301
-    # Threads decode while progress is told: what keeps standard error from the one would keep it from the other.
-    kpalette.images.decode.decoder_guard = nullcontext
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in options.items() if source(name) is click.core.ParameterSource.COMMANDLINE}
     settings = TrainConfig(**options) if config is None else _from_file(Path(config), given)

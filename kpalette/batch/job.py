@@ -1,19 +1,18 @@
-"""One picture of a batch: what is to be done, and what became of it."""
+"""One picture of a batch: the job, how it is done, and its outcome."""
 
 import contextlib
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kpalette.errors import ImageError, reason
 from kpalette.files import make_parent, write_file
+from kpalette.images.decoders import Guard
 from kpalette.images.encode import encode_image
 from kpalette.images.files import SUFFIXES, check_output, format_of, read_image, suffix_of
 from kpalette.images.picture import Picture
-from kpalette.palettes.palette import Palette
-from kpalette.recolorers.recolor import recolor as recolor_image
-from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
+from kpalette.recolorers.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,11 @@ class Job:
         source: the file to read.
         destination: the file to write; a name without a suffix that can be written gets the one of the picture.
         replace: whether a file there may be replaced.
-        begun: whether an earlier batch ended while at it: a file there is right if it is what would be written.
+        begun: whether an earlier batch stopped during it; a file there is kept if it is what would be written.
+
+    Example:
+        >>> Job("photo.jpg", "out/photo.recolored.jpg").replace
+        False
     """
 
     source: str
@@ -35,13 +38,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
-        job: which.
+        job: the job.
         destination: the file that was written.
         error: what went wrong, or None.
         skipped: whether an earlier batch had done it.
+
+    Example:
+        >>> Outcome(Job("a.png", "b.png"), "b.png").error is None
+        True
     """
 
     job: Job
@@ -51,43 +58,57 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Recoloring:
-    """How every picture of a batch is recoloured; arguments as in `recolor`, `get_recolorer`, `write_image`."""
+class RecolorFile:
+    """Recolours picture files by one recipe; called with a `Job` it does that job.
 
-    target: Palette
-    model: str = DEFAULT_MODEL
-    source: Palette | None = None
-    match: str = "lightness"
-    lightness: float | None = None
-    seed: int = 0
+    Attributes:
+        recipe: how.
+        background: a colour that transparent pictures are put on, as in `write_image`.
+        strip: whether metadata is left out, as in `write_image`.
+        guard: entered around decoders and encoders, as in `read_image`; pickle must be able to pass it to workers.
+
+    Example:
+        >>> from kpalette import Palette, Recipe
+        >>> work = RecolorFile(Recipe(Palette.parse("red blue"), "soft"))
+        >>> work.settings()["model"], work.settings()["strip"]
+        ('soft', False)
+    """
+
+    recipe: Recipe
     background: str | None = None
     strip: bool = False
-    runtime: str = "auto"
+    guard: Guard = contextlib.nullcontext
 
     def settings(self) -> dict[str, Any]:
-        """All of it as plain values, for the manifest."""
-        plain = dict(asdict(self))
-        plain["target"] = self.target.lab.tolist()
-        plain["source"] = None if self.source is None else self.source.lab.tolist()
-        return plain
+        """All that a result depends on besides its source, as plain values for the manifest."""
+        return {**self.recipe.settings(), "background": self.background, "strip": self.strip}
 
     def encoded(self, picture: Picture, *, image_format: str) -> bytes:
-        """A picture recoloured, as a file of one of `image_decode.FORMATS`."""
-        done = recolor_image(
-            picture, self.target, model=get_recolorer(self.model, runtime=self.runtime), source=self.source,
-            match=self.match, lightness=self.lightness, seed=self.seed,
-        )  # fmt: skip
-        return encode_image(done, image_format=image_format, background=self.background, strip=self.strip)
+        """Recolours a picture and encodes it in one of `kpalette.images.decoders.FORMATS`."""
+        done = picture.with_rgb(self.recipe.plan(picture).apply(picture).image)
+        return encode_image(
+            done, image_format=image_format, background=self.background, strip=self.strip, guard=self.guard
+        )
 
     def __call__(self, job: Job) -> str:
-        """Does one job, and says where its result is; a `KPaletteError` if it cannot."""
+        """Does one job and returns the path of its result.
+
+        Args:
+            job: what to read and where to write.
+
+        Returns:
+            The file that was written.
+
+        Raises:
+            KPaletteError: if the picture cannot be read, recolored or written.
+        """
         if os.path.isdir(job.source):
             raise ImageError(_no_pictures(job.source))
         destination = job.destination
         named = Path(destination).suffix.lower() in SUFFIXES
         if named and not job.begun:
             check_output(Path(destination), overwrite=job.replace)
-        picture = read_image(Path(job.source))
+        picture = read_image(Path(job.source), guard=self.guard)
         if not named:
             destination += suffix_of(picture.format)
         data = self.encoded(picture, image_format=format_of(destination))

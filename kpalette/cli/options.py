@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from kpalette.cli.streams import silent_stderr
 from kpalette.errors import PaletteError
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture
@@ -140,7 +141,7 @@ def check_one_stdin(like: str | None, *inputs: str) -> None:
 def read_source(name: str) -> Picture:
     """Reads a picture file, or standard input for `-`."""
     if name != "-":
-        return read_image(Path(name))
+        return read_image(Path(name), guard=silent_stderr)
     if sys.stdin.isatty():
         raise click.UsageError("`-` reads a picture from standard input, which is a terminal: pipe a file into it")
-    return read_image(sys.stdin.buffer, name="standard input")
+    return read_image(sys.stdin.buffer, name="standard input", guard=silent_stderr)

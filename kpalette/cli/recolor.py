@@ -23,7 +23,7 @@ from kpalette.cli.options import (
     save_options,
     target_options,
 )
-from kpalette.cli.streams import FailuresError, set_up_streams, write_stdout
+from kpalette.cli.streams import FailuresError, set_up_streams, silent_stderr, write_stdout
 from kpalette.color.names import parse_color
 from kpalette.errors import one_line
 from kpalette.files import remove_parts, write_file
@@ -69,7 +69,8 @@ def recolor(
         click.echo(f"note: --source has {len(own)} colours: so many of the palette's {len(target)} are used", err=True)
     if background is not None:
         parse_color(background)
-    work = Recoloring(target, model, own, match, lightness, seed, background, strip, check_model(model, runtime))
+    runtime = check_model(model, runtime)
+    work = Recoloring(target, model, own, match, lightness, seed, background, strip, runtime, silent_stderr)
     if "-" in (planned[0].source, planned[0].destination):
         _stream(planned[0], work)
     elif len(planned) == 1 and not resume:

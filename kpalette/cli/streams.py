@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 import click
 
 from kpalette.errors import KPaletteError, OutputError
-from kpalette.images import decode as image_decode
 
 _closed: set[str] = set()
 
@@ -29,7 +28,7 @@ class FailuresError(KPaletteError):
 
 
 def set_up_streams() -> None:
-    """Makes missing streams, gives notes their form, and keeps what libraries print of damaged files to themselves."""
+    """Replaces closed streams, sets the form of notes, and silences the warnings of Pillow."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller (`>&-`)
             setattr(sys, name, open(os.devnull, mode))
@@ -40,12 +39,11 @@ def set_up_streams() -> None:
     # Pillow warns of damaged metadata with a line of its own source; what matters is logged by kpalette.
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
-    image_decode.decoder_guard = _silent_stderr
 
 
 @contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Keeps what C libraries (libtiff) print of damaged files from standing beside the one line of ours."""
+def silent_stderr() -> Iterator[None]:
+    """Discards what C libraries print to standard error in a block: libtiff on damaged files, beside our one line."""
     try:
         kept = os.dup(2)
     except OSError:  # closed by the caller

@@ -3,15 +3,14 @@
 import io
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from kpalette.errors import ArgumentError, ImageError, reason
-from kpalette.images.decoders import DECODER_ERRORS, FORMATS
+from kpalette.images.decoders import DECODER_ERRORS, FORMATS, Guard
 from kpalette.images.metadata import kept_metadata, upright
 from kpalette.images.picture import Picture
 from kpalette.images.profiles import adobe_rgb_to_srgb, is_adobe_rgb, to_srgb
@@ -20,18 +19,20 @@ from kpalette.types import ImageArray
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANES, _TIFF_SAMPLE_FORMAT = 258, 262, 284, 339
 _CONVERTED = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 
-decoder_guard: Callable[[], AbstractContextManager[None]] = nullcontext
-"""Entered around every decoding and encoding: a program that owns its process may keep C libraries from writing to its
-stderr."""
-
 _bomb_check = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
 def decode_image(
-    data: bytes, *, name: str, limit: int, advice: str = "set KPALETTE_MAX_PIXELS to allow more",
-    formats: tuple[str, ...] = FORMATS, least: int | None = None,
-) -> Picture:  # fmt: skip
+    data: bytes,
+    *,
+    name: str,
+    limit: int,
+    advice: str = "set KPALETTE_MAX_PIXELS to allow more",
+    formats: tuple[str, ...] = FORMATS,
+    least: int | None = None,
+    guard: Guard = nullcontext,
+) -> Picture:
     """Decodes a picture file.
 
     Args:
@@ -42,6 +43,8 @@ def decode_image(
         formats: those of `FORMATS` that are read.
         least: what is asked for is a small picture: a JPEG may come at a half, quarter or eighth of its size, its
             longer side not under so many pixels, in a third of the time.
+        guard: entered around the decoder; a program that owns its process can keep C libraries from printing to
+            standard error.
 
     Returns:
         The picture, upright, in sRGB.
@@ -50,7 +53,7 @@ def decode_image(
         ImageError: if it is no picture of these formats, damaged, or too large.
     """
     try:
-        with decoder_guard():
+        with guard():
             opened, several = _load(data, name, limit, advice, formats, least)
         # MPO: what phones write, a JPEG with further ones behind it that are not frames.
         image_format = "JPEG" if opened.format == "MPO" else str(opened.format)

@@ -1,7 +1,10 @@
-"""Which picture formats are read and written, and what their decoders raise."""
+"""Which picture formats are read and written, what their decoders raise, and what may be entered around them."""
 
 import struct
 import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 from PIL import Image
 
@@ -14,3 +17,10 @@ DECODER_ERRORS = (
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 """What is read and written: an allow-list, so that no seldom-used decoder ever sees a stranger's file."""
+
+Guard: TypeAlias = Callable[[], AbstractContextManager[None]]
+"""Makes the context manager that is entered around a decoder or encoder.
+
+C libraries print to standard error; a program that owns its process can keep them from it. `contextlib.nullcontext`
+does nothing.
+"""

@@ -3,15 +3,15 @@
 import io
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-import kpalette.images.decode
 from kpalette.errors import OutputError, reason
-from kpalette.images.decoders import DECODER_ERRORS
+from kpalette.images.decoders import DECODER_ERRORS, Guard
 from kpalette.images.metadata import exif_for_tiff
 from kpalette.images.picture import Picture, as_picture, flatten
 from kpalette.types import ImageArray
@@ -43,7 +43,12 @@ _log = logging.getLogger(__name__)
 
 
 def encode_image(
-    image: Picture | ImageArray, *, image_format: str, background: str | None = None, strip: bool = False
+    image: Picture | ImageArray,
+    *,
+    image_format: str,
+    background: str | None = None,
+    strip: bool = False,
+    guard: Guard = nullcontext,
 ) -> bytes:
     """Encodes a picture.
 
@@ -53,6 +58,7 @@ def encode_image(
             (90) 4:4:4, WebP (95), alpha always lossless; GIF by 256 colours.
         background: a colour that the picture is put on, so that no transparency remains.
         strip: whether metadata is left out; the colours are sRGB, as programs take them without a profile.
+        guard: entered around the encoder, as in `decode_image`.
 
     Returns:
         The bytes of the file.
@@ -74,7 +80,7 @@ def encode_image(
         raise OutputError(f"{image_format} cannot hold sides of more than {longest:,} pixels: write .png or .tif")
     buffer = io.BytesIO()
     try:
-        with kpalette.images.decode.decoder_guard():
+        with guard():
             Image.fromarray(np.asarray(picture)).save(buffer, image_format, **options)
     except DECODER_ERRORS as error:
         raise OutputError(f"cannot encode the picture as {image_format}: {reason(error)}") from None

@@ -1,12 +1,14 @@
 """Picture files: where they are read and written, and which names and sizes are allowed."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
 from kpalette.errors import ArgumentError, ImageError, OutputError
 from kpalette.files import check_free, read_file, write_file
 from kpalette.images.decode import decode_image
+from kpalette.images.decoders import Guard
 from kpalette.images.encode import encode_image
 from kpalette.images.picture import Picture
 from kpalette.types import ImageArray
@@ -30,7 +32,9 @@ def max_pixels() -> int:
     return int(text)
 
 
-def read_image(path: str | os.PathLike[str] | BinaryIO, *, name: str | None = None) -> Picture:
+def read_image(
+    path: str | os.PathLike[str] | BinaryIO, *, name: str | None = None, guard: Guard = nullcontext
+) -> Picture:
     """Reads a picture file: PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF.
 
     The picture is turned upright by its EXIF tag, its colours are converted to sRGB from whatever ICC profile it has,
@@ -39,6 +43,8 @@ def read_image(path: str | os.PathLike[str] | BinaryIO, *, name: str | None = No
     Args:
         path: a path, or a binary stream.
         name: what errors call the picture; the path itself if None.
+        guard: entered around the decoder; a program that owns its process can keep C libraries from printing to
+            standard error.
 
     Returns:
         The picture: uint8 sRGB, alpha if there is any, and its metadata (EXIF, XMP, profile, resolution), fit to be
@@ -50,14 +56,15 @@ def read_image(path: str | os.PathLike[str] | BinaryIO, *, name: str | None = No
     """
     if isinstance(path, str | os.PathLike):
         name = name or str(path)
-        return decode_image(read_file(path, error=ImageError, what="a picture file"), name=name, limit=max_pixels())
+        data = read_file(path, error=ImageError, what="a picture file")
+        return decode_image(data, name=name, limit=max_pixels(), guard=guard)
     if not hasattr(path, "read"):
         raise ArgumentError(f"`path` must be a path or a binary stream. Received: {path!r}")
     name = name or "the stream"
     data = path.read()
     if not data:
         raise ImageError(f"{name} is empty (0 bytes)")
-    return decode_image(data, name=name, limit=max_pixels())
+    return decode_image(data, name=name, limit=max_pixels(), guard=guard)
 
 
 def write_image(
@@ -67,6 +74,7 @@ def write_image(
     overwrite: bool = False,
     background: str | None = None,
     strip: bool = False,
+    guard: Guard = nullcontext,
 ) -> None:
     """Writes a picture whole or not at all: into a neighbouring file first, which is then renamed.
 
@@ -77,6 +85,7 @@ def write_image(
         overwrite: whether a file that exists may be replaced (what a link points to, its permissions kept).
         background: a colour that the picture is put on, so that no transparency remains.
         strip: whether metadata is left out.
+        guard: entered around the encoder, as in `read_image`.
 
     Raises:
         OutputError: if the suffix is unknown, the file exists, the format cannot hold alpha, or writing fails.
@@ -84,7 +93,7 @@ def write_image(
     """
     target = Path(path)
     check_output(target, overwrite=overwrite)
-    data = encode_image(image, image_format=format_of(target), background=background, strip=strip)
+    data = encode_image(image, image_format=format_of(target), background=background, strip=strip, guard=guard)
     write_file(target, data, overwrite=overwrite)
 
 

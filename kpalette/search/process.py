@@ -4,10 +4,8 @@ import json
 import os
 import sys
 import threading
-from contextlib import nullcontext
 from dataclasses import replace
 
-import kpalette.images.decode
 from kpalette.errors import ImageError, KPaletteError, OutputError, one_line
 from kpalette.training.config import CONFIG, TrainConfig
 from kpalette.training.run import read_config, train
@@ -19,7 +17,6 @@ NOT_THE_RUNS = 3
 def main() -> None:
     """Trains; exits 0, 1 (one line on standard error) or `NOT_THE_RUNS`."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    kpalette.images.decode.decoder_guard = nullcontext
     try:
         config = TrainConfig(**json.loads(sys.argv[1]))
         if (config.folder / CONFIG).is_file():

@@ -132,6 +132,25 @@ def test_notes_of_workers_read_alike(kp, small, tmp_path):
     assert len(done.stderr.splitlines()) == 8
 
 
+@pytest.mark.parametrize(
+    "command", ["palette in/0.tif", "recolor in -o out -p red,blue", "recolor in -o out -p red,blue -j 2"]
+)
+def test_c_libraries_print_nothing_beside_our_own_lines(small, tmp_path, command):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(4):
+        path = folder / f"{number}.tif"
+        Image.fromarray(small).save(path, compression="tiff_adobe_deflate")
+        data = bytearray(path.read_bytes())
+        data[100:150] = bytes(50)
+        path.write_bytes(data)
+    arguments = [sys.executable, "-m", "kpalette", *command.split()]
+    done = subprocess.run(arguments, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "damaged: decoder error" in done.stderr
+    assert "ZIPDecode" not in done.stderr
+
+
 def test_names_with_line_ends_stay_on_one_line(kp, small):
     with open("no\nc.png", "w") as stream:
         stream.write("no picture")

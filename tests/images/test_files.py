@@ -1,3 +1,4 @@
+import contextlib
 import io
 import os
 import struct
@@ -465,3 +466,20 @@ def test_picture_keeps_all_but_its_colours(photo, rgba):
     other = picture.with_rgb(photo[..., ::-1])
     assert other.alpha is picture.alpha
     assert (other.format, other.metadata) == ("WEBP", {"dpi": (72, 72)})
+
+
+def test_a_guard_is_entered_around_decoder_and_encoder(tmp_path, photo):
+    entered = []
+
+    @contextlib.contextmanager
+    def guard():
+        entered.append("in")
+        yield
+        entered.append("out")
+
+    write_image(tmp_path / "a.png", photo, guard=guard)
+    assert entered == ["in", "out"]
+    read_image(tmp_path / "a.png", guard=guard)
+    with (tmp_path / "a.png").open("rb") as stream:
+        read_image(stream, guard=guard)
+    assert entered == 3 * ["in", "out"]
