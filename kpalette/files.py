@@ -4,8 +4,10 @@ import contextlib
 import errno
 import os
 import platform
+import shutil
 import stat
 import threading
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +18,11 @@ PART_PREFIX = ".kpalette-"
 
 PART_SUFFIX = ".part"
 """What a file is called until it is whole: prefix, host, process, thread, suffix. Killed ones leave it behind."""
+
+LOCK = ".lock"
+"""The lock file of a folder that one process at a time works in."""
+
+_OLD = "-old"
 
 
 def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what: str) -> bytes:
@@ -99,6 +106,87 @@ def hold_lock(path: Path, *, taken: str) -> Iterator[None]:
         except OSError:
             raise OutputError(taken) from None
         yield
+
+
+@contextlib.contextmanager
+def held_folder(folder: Path, *, taken: str) -> Iterator[None]:
+    """Makes a folder if needed and keeps other processes of this machine out of it, by `hold_lock`.
+
+    A folder that was made here is removed again if the block leaves nothing in it.
+
+    Args:
+        folder: with the folders above it.
+        taken: the message if another process holds the folder.
+
+    Raises:
+        OutputError: if another process holds the folder, or it cannot be made.
+    """
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make {folder}: {reason(error)}") from None
+    with hold_lock(folder / LOCK, taken=taken):
+        try:
+            yield
+        finally:
+            if made:
+                _remove_if_empty(folder)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Removes a folder that holds nothing but its lock."""
+    with contextlib.suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            (folder / LOCK).unlink()
+            folder.rmdir()
+
+
+@contextlib.contextmanager
+def replaced_folder(target: Path) -> Iterator[Path]:
+    """Fills a folder whole or not at all: a temporary neighbour takes the target's place when the block ends.
+
+    If the block raises an error, the neighbour is removed and the target stays as it was. A process killed between the
+    two renames leaves the old folder under another name: `restore_folder` brings it back.
+
+    Args:
+        target: the folder; it may exist, and the folders above it are made.
+
+    Yields:
+        The neighbour, an empty folder.
+    """
+    temporary = target.with_name(f"{PART_PREFIX}{uuid.uuid4().hex}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        _put_in_place(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _put_in_place(new: Path, target: Path) -> None:
+    if not target.exists():
+        new.rename(target)
+        return
+    old = new.with_name(f"{new.name}{_OLD}")
+    target.rename(old)
+    try:
+        new.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def restore_folder(target: Path) -> None:
+    """Gives a folder its name back if a process was killed between the two renames of `replaced_folder`.
+
+    Args:
+        target: the only folder beside others that `replaced_folder` replaces there.
+    """
+    old = sorted(target.parent.glob(f"{PART_PREFIX}*{_OLD}"))
+    if old and not target.exists():
+        old[-1].rename(target)
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:

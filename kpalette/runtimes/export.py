@@ -7,8 +7,6 @@ ONNX needs `pip install 'kpalette[export]'` as well. Inputs and output are `Pale
 import importlib
 import importlib.util
 import os
-import shutil
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import OutputError, reason
-from kpalette.files import PART_PREFIX, check_free, write_file
+from kpalette.files import check_free, replaced_folder, write_file
 from kpalette.models.backend import import_keras
 from kpalette.runtimes.operators import simplified
 from kpalette.runtimes.session import ExportError, Inputs, import_onnxruntime, onnx_session
@@ -83,20 +81,14 @@ def export_saved_model(checkpoint: Any, path: str | os.PathLike[str], *, overwri
     archive = keras.export.ExportArchive()
     archive.track(served)
     archive.add_endpoint("serve", lambda inputs: {"ab": served(inputs)}, input_signature=[signature(served)])
-    temporary = target.with_name(f"{PART_PREFIX}{uuid.uuid4().hex}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        archive.write_out(str(temporary), verbose=False)
-        loaded = tf.saved_model.load(str(temporary))
-        difference = checked(model, lambda inputs: loaded.serve(dict(inputs))["ab"], "the SavedModel")
-        _check_folder(target, path, overwrite=overwrite)
-        if target.exists():
-            shutil.rmtree(target)
-        temporary.rename(target)
+        with replaced_folder(target) as temporary:
+            archive.write_out(str(temporary), verbose=False)
+            loaded = tf.saved_model.load(str(temporary))
+            difference = checked(model, lambda inputs: loaded.serve(dict(inputs))["ab"], "the SavedModel")
+            _check_folder(target, path, overwrite=overwrite)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {reason(error)}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return difference
 
 

@@ -5,8 +5,6 @@ Reading runs no code of a file's and takes no class from it: JSON is checked ent
 
 import importlib.metadata
 import os
-import shutil
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError, OutputError, reason
-from kpalette.files import PART_PREFIX
+from kpalette.files import replaced_folder
 from kpalette.weights.config import (
     ABOUT_FILE,
     BEST,
@@ -134,22 +132,19 @@ def write_checkpoint(
     document |= {"dtype": "float16" if half else "float32", **_version()}
     stored = {name: to_stored(name, tensors[name], document["dtype"]) for name in sorted(tensors)}
     metrics_text = to_json(metrics or {}, "metrics")
-    temporary = target.with_name(f"{PART_PREFIX}{uuid.uuid4().hex}")
     try:
-        temporary.mkdir(parents=True)
-        document |= write_tensors(temporary, stored)
-        try:
-            check_config(document, Path(CONFIG_FILE))
-        except CheckpointError as error:
-            raise ArgumentError(f"cannot be stored: {error}") from None
-        (temporary / CONFIG_FILE).write_text(to_json(document, "config"), "utf-8")
-        (temporary / METRICS_FILE).write_text(metrics_text, "utf-8")
-        (temporary / ABOUT_FILE).write_text(_about(target.name, document, stored, about), "utf-8")
-        _put_in_place(temporary, _target(folder, overwrite=overwrite))
+        with replaced_folder(target) as temporary:
+            document |= write_tensors(temporary, stored)
+            try:
+                check_config(document, Path(CONFIG_FILE))
+            except CheckpointError as error:
+                raise ArgumentError(f"cannot be stored: {error}") from None
+            (temporary / CONFIG_FILE).write_text(to_json(document, "config"), "utf-8")
+            (temporary / METRICS_FILE).write_text(metrics_text, "utf-8")
+            (temporary / ABOUT_FILE).write_text(_about(target.name, document, stored, about), "utf-8")
+            _target(folder, overwrite=overwrite)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {reason(error)}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return Path(folder)
 
 
@@ -186,20 +181,6 @@ def _is_checkpoint(folder: Path) -> bool:
     except CheckpointError:
         return False
     return isinstance(document, dict) and KEYS.keys() <= document.keys()
-
-
-def _put_in_place(new: Path, target: Path) -> None:
-    if not target.exists():
-        new.rename(target)
-        return
-    old = new.with_name(f"{new.name}-old")
-    target.rename(old)
-    try:
-        new.rename(target)
-    except BaseException:
-        old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _version() -> dict[str, str]:
