@@ -1,4 +1,4 @@
-"""Files of any kind: read whole with errors by kind, written whole or not at all."""
+"""Files and folders of any kind: read whole, written whole or not at all, held by a lock, replaced as a whole."""
 
 import contextlib
 import errno
@@ -12,12 +12,11 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kpalette.errors import KPaletteError, OutputError, reason
+from kpalette.errors import ExistsError, KPaletteError, OutputError, reason
 
 PART_PREFIX = ".kpalette-"
-
 PART_SUFFIX = ".part"
-"""What a file is called until it is whole: prefix, host, process, thread, suffix. Killed ones leave it behind."""
+"""The name of a temporary file is prefix, host, process, thread, suffix. A killed process leaves it behind."""
 
 LOCK = ".lock"
 """The lock file of a folder that one process at a time works in."""
@@ -29,12 +28,12 @@ def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what:
     """Reads a whole file.
 
     Args:
-        path: where it lies.
-        error: the class of what is raised.
-        what: what the file should be, "a picture file" for instance, for the message.
+        path: the file.
+        error: the class of the error that is raised.
+        what: what the file should be, for the message, such as "a picture file".
 
     Returns:
-        Its bytes, at least one.
+        The bytes of the file, at least one.
 
     Raises:
         KPaletteError: of class `error`, if the file is missing, empty, a folder, or cannot be read.
@@ -56,12 +55,24 @@ def read_file(path: str | os.PathLike[str], *, error: type[KPaletteError], what:
 
 
 def host_mark() -> str:
-    """Eight digits that stand for this machine: numbers of processes mean nothing on another that shares a folder."""
+    """Identifies this machine by eight hexadecimal digits, the same in every process.
+
+    Process numbers in a folder that several machines share mean something only together with the machine.
+    """
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
-    """OutputError where a file cannot go to `path` by its name alone: worth asking before any work is done."""
+    """Checks, before any work is done, whether a file may be written to a path.
+
+    Args:
+        path: the file.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        ExistsError: if the file exists and `overwrite` is false.
+        OutputError: if the path is a folder or a special file, or cannot be looked at.
+    """
     try:
         if path.is_dir():
             raise OutputError(f"cannot write {path}: it is a folder")
@@ -71,26 +82,35 @@ def check_free(path: Path, *, overwrite: bool) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         raise OutputError(f"cannot write {path}: {reason(error)}") from None
     if exists and not overwrite:
-        raise _exists(path)
+        raise ExistsError(path)
 
 
 def check_writable(folder: Path) -> None:
-    """OutputError where nothing can be put into a folder, or where it would be made: worth asking before any work."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not os.access(there, os.W_OK):
-        raise OutputError(f"cannot write to {there}: {os.strerror(errno.EACCES)}")
+    """Checks, before any work is done, whether files may be written into a folder.
+
+    Args:
+        folder: the folder; it need not exist.
+
+    Raises:
+        OutputError: if the folder, or the nearest existing folder above it, is not writable.
+    """
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not os.access(existing, os.W_OK):
+        raise OutputError(f"cannot write to {existing}: {os.strerror(errno.EACCES)}")
 
 
 @contextlib.contextmanager
 def hold_lock(path: Path, *, taken: str) -> Iterator[None]:
-    """Keeps other processes of this machine out of a block; the system forgets the lock of a process that ends.
+    """Holds a lock while a block runs, so that no other process of this machine enters it.
+
+    The operating system releases the lock of a process that ends. Windows has no such locks: nothing is held there.
 
     Args:
-        path: of the lock's file, in a folder that exists.
-        taken: what is said where another process holds it.
+        path: the lock file, in a folder that exists.
+        taken: the message if another process holds the lock.
 
     Raises:
-        OutputError: if another process holds the lock, or its file cannot be written.
+        OutputError: if another process holds the lock, or the lock file cannot be written.
     """
     try:
         lock = open(path, "w")
@@ -101,7 +121,7 @@ def hold_lock(path: Path, *, taken: str) -> Iterator[None]:
             import fcntl
 
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows has no such locks
+        except ImportError:  # Windows
             pass
         except OSError:
             raise OutputError(taken) from None
@@ -182,7 +202,7 @@ def restore_folder(target: Path) -> None:
     """Gives a folder its name back if a process was killed between the two renames of `replaced_folder`.
 
     Args:
-        target: the only folder beside others that `replaced_folder` replaces there.
+        target: the folder; `replaced_folder` replaces no other folder beside it.
     """
     old = sorted(target.parent.glob(f"{PART_PREFIX}*{_OLD}"))
     if old and not target.exists():
@@ -190,32 +210,29 @@ def restore_folder(target: Path) -> None:
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool) -> None:
-    """Writes a file whole or not at all: into a neighbouring file first, which is then renamed.
+    """Writes a file whole or not at all: a temporary file beside it is written first, and then renamed.
 
     Args:
-        path: where to; a link is written through.
-        data: its bytes.
-        overwrite: whether a file that exists may be replaced, its permissions kept.
+        path: the file; of a symbolic link, the file that it points to.
+        data: the bytes of the file.
+        overwrite: whether an existing file may be replaced; its permissions are kept.
 
     Raises:
-        OutputError: if the file exists and may not be replaced, or writing fails.
+        ExistsError: if the file exists and `overwrite` is false.
+        OutputError: if writing fails.
     """
     target = Path(path)
     check_free(target, overwrite=overwrite)
     try:
         _write_atomically(Path(os.path.realpath(target)), data, overwrite=overwrite)
     except FileExistsError:
-        raise _exists(target) from None
+        raise ExistsError(target) from None
     except OSError as error:
         raise OutputError(f"cannot write {target}: {reason(error)}") from None
 
 
-def _exists(path: Path) -> OutputError:
-    return OutputError(f"{path} exists already: use --force (overwrite=True) to replace it")
-
-
 def _place_new(temporary: Path, path: Path) -> None:
-    """Gives the file its name; FileExistsError where another program was faster to take it."""
+    """Renames a temporary file to a name that is free; FileExistsError if another program has just taken the name."""
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
@@ -225,7 +242,7 @@ def _place_new(temporary: Path, path: Path) -> None:
 
 
 def _write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
-    # A name of its own length limit, so that a long but legal name does not fail here.
+    # The temporary name does not contain the file's own: a legal name of the greatest length would become too long.
     temporary = path.with_name(f"{PART_PREFIX}{host_mark()}-{os.getpid()}-{threading.get_ident()}{PART_SUFFIX}")
     try:
         with temporary.open("xb") as stream:
@@ -241,7 +258,14 @@ def _write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
 
 
 def make_parent(destination: Path) -> None:
-    """Makes the folder that a file goes to, once there is something to put there; OutputError if it cannot be."""
+    """Makes the folder of a file, and those above it, if they are missing.
+
+    Args:
+        destination: the file.
+
+    Raises:
+        OutputError: if the folder cannot be made.
+    """
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -249,16 +273,20 @@ def make_parent(destination: Path) -> None:
 
 
 def remove_parts(folders: Iterable[str]) -> None:
-    """Removes what processes that were killed left of files they had begun, where no such process runs any more."""
+    """Removes the temporary files that killed processes of this machine left in folders.
+
+    Args:
+        folders: where to look. Temporary files of processes that still run stay.
+    """
     for folder in set(folders):
         for path in Path(folder).glob(f"{PART_PREFIX}*{PART_SUFFIX}"):
             host, number, *_ = [*path.name.removeprefix(PART_PREFIX).split("-"), ""]
-            if host == host_mark() and number.isdigit() and not _runs(int(number)):
+            if host == host_mark() and number.isdigit() and not _is_running(int(number)):
                 path.unlink(missing_ok=True)
 
 
-def _runs(process: int) -> bool:
-    if os.name != "posix":  # where signal 0 is no question
+def _is_running(process: int) -> bool:
+    if os.name != "posix":  # elsewhere, signal 0 ends the process
         return True
     try:
         os.kill(process, 0)

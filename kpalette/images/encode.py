@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from kpalette.errors import OutputError, reason
+from kpalette.errors import OutputError, TransparencyError, reason
 from kpalette.images.decoders import DECODER_ERRORS, Guard
 from kpalette.images.metadata import exif_for_tiff
 from kpalette.images.picture import Picture, as_picture, flatten
@@ -93,16 +93,10 @@ def _fit_alpha(picture: Picture, image_format: str) -> Picture:
         return picture
     if image_format in _NO_ALPHA:
         if alpha.min() < 255:
-            raise OutputError(
-                f"{image_format} cannot hold the picture's transparency: write .png or .webp, "
-                "or give a colour to put it on (--background white)"
-            )
+            raise TransparencyError(f"{image_format} cannot hold the picture's transparency")
         return replace(picture, alpha=None)
     if image_format == "GIF" and np.any((alpha > 0) & (alpha < 255)):
-        raise OutputError(
-            "GIF cannot hold the picture's half-transparent pixels: write .png or .webp, "
-            "or give a colour to put it on (--background white)"
-        )
+        raise TransparencyError("GIF cannot hold the picture's half-transparent pixels")
     return picture
 
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import PaletteError
+from kpalette.errors import PaletteError, TooManyColorsError
 from kpalette.palettes.palette import Palette
 from kpalette.types import MAX_COLORS, MIN_COLORS
 
@@ -42,9 +42,7 @@ def choose_colors(
         if count < MIN_COLORS:
             raise PaletteError(f"{told}: a palette has {MIN_COLORS} to {MAX_COLORS}")
         if count > MAX_COLORS:
-            raise PaletteError(
-                f"{told}: a palette has {MIN_COLORS} to {MAX_COLORS}, -k N (size=N) takes the N that represent it best"
-            )
+            raise TooManyColorsError(f"{told}: a palette has {MIN_COLORS} to {MAX_COLORS}")
         return Palette(lab, weights)
     if size > count:
         raise PaletteError(f"{told}, {size} asked for")

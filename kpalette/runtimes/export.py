@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import OutputError, reason
+from kpalette.errors import ExistsError, OutputError, reason
 from kpalette.files import check_free, replaced_folder, write_file
 from kpalette.models.backend import import_keras
 from kpalette.runtimes.operators import simplified
@@ -98,7 +98,7 @@ def _check_folder(target: Path, path: Any, *, overwrite: bool) -> None:
     if not target.is_dir() or (any(target.iterdir()) and not (target / "saved_model.pb").is_file()):
         raise OutputError(f"cannot write {path}: something else is there, and no SavedModel")
     if any(target.iterdir()) and not overwrite:
-        raise OutputError(f"{path} exists already: use --force (overwrite=True) to replace it")
+        raise ExistsError(path)
 
 
 def _need(package: str, extra: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import ArgumentError, OutputError, reason
+from kpalette.errors import ArgumentError, ExistsError, OutputError, reason
 from kpalette.files import replaced_folder
 from kpalette.weights.config import (
     ABOUT_FILE,
@@ -166,7 +166,7 @@ def _target(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if not _is_checkpoint(target):
         raise OutputError(f"cannot write {folder}: it is a folder with other things in it, and no checkpoint")
     if not overwrite:
-        raise OutputError(f"{folder} exists already: use --force (overwrite=True) to replace it")
+        raise ExistsError(folder)
     own = {CONFIG_FILE, METRICS_FILE, ABOUT_FILE, GRAPH_FILE}
     foreign = {name for name in names - own if not WEIGHTS_FILE.fullmatch(name)}
     if foreign:

@@ -387,7 +387,7 @@ def test_pillows_own_limit_is_left_as_it_was(tmp_path, photo):
 def test_nothing_is_overwritten_unless_asked(tmp_path, photo):
     path = tmp_path / "a.png"
     path.write_bytes(b"precious")
-    with pytest.raises(OutputError, match="a.png exists already: use --force"):
+    with pytest.raises(OutputError, match="a.png exists already: use overwrite=True"):
         write_image(path, photo)
     assert path.read_bytes() == b"precious"
     write_image(path, photo, overwrite=True)

@@ -68,7 +68,7 @@ def test_32_colours_need_a_size_and_give_the_middles_of_their_groups(tmp_path):
     with pytest.raises(PaletteError) as error:
         load_palette(path)
     assert str(error.value) == (
-        f"{path} has 32 colours: a palette has 2 to 8, -k N (size=N) takes the N that represent it best"
+        f"{path} has 32 colours: a palette has 2 to 8, size=N takes the N that represent it best"
     )
     middles = tuple("#{:02x}{:02x}{:02x}".format(*group[0]) for group in groups())
     assert load_palette(path, size=4).hex == middles

@@ -67,7 +67,7 @@ def test_an_onnx_file_of_a_model_by_targets(tmp_path):
     assert sorted(node.name for node in session.get_inputs()) == ["lab", "mask", "target_palette"]
     inputs = inputs_of(model, batch=2, height=19, width=33)
     np.testing.assert_allclose(session.run(["ab"], inputs)[0], model(inputs), atol=1e-3)
-    with pytest.raises(OutputError, match=r"m.onnx exists already: use --force"):
+    with pytest.raises(OutputError, match=r"m.onnx exists already: use overwrite=True"):
         export.export_onnx(model, path)
 
 
@@ -78,7 +78,7 @@ def test_a_saved_model(tiny_checkpoint, tmp_path):
     inputs = inputs_of(model, height=18, width=31)
     served = tf.saved_model.load(str(path)).signatures["serving_default"]
     np.testing.assert_allclose(served(**{k: tf.constant(v) for k, v in inputs.items()})["ab"], model(inputs), atol=1e-3)
-    with pytest.raises(OutputError, match="saved exists already: use --force"):
+    with pytest.raises(OutputError, match="saved exists already: use overwrite=True"):
         export.export_saved_model(tiny_checkpoint, path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "picture.png").touch()

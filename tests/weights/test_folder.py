@@ -222,7 +222,7 @@ class TestWholeOrNotAtAll:
 class TestOverwriting:
     def test_needs_to_be_asked_for(self, tmp_path, folder):
         before = contents(folder)
-        with pytest.raises(OutputError, match="made exists already: use --force"):
+        with pytest.raises(OutputError, match="made exists already: use overwrite=True"):
             write(folder, tensors=make_tensors(1))
         assert contents(folder) == before
         write(folder, tensors={"other": [1.0]}, overwrite=True)
