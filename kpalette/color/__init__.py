@@ -1,1 +1,1 @@
-"""Colours as numbers: spaces, gamut, difference, names. Every formula runs on NumPy, TensorFlow, JAX and Keras."""
+"""Colours as numbers: colour spaces, gamut, colour differences, names. The formulas run on any array library."""

@@ -1,11 +1,14 @@
-"""One formula, many array libraries: `namespace(x)` gives the functions that fit the argument.
+"""Array libraries: `namespace(x)` returns the functions of the library that the array `x` belongs to.
 
-Formulas are written once against NumPy's names (`xp.where`, `xp.clip`, ...). NumPy, JAX and `keras.ops` share these
-names; TensorFlow gets a small table of aliases, because `keras.ops` raises inside `tf.data.Dataset.map` when the Keras
-backend is another one. No array library is imported here unless the argument already belongs to it.
+Formulas are written once, with NumPy's names (`xp.where`, `xp.clip`, ...), and so run on NumPy, TensorFlow, JAX and
+Keras. NumPy, JAX and `keras.ops` share these names. TensorFlow has other names for some: a table translates them.
+(`keras.ops` is no replacement: inside `tf.data.Dataset.map` it fails if the backend of Keras is not TensorFlow.)
+
+A library is imported only if an argument belongs to it, so that it is loaded already.
 """
 
 import importlib
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,31 +24,32 @@ _TENSORFLOW_NAMES = {
     "zeros_like": "zeros_like",
 }  # fmt: skip
 
-_loaded: dict[str, Any] = {}
-
 
 def namespace(*arrays: Array) -> Any:
-    """Returns the array namespace of the first argument that is not a plain Python or NumPy value.
+    """Returns the functions of an array library, under NumPy's names.
 
     Args:
-        *arrays: arrays, tensors, scalars or nested lists.
+        *arrays: arrays, tensors, numbers or nested lists. The first that belongs to a library other than NumPy decides.
 
     Returns:
         `numpy`, `jax.numpy`, `keras.ops`, or TensorFlow's functions under NumPy's names.
 
     Raises:
-        ArgumentError: if an array belongs to a library that kpalette does not know.
+        ArgumentError: if an array belongs to a library that kpalette does not support.
+
+    Example:
+        >>> namespace([1, 2], np.zeros(2)) is np
+        True
     """
     for array in arrays:
         owner = type(array).__module__.split(".")[0]
         if owner not in ("builtins", "numpy"):
-            if owner not in _loaded:
-                _loaded[owner] = _load(owner)
-            return _loaded[owner]
+            return _functions_of(owner)
     return np
 
 
-def _load(owner: str) -> Any:
+@cache
+def _functions_of(owner: str) -> Any:
     if owner == "tensorflow":
         return _tensorflow()
     if owner in ("jax", "jaxlib"):
@@ -70,13 +74,17 @@ def _tensorflow() -> SimpleNamespace:
 
 
 def as_float(x: Array) -> Array:
-    """Returns `x` as a floating array of its own library, float32 or wider: colour maths is never done in less.
+    """Returns an array as floats of at least 32 bits, in its own library: colour formulas need that precision.
 
     Args:
         x: array, tensor or nested list, any shape.
 
     Returns:
-        The same values; float64 stays float64, everything else becomes float32 (lists and integers become float64).
+        The same values. float64 stays; NumPy's integers and lists become float64; all else becomes float32.
+
+    Example:
+        >>> as_float([1, 2]).dtype
+        dtype('float64')
     """
     if namespace(x) is np:
         array = np.asarray(x)

@@ -1,12 +1,11 @@
-"""Colour spaces and the turn of hue at constant lightness, each formula once for every array library.
+"""Colour spaces: conversions between sRGB, linear light, CIELAB, LCh and HSV, for every array library.
 
-Contract of every function here: pure, no side effects; arrays have channels last, shape (..., 3), of NumPy, TensorFlow,
-JAX or Keras, and the result belongs to the same library; work is done in float32 or float64, whichever comes in.
-`rgb` is gamma-encoded sRGB in 0..1, `lab` is CIELAB under D65 (2 degrees) with L in 0..100, `hsv` is HSV of
-gamma-encoded sRGB with hue in turns. Conversions never clip: colours outside sRGB give rgb outside 0..1.
+All functions are pure. They take and return arrays (..., 3), channels last, of NumPy, TensorFlow, JAX or Keras, in
+float32 or float64. `rgb` is gamma-encoded sRGB in 0..1, `lab` is CIELAB under D65 (2 degrees) with L in 0..100, `hsv`
+is HSV of gamma-encoded sRGB with hue in turns. Conversions never clip: colours outside sRGB have rgb outside 0..1.
 
-Sources: IEC 61966-2-1 (sRGB); CIE 15:2004 section 8.2.1 (CIELAB); the matrices are the exact fractions of CSS Color
-Module Level 4, which follow from the sRGB primaries and the white (0.3127, 0.3290), so that greys have a = b = 0.
+Sources: IEC 61966-2-1 (sRGB); CIE 15:2004 section 8.2.1 (CIELAB). The matrices are the exact fractions of CSS Color
+Module Level 4. They follow from the sRGB primaries and the white (0.3127, 0.3290), so that greys have a = b = 0.
 """
 
 from collections.abc import Sequence
@@ -35,7 +34,7 @@ XYZ_TO_RGB = _floats([
 ])  # fmt: skip
 WHITE = [float(Fraction(3127, 3290)), 1.0, float(Fraction(3583, 3290))]
 
-# CIE 15:2004, equations (8.6)-(8.8): the cube root gives way to a line below (6/29)^3.
+# CIE 15:2004, equations (8.6)-(8.8): a cube root above (6/29)^3, a straight line below.
 _EPSILON = float(Fraction(6, 29) ** 3)
 _SLOPE = float(Fraction(841, 108))
 _OFFSET = float(Fraction(4, 29))
@@ -51,16 +50,16 @@ def _mix(matrix: list[list[float]], x: Array, y: Array, z: Array) -> list[Array]
 
 
 def rgb_to_linear(rgb: Array) -> Array:
-    """Gamma-encoded sRGB (..., 3) in 0..1 to linear light, same shape and range (IEC 61966-2-1)."""
+    """Converts gamma-encoded `rgb` (..., 3) in 0..1 to linear light, same shape and range (IEC 61966-2-1)."""
     rgb = as_float(rgb)
     xp = namespace(rgb)
-    # The base is clamped, or the branch that `where` drops would have a NaN gradient.
+    # The base is clamped: a NaN gradient in the branch that `where` does not take would spoil the other one's.
     curve = ((xp.maximum(rgb, 0.04045) + 0.055) / 1.055) ** 2.4
     return xp.where(rgb <= 0.04045, rgb / 12.92, curve)
 
 
 def linear_to_rgb(linear: Array) -> Array:
-    """Linear light (..., 3) to gamma-encoded sRGB, same shape; negative values stay on the linear branch."""
+    """Converts `linear` light (..., 3) to gamma-encoded sRGB, same shape; negative values take the straight line."""
     linear = as_float(linear)
     xp = namespace(linear)
     curve = 1.055 * xp.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
@@ -68,10 +67,13 @@ def linear_to_rgb(linear: Array) -> Array:
 
 
 def _cube_root(x: Array) -> Array:
-    """Cube roots of positive NumPy floats: of float32 to 3e-7 of their size, by two of Halley's steps."""
+    """Cube roots of positive NumPy floats, faster than `numpy.cbrt` for float32: relative error below 3e-7.
+
+    The bits of a float, taken as an integer, grow with its logarithm. A third of them, plus a constant, is therefore
+    the cube root to a few per cent. Two steps of Halley's method, root (root^3 + 2 x) / (2 root^3 + x), do the rest.
+    """
     if x.dtype != np.float32:
         return np.cbrt(x)
-    # A third of the bits of a float is a third of its logarithm, to a few per cent.
     root = ((x.view(np.int32) * np.float32(1 / 3)).astype(np.int32) + np.int32(709921077)).view(np.float32)
     for _ in range(2):
         cube = root * root * root
@@ -81,32 +83,36 @@ def _cube_root(x: Array) -> Array:
 
 def _lab_curve(xp: Any, t: Array) -> Array:
     base = xp.maximum(t, _EPSILON)
-    # NumPy's power is slow; the other libraries differentiate it safely.
+    # NumPy's power is slow; the other libraries need a function that they can differentiate.
     root = _cube_root(base) if xp is np else base ** (1 / 3)
     return xp.where(t > _EPSILON, root, _SLOPE * t + _OFFSET)
 
 
 def lab_curve_inverse(xp: Any, f: Array) -> Array:
-    """The inverse of CIELAB's cube-root curve, elementwise, with functions of the namespace `xp`."""
-    # Without a branch: `where` costs as much as all the arithmetic.
+    """The inverse of CIELAB's cube-root curve: `f` to t, any shape, with the functions of the namespace `xp`."""
+    # Cube and line are added instead of chosen by `where`, which would take as long as the arithmetic.
     upper = xp.maximum(f, _KNEE)
     return upper * upper * upper + (f - upper) * (1.0 / _SLOPE)
 
 
 def rgb_to_lab(rgb: Array) -> Array:
-    """Gamma-encoded sRGB in 0..1 to CIELAB (D65).
+    """Converts gamma-encoded sRGB to CIELAB, D65 (CIE 15:2004, equations 8.3 to 8.5).
 
     Args:
-        rgb: float array (..., 3), 0..1.
+        rgb: (..., 3), floats in 0..1.
 
     Returns:
-        lab (..., 3): L 0..100, a -86.2..98.2, b -107.9..94.5 over the sRGB cube (CIE 15:2004, equations 8.3 to 8.5).
+        CIELAB (..., 3). Over the sRGB cube L is in 0..100, a in -86.2..98.2, b in -107.9..94.5.
+
+    Example:
+        >>> kpalette.rgb_to_lab([1.0, 0.65, 0.0]).round(1)
+        array([75.1, 23.5, 79.1])
     """
     return linear_to_lab(rgb_to_linear(rgb))
 
 
 def linear_to_lab(linear: Array) -> Array:
-    """Linear light (..., 3) in 0..1 to CIELAB (..., 3); see `rgb_to_lab`."""
+    """Converts `linear` light (..., 3) in 0..1 to CIELAB (..., 3), as `rgb_to_lab` does after undoing the gamma."""
     linear = as_float(linear)
     xp = namespace(linear)
     fx, fy, fz = (
@@ -116,7 +122,18 @@ def linear_to_lab(linear: Array) -> Array:
 
 
 def lab_to_rgb(lab: Array) -> Array:
-    """CIELAB (..., 3) to gamma-encoded sRGB (..., 3); colours outside sRGB fall outside 0..1 and are not clipped."""
+    """Converts CIELAB to gamma-encoded sRGB, without clipping.
+
+    Args:
+        lab: CIELAB (..., 3), D65.
+
+    Returns:
+        rgb (..., 3); colours outside sRGB have values outside 0..1 (`kpalette.color.gamut.reduce_chroma` avoids that).
+
+    Example:
+        >>> kpalette.lab_to_rgb([75.1, 23.5, 79.1]).round(2)
+        array([1.  , 0.65, 0.  ])
+    """
     lab = as_float(lab)
     xp = namespace(lab)
     L, a, b = _channels(lab)
@@ -128,19 +145,19 @@ def lab_to_rgb(lab: Array) -> Array:
 
 
 def lab_to_lch(lab: Array) -> Array:
-    """CIELAB (..., 3) to lightness, chroma and hue angle in degrees 0..360 (CIE 15:2004, equations 8.11 and 8.12)."""
+    """Converts `lab` (..., 3) to lightness, chroma, hue in degrees 0..360 (CIE 15:2004, equations 8.11, 8.12)."""
     lab = as_float(lab)
     xp = namespace(lab)
     L, a, b = _channels(lab)
     grey = a * a + b * b < 1e-12
-    # A grey has no hue: it gets angle 0, and the clamp keeps gradients of sqrt and arctan2 finite there.
+    # A grey has no hue: it gets angle 0. The clamp keeps the gradients of sqrt and arctan2 finite there.
     chroma = xp.where(grey, xp.zeros_like(a), xp.sqrt(xp.maximum(a * a + b * b, 1e-12)))
     hue = xp.arctan2(xp.where(grey, xp.zeros_like(b), b), xp.where(grey, xp.ones_like(a), a)) * (180.0 / np.pi)
     return xp.stack([L, chroma, xp.where(hue < 0, hue + 360.0, hue)], axis=-1)
 
 
 def lch_to_lab(lch: Array) -> Array:
-    """Lightness, chroma and hue angle in degrees (..., 3) to CIELAB (..., 3)."""
+    """Converts `lch`, lightness, chroma and hue in degrees (..., 3), to CIELAB (..., 3)."""
     lch = as_float(lch)
     xp = namespace(lch)
     L, chroma, hue = _channels(lch)
@@ -149,14 +166,14 @@ def lch_to_lab(lch: Array) -> Array:
 
 
 def rgb_to_hsv(rgb: Array) -> Array:
-    """Gamma-encoded sRGB (..., 3) in 0..1 to HSV (..., 3): hue in turns, all three in 0..1 (Smith 1978)."""
+    """Converts gamma-encoded `rgb` (..., 3) in 0..1 to HSV (..., 3), hue in turns, all in 0..1 (Smith 1978)."""
     rgb = as_float(rgb)
     xp = namespace(rgb)
     r, g, b = _channels(rgb)
     value = xp.maximum(xp.maximum(r, g), b)
     spread = value - xp.minimum(xp.minimum(r, g), b)
     safe = xp.where(spread > 0, spread, xp.ones_like(spread))
-    # `<=` is equality here, and the one that Keras' symbolic tensors compare elementwise.
+    # `<=` means equality here: `==` does not work elementwise on Keras' symbolic tensors.
     sixths = xp.where(value <= r, (g - b) / safe, xp.where(value <= g, 2.0 + (b - r) / safe, 4.0 + (r - g) / safe))
     hue = sixths / 6.0
     saturation = spread / xp.where(value > 0, value, xp.ones_like(value))
@@ -164,7 +181,7 @@ def rgb_to_hsv(rgb: Array) -> Array:
 
 
 def hsv_to_rgb(hsv: Array) -> Array:
-    """HSV (..., 3), hue in turns (any real number), to gamma-encoded sRGB (..., 3) in 0..1."""
+    """Converts `hsv` (..., 3), hue in turns (any real number), to gamma-encoded sRGB (..., 3) in 0..1."""
     hsv = as_float(hsv)
     xp = namespace(hsv)
     hue, saturation, value = _channels(hsv)
@@ -179,17 +196,17 @@ def hsv_to_rgb(hsv: Array) -> Array:
 
 
 def rotate_hue(rgb: Array, shift: Array) -> Array:
-    """Turns the HSV hue and puts the source's lightness back, without regard to gamut (PaletteNet, section 3.1).
+    """Rotates the HSV hue and keeps the lightness L, without regard to gamut (PaletteNet, section 3.1).
 
     Args:
         rgb: gamma-encoded sRGB (..., 3) in 0..1.
         shift: turns, a number or an array that broadcasts against rgb[..., 0]; 0.5 gives opposite hues.
 
     Returns:
-        lab (..., 3) with the L of `rgb` and the ab of the turned colour; 5 to 10 % of a painting's pixels leave sRGB.
+        CIELAB (..., 3): L of `rgb`, a and b of the rotated colour. 5 to 10 % of a painting's pixels leave sRGB.
     """
     rgb = as_float(rgb)
     xp = namespace(rgb)
     hue, saturation, value = _channels(rgb_to_hsv(rgb))
-    turned = rgb_to_lab(hsv_to_rgb(xp.stack([hue + shift, saturation, value], axis=-1)))
-    return xp.stack([rgb_to_lab(rgb)[..., 0], turned[..., 1], turned[..., 2]], axis=-1)
+    rotated = rgb_to_lab(hsv_to_rgb(xp.stack([hue + shift, saturation, value], axis=-1)))
+    return xp.stack([rgb_to_lab(rgb)[..., 0], rotated[..., 1], rotated[..., 2]], axis=-1)
