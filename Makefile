@@ -7,7 +7,7 @@ TENSORFLOW := $(shell uname -sm | grep -q '^Linux x86_64' && echo tensorflow-cpu
 # Compiled .pyc files are worth several seconds at every start of TensorFlow, whatever the caller's environment says.
 PIP := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pip --disable-pip-version-check install --quiet --compile
 
-.PHONY: app demo test test-browser lint study clean help
+.PHONY: app demo docs test test-browser lint study clean help
 
 help:
 	@echo "make demo   recolour a sample picture, write kpalette-demo.png and print its figures"
@@ -15,6 +15,7 @@ help:
 	@echo "make test   the whole test suite"
 	@echo "make test-browser  the page's tests in Chromium"
 	@echo "make lint   ruff and mypy"
+	@echo "make docs   the documents as a site, site/index.html"
 	@echo "make study  the tables and figures of docs/study.md"
 	@echo "make clean  remove the virtual environment and caches"
 
@@ -39,6 +40,10 @@ lint: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "kpalette needs Python >= 3.11: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@echo "setting up $(VENV)" >&2
@@ -52,6 +57,11 @@ $(VENV)/.base: $(VENV)/bin/python pyproject.toml
 $(VENV)/.app: $(VENV)/.base
 	@echo "installing Streamlit" >&2
 	@$(PIP) --editable '.[app]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	@echo "installing MkDocs" >&2
+	@$(PIP) --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
@@ -70,4 +80,4 @@ $(VENV)/.browser: $(VENV)/.test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

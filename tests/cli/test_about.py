@@ -1,6 +1,5 @@
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -12,7 +11,6 @@ from kpalette import read_image
 from kpalette.cli.app import cli
 from kpalette.recolorers.registry import list_recolorers
 from tests.cli.conftest import NOTES, ROWS
-from tests.conftest import ROOT
 
 COMMANDS = [((), cli), *(((name,), command) for name, command in cli.commands.items())]
 
@@ -47,16 +45,6 @@ def test_every_command_has_help_by_both_names(kp, path, command):
     for option in command.params:
         if isinstance(option, click.Option):
             assert option.help, f"{path} {option.name} has no help"
-
-
-@pytest.mark.parametrize(("path", "command"), COMMANDS[1:])
-def test_every_command_and_option_is_in_the_readme(path, command):
-    readme = (ROOT / "README.md").read_text()
-    section = re.search(rf"^### `kpalette {path[0]}[^\n]*\n(.*?)(?=^##|\Z)", readme, re.DOTALL | re.MULTILINE)
-    assert section, f"README has no section for kpalette {path[0]}"
-    for option in command.params:
-        if isinstance(option, click.Option):
-            assert any(name in section[0] for name in option.opts), f"{path[0]} {option.opts} is not documented"
 
 
 def test_version_and_unknown_commands(kp):

@@ -112,8 +112,8 @@ def test_phase_2_varies_its_weights():
     check_space(space, {}, phase="adversarial")
 
 
-def test_the_readmes_space_is_one(tmp_path):
-    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_documents_space_is_one(tmp_path):
+    (block,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs/search.md").read_text(), re.DOTALL)
     (tmp_path / "space.json").write_text(block)
     space, shared = read_space(tmp_path / "space.json")
     assert len(space) == 5
