@@ -131,8 +131,8 @@ def lab_to_rgb(lab: Array) -> Array:
         rgb (..., 3); colours outside sRGB have values outside 0..1 (`kpalette.color.gamut.reduce_chroma` avoids that).
 
     Example:
-        >>> kpalette.lab_to_rgb([75.1, 23.5, 79.1]).round(2)
-        array([1.  , 0.65, 0.  ])
+        >>> kpalette.lab_to_rgb([75.1, 23.5, 70.0]).round(2)
+        array([0.99, 0.65, 0.18])
     """
     lab = as_float(lab)
     xp = namespace(lab)
