@@ -27,7 +27,7 @@ if options.checkpoint == "new":
 else:
     model = kpalette.PaletteNet.from_preset(options.checkpoint)
 
-# (inputs, ab, weight) in network range, endless: half hue pairs, half unrelated palettes by soft cluster turn.
+# Endless batches (inputs, ab, weight) in network range: half hue pairs, half unrelated palettes by soft cluster turn.
 pairs = kpalette.hue_pairs(options.folder, batch_size=options.batch, crop=options.crop, seed=1)
 model.compile(optimizer=keras.optimizers.Adam(1e-4, global_clipnorm=1.0), loss="mse")
 model.fit(pairs, steps_per_epoch=max(1, options.steps // 10), epochs=min(10, options.steps))

@@ -1,4 +1,4 @@
-"""Recolours a picture with a checkpoint of one's own: python examples/recolor.py CHECKPOINT PICTURE COLOURS RESULT."""
+"""Recolours a picture with your own checkpoint: python examples/recolor.py CHECKPOINT PICTURE COLOURS RESULT."""
 
 import sys
 
