@@ -115,7 +115,9 @@ def test_every_page_is_in_the_nav():
 
 def test_every_public_name_is_on_the_api_pages():
     text = "\n".join(text for name, text in DOCUMENTS.items() if name.startswith("docs/api/"))
-    assert sorted(re.findall(r"^::: kpalette\.(\w+)$", text, re.MULTILINE)) == kpalette.__all__
+    # `kpalette.train` is a module too, which has the page's directive show that.
+    shown = text.replace("::: kpalette.training.run.train\n", "::: kpalette.train\n")
+    assert sorted(re.findall(r"^::: kpalette\.(\w+)$", shown, re.MULTILINE)) == kpalette.__all__
     overview = DOCUMENTS["docs/api/index.md"]
     assert not [name for name in kpalette.__all__ if f"`{name}`" not in overview]
 
