@@ -123,9 +123,10 @@ def file_part(part: str) -> Task:
 
 def batch(workers: str) -> Task:
     """Pictures of 2 megapixels; a single worker gets a single core."""
-    from kpalette.batch.job import Job, Recoloring
+    from kpalette.batch.job import Job, RecolorFile
     from kpalette.batch.run import run_batch
     from kpalette.palettes.palette import Palette
+    from kpalette.recolorers.recipe import Recipe
 
     if workers == "1":
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
@@ -135,7 +136,7 @@ def batch(workers: str) -> Task:
     for i in range(BATCH):
         (folder / f"{i}.jpg").write_bytes(stream.getvalue())
     jobs = [Job(str(folder / f"{i}.jpg"), str(folder / f"{i}-out.jpg"), True) for i in range(BATCH)]
-    work = Recoloring(Palette.from_hex(TARGET), "soft")
+    work = RecolorFile(Recipe(Palette.from_hex(TARGET), "soft"))
 
     def run() -> None:
         assert not [done.error for done in run_batch(jobs, work, workers=int(workers)) if done.error]

@@ -1,1 +1,1 @@
-"""Many pictures recolored alike, in several processes, and again from where they stopped."""
+"""Many pictures recoloured alike, in several processes, and again from where they stopped."""

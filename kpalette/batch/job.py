@@ -100,7 +100,7 @@ class RecolorFile:
             The file that was written.
 
         Raises:
-            KPaletteError: if the picture cannot be read, recolored or written.
+            KPaletteError: if the picture cannot be read, recoloured or written.
         """
         if os.path.isdir(job.source):
             raise ImageError(_no_pictures(job.source))

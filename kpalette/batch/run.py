@@ -1,6 +1,5 @@
-"""Batches: many pictures recoloured alike, in order, in several processes, and again from where they stopped."""
+"""Batches: many pictures recoloured alike, in order, in several processes, and resumed after a stop."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -9,17 +8,17 @@ from dataclasses import replace
 from kpalette.batch.job import Job, Outcome
 from kpalette.batch.manifest import DONE, FAILED, STARTED, Manifest
 from kpalette.errors import KPaletteError
-from kpalette.parallel import thread_count, worker_pool
+from kpalette.parallel import in_order, thread_count, worker_pool
 
 _QUEUED = 2
-"""Pictures begun or waiting for each worker: no more, so that memory stays bounded however long the list is."""
+"""Pictures that run or wait for each worker: no more, so that memory stays bounded however long the list is."""
 
 _POOL_FROM = 4
-"""Pictures for each worker that are worth its start."""
+"""From so many pictures a worker on, starting it takes less time than it saves."""
 
 
 def default_workers(count: int) -> int:
-    """How many processes suit a batch of `count` pictures: one a core, where there are pictures enough for each."""
+    """Processes for a batch of `count` pictures: one for each core, as long as each has enough pictures."""
     return max(1, min(thread_count(), count // _POOL_FROM))
 
 
@@ -34,30 +33,29 @@ def run_batch(
     """Does jobs in several processes.
 
     Args:
-        jobs: what is to be done; taken as needed.
-        work: does one, returns its destination; picklable, and raises `KPaletteError` where it cannot.
+        jobs: the jobs; each is taken when there is room for it.
+        work: does one job and returns its destination; picklable; raises `KPaletteError` if it cannot.
         workers: processes; 1 works in this one.
-        record: written before and after each job; what it knows to be done is skipped.
+        record: written before and after each job; jobs that it has as done are skipped.
         set_up: called in each worker process, picklable.
 
     Yields:
-        What became of each, in the order of `jobs`.
+        The outcome of each job, in the order of `jobs`.
 
     Raises:
         KPaletteError: if a worker dies, or `record` cannot be written.
     """
     with worker_pool(workers, preload=__name__, set_up=set_up) as submit:
-        running: deque[tuple[Job, Future[str] | None]] = deque()
-        for job in jobs:
-            if len(running) >= _QUEUED * workers:
-                yield _finish(*running.popleft(), record)
+
+        def begin(job: Job) -> Future[str] | None:
             done = record is not None and record.is_done(job.source, job.destination)
-            running.append((job, None if done else submit(work, _begun(job, record))))
-        while running:
-            yield _finish(*running.popleft(), record)
+            return None if done else submit(work, _record_start(job, record))
+
+        for job, future in in_order(begin, jobs, window=_QUEUED * workers):
+            yield _outcome(job, future, record)
 
 
-def _begun(job: Job, record: Manifest | None) -> Job:
+def _record_start(job: Job, record: Manifest | None) -> Job:
     if record is None or not job.destination:
         return job
     own = record.may_replace(job.source, job.destination)
@@ -66,7 +64,7 @@ def _begun(job: Job, record: Manifest | None) -> Job:
     return job
 
 
-def _finish(job: Job, future: Future[str] | None, record: Manifest | None) -> Outcome:
+def _outcome(job: Job, future: Future[str] | None, record: Manifest | None) -> Outcome:
     if future is None:
         return Outcome(job, job.destination, skipped=True)
     try:
@@ -76,7 +74,7 @@ def _finish(job: Job, future: Future[str] | None, record: Manifest | None) -> Ou
             f"a worker process died at {job.source} or soon after it, perhaps out of memory: "
             "try fewer with -j, and --resume to go on"
         ) from None
-    except Exception as error:  # even a defect in kpalette must not end the others' batch
+    except Exception as error:  # one picture, even one that meets a defect of kpalette, must not stop the others
         known = isinstance(error, KPaletteError | OSError) and str(error)
         text = str(error) if known else f"{type(error).__name__}: {error}"
         text = text if job.source in text else f"{job.source}: {text}"

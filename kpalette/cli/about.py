@@ -13,7 +13,7 @@ from kpalette.images.files import check_output, max_pixels, write_image
 from kpalette.images.picture import as_picture
 from kpalette.images.samples import SAMPLES, sample_image
 from kpalette.palettes.presets import find_palette
-from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer, list_recolorers
+from kpalette.recolorers.registry import DEFAULT_MODEL, registry
 
 DEMO_PALETTE = "orange, saddlebrown, purple, green"
 _PACKAGES = (
@@ -28,7 +28,7 @@ _PACKAGES = (
 @click.option("-o", "--output", metavar="FILE", default="kpalette-demo.png", show_default=True, help="The sheet.")
 @click.option("--force", is_flag=True, help="Replace the sheet if it exists.")
 def demo(palette: str, sample: str, output: str, force: bool) -> None:
-    """Recolour a sample picture with every recolourer, print their figures, and write a labelled sheet."""
+    """Recolour a sample picture with every recolorer, print their figures, and write a labelled sheet."""
     from kpalette.cli.tables import label, print_figures
     from kpalette.report.sheet import make_sheet
     from kpalette.study.compare import compare
@@ -47,13 +47,13 @@ def demo(palette: str, sample: str, output: str, force: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 def info(as_json: bool) -> None:
-    """Print versions, recolourers, formats and limits: what a bug report needs."""
+    """Print versions, recolorers, formats and limits: what a bug report needs."""
     facts = {
         "kpalette": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "default_model": DEFAULT_MODEL,
-        "recolorers": {name: get_recolorer(name).title for name in list_recolorers()},
+        "recolorers": {name: entry.method for name, entry in registry().items()},
         "formats": list(FORMATS),
         "max_pixels": max_pixels(),
         "packages": {name: _version(name) for name in _PACKAGES},

@@ -1,6 +1,7 @@
 """The `kpalette` command: its group, and how errors become one line and an exit code."""
 
 import contextlib
+import importlib
 import os
 import signal
 import sys
@@ -8,27 +9,51 @@ import sys
 import click
 
 from kpalette import __version__
-from kpalette.cli.about import demo, info
-from kpalette.cli.evaluate import evaluate
-from kpalette.cli.export import export
-from kpalette.cli.inspect import compare, ssim
-from kpalette.cli.lut import lut
-from kpalette.cli.palettes import palette
-from kpalette.cli.recolor import recolor
 from kpalette.cli.streams import FailuresError, set_up_streams
+from kpalette.cli.words import error_text
 from kpalette.errors import KPaletteError, one_line
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
+_COMMANDS = {
+    "recolor": ("recolor", "Put each INPUT into the colours of a palette."),
+    "compare": ("inspect", "Recolour IMAGE with every recolorer, print their figures, and write a labelled sheet."),
+    "palette": ("palettes", "Print the colours of IMAGE, darkest first, or of a preset or palette file."),
+    "lut": ("lut", "Write a recolouring of IMAGE as a colour look-up table for video and photo programs."),
+    "ssim": ("inspect", "Print the structural similarity of A and B (8-bit grey, as published; 1 is identical)."),
+    "evaluate": ("evaluate", "Measure recolorers beside reference rows, on IMAGES or on the sample pictures."),
+    "export": ("export", "Write a trained network as ONNX or SavedModel."),
+    "demo": ("about", "Recolour a sample picture with every recolorer, and write a labelled sheet."),
+    "info": ("about", "Print versions, recolorers, formats and limits: what a bug report needs."),
+}
+"""Each command with its module, imported when it is run, and its line in the list of commands."""
 
-@click.group(context_settings=_SETTINGS)
+
+class _Commands(click.Group):
+    """The group. Listing its commands imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the module of a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"kpalette.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list of commands, no line of it cut."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="kpalette")
 def cli() -> None:
     """Put pictures into the colours you choose, with their structure kept."""
-
-
-for command in (recolor, compare, palette, lut, ssim, evaluate, export, demo, info):
-    cli.add_command(command)
 
 
 def main() -> None:
@@ -44,7 +69,7 @@ def run(command: click.Command, *, name: str) -> None:
         name: what it is called in its help.
     """
     set_up_streams()
-    _heed_sigterm()
+    _exit_on_sigterm()
     try:
         command.main(prog_name=name, standalone_mode=False)
         sys.stdout.flush()
@@ -57,7 +82,8 @@ def run(command: click.Command, *, name: str) -> None:
         click.echo("kpalette: stopped", err=True)
         sys.exit(130)
     except KPaletteError as error:
-        click.echo(f"kpalette: error: {error if isinstance(error, FailuresError) else one_line(error)}", err=True)
+        text = str(error) if isinstance(error, FailuresError) else one_line(error_text(error))
+        click.echo(f"kpalette: error: {text}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         # The reader went away (`kpalette ... | head`); the interpreter must not complain when it flushes stdout.
@@ -69,8 +95,8 @@ def run(command: click.Command, *, name: str) -> None:
         sys.exit(1)
 
 
-def _heed_sigterm() -> None:
-    """Ends by an exception, so that what was begun is cleaned up."""
+def _exit_on_sigterm() -> None:
+    """Turns SIGTERM into an exception, so that unfinished files are removed on the way out."""
 
     def stop(*_: object) -> None:
         click.echo("kpalette: stopped", err=True)

@@ -28,7 +28,7 @@ _BLOCKS = ("figures", "styles", "probes")
     "models",
     multiple=True,
     metavar="NAME|FOLDER",
-    help="A recolourer, or a checkpoint's folder; several may be given.  [default: all]",
+    help="A recolorer, or a checkpoint's folder; several may be given.  [default: all]",
 )
 @click.option(
     "--lightness",
@@ -48,7 +48,7 @@ def evaluate(
     images: str | None, palettes: str | None, models: tuple[str, ...], lightness: tuple[float, ...], per_picture: int,
     limit: int | None, jobs: int | None, output: str | None, into: str | None, force: bool,
 ) -> None:  # fmt: skip
-    """Measure recolourers beside reference rows, on IMAGES (a folder or tar) or on the sample pictures.
+    """Measure recolorers beside reference rows, on IMAGES (a folder or tar) or on the sample pictures.
 
     Tables and the sheet of examples are by the figures of `kpalette compare`; means, of the sample pictures medians.
     """

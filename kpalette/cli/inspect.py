@@ -7,13 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from kpalette.cli.options import (
-    check_one_stdin,
-    edit_options,
-    read_source,
-    resolve_target,
-    target_options,
-)
+from kpalette.cli.options import EditOptions, TargetOptions, edit_options, read_source, target_options
 from kpalette.images.files import check_output, write_image
 from kpalette.images.picture import as_picture, resize
 
@@ -50,10 +44,15 @@ def ssim(image_a: str, image_b: str, map_file: str | None, force: bool) -> None:
 )
 @click.option("--force", is_flag=True, help="Replace the sheet if it exists.")
 def compare(
-    image: str, palette: str | None, like: str | None, colors: int | None, source: str | None, match: str,
-    lightness: float | None, output: str | None, as_json: bool, longest: int, force: bool,
-) -> None:  # fmt: skip
-    """Recolour IMAGE with every recolourer, print their figures, and write a labelled sheet.
+    image: str,
+    target: TargetOptions,
+    edit: EditOptions,
+    output: str | None,
+    as_json: bool,
+    longest: int,
+    force: bool,
+) -> None:
+    """Recolour IMAGE with every recolorer, print their figures, and write a labelled sheet.
 
     The first row, `source`, does nothing: the figures of the others mean something only beside it.
     """
@@ -63,17 +62,17 @@ def compare(
 
     if image == "" or output == "":
         raise click.UsageError("an empty name: is a variable unset?")
-    check_one_stdin(like, image)
-    target = resolve_target(palette, like, colors)
+    target.check_stdin(image)
+    palette = target.resolve()
     sheet_path = _sheet_path(image, output, as_json)
     if sheet_path is not None:
         check_output(sheet_path, overwrite=force)
     picture = read_source(image)
     small = as_picture(resize(np.asarray(picture), longest=longest))
-    rows = list(rows_of(small, target, source=source, match=match, lightness=lightness))
+    rows = list(rows_of(small, palette, source=edit.own_palette(), match=edit.match, lightness=edit.lightness))
     if sheet_path is not None:
         sheet = make_sheet(
-            [row.image for row in rows], [label(row) for row in rows], palette=target, title=Path(image).name
+            [row.image for row in rows], [label(row) for row in rows], palette=palette, title=Path(image).name
         )
         write_image(sheet_path, sheet, overwrite=force)
         click.echo(f"sheet: {sheet_path}", err=True)

@@ -5,25 +5,32 @@ import os
 import click
 
 from kpalette.cli.options import (
-    check_one_stdin,
+    EditOptions,
+    RecolorerChoice,
+    TargetOptions,
     edit_options,
-    model_options,
     read_source,
-    resolve_target,
+    seed_option,
     target_options,
 )
 from kpalette.cli.streams import write_stdout
 from kpalette.errors import one_line
-from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.base import ColorMapRecolorer
 from kpalette.recolorers.lut_files import DEFAULT_SIZES, SIZES, check_lut, encode_cube, write_lut
-from kpalette.recolorers.recolor import make_plan
-from kpalette.recolorers.registry import DEFAULT_LATTICE, get_recolorer
+from kpalette.recolorers.recipe import Recipe
+from kpalette.recolorers.registry import DEFAULT_COLOR_MAP, DEFAULT_MODEL
 
 
 @click.command()
 @click.argument("image")
 @target_options
-@model_options(default=DEFAULT_LATTICE)
+@click.option(
+    "-m",
+    "--model",
+    type=RecolorerChoice(color_maps=True),
+    help=f"Which recolorer; networks are no colour maps.  [default: {DEFAULT_COLOR_MAP}]",
+)
+@seed_option
 @edit_options
 @click.option(
     "--size", type=int, help="Nodes a side: .cube 17, 33 or 65, Hald 16, 25, 36, 49 or 64.  [default: 33, Hald 64]"
@@ -31,35 +38,52 @@ from kpalette.recolorers.registry import DEFAULT_LATTICE, get_recolorer
 @click.option("-o", "--output", metavar="FILE|-", help="A .cube, or a .png for a Hald picture.  [default: STEM.cube]")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def lut(
-    image: str, palette: str | None, like: str | None, colors: int | None, model: str, source: str | None, match: str,
-    lightness: float | None, seed: int, size: int | None, output: str | None, force: bool,
-) -> None:  # fmt: skip
-    """Write what `recolor` would do to IMAGE as a colour look-up table for video and photo programs.
+    image: str,
+    target: TargetOptions,
+    edit: EditOptions,
+    model: str | None,
+    seed: int,
+    size: int | None,
+    output: str | None,
+    force: bool,
+) -> None:
+    """Write a recolouring of IMAGE as a colour look-up table for video and photo programs.
+
+    `kpalette recolor -m MODEL` gives the same colours as a table of that MODEL.
 
     \b
     kpalette lut frame.png -p nord -o look.cube
-    ffmpeg -i film.mp4 -vf lut3d=look.cube recoloured.mp4
+    kpalette lut frame.png -p nord -o look.png     # a Hald picture
     """  # noqa: D301 - click needs the backspace itself
-    check_one_stdin(like, image)
+    target.check_stdin(image)
     if image == "" or output == "":
         raise click.UsageError("an empty name: is a variable unset?")
-    recolorer = get_recolorer(model)
-    if not isinstance(recolorer, LatticeRecolorer):
-        raise click.UsageError(f"{model} is no colour mapping: a lattice cannot hold it")
     name = output or ("lut.cube" if image == "-" else os.path.splitext(image)[0] + ".cube")
-    if name == "-":
-        size = size or DEFAULT_SIZES[".cube"]
-        if size not in SIZES[".cube"]:
-            raise click.UsageError(f"a .cube table has 17, 33 or 65 nodes a side, not {size}")
-    else:
-        size = check_lut(name, size=size, overwrite=force)
+    size = _checked_size(name, size, force=force)
     picture = read_source(image)
-    target = resolve_target(palette, like, colors)
-    plan = make_plan(picture, target, model=recolorer, source=source, match=match, lightness=lightness, seed=seed)
-    lattice = recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
-    title = f"kpalette {model} {' '.join(plan.target.hex)}"
+    if model is None and DEFAULT_MODEL != DEFAULT_COLOR_MAP:
+        click.echo(
+            f"note: the table is of {DEFAULT_COLOR_MAP}; `kpalette recolor` uses {DEFAULT_MODEL}, a network, which no "
+            f"table can hold. For the look of this table: kpalette recolor -m {DEFAULT_COLOR_MAP}",
+            err=True,
+        )
+    recipe = Recipe(target.resolve(), model or DEFAULT_COLOR_MAP, edit.own_palette(), edit.match, edit.lightness, seed)
+    plan = recipe.plan(picture)
+    assert isinstance(plan.recolorer, ColorMapRecolorer)
+    lattice = plan.recolorer.lattice(picture, plan, size=size)
+    title = f"kpalette {plan.recolorer.name} {' '.join(plan.target.hex)}"
     if name == "-":
         write_stdout(encode_cube(lattice, title=title))
     else:
         write_lut(name, lattice, title=title, overwrite=force)
         click.echo(f"wrote {one_line(name)}", err=True)
+
+
+def _checked_size(name: str, size: int | None, *, force: bool) -> int:
+    """Nodes a side, once it is sure that the table can go to a file of that name."""
+    if name != "-":
+        return check_lut(name, size=size, overwrite=force)
+    size = size or DEFAULT_SIZES[".cube"]
+    if size not in SIZES[".cube"]:
+        raise click.UsageError(f"a .cube table has 17, 33 or 65 nodes a side, not {size}")
+    return size

@@ -5,31 +5,36 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
-from kpalette.batch.job import Job, Recoloring
+from kpalette.batch.job import Job, RecolorFile
 from kpalette.batch.manifest import Manifest
 from kpalette.batch.run import default_workers, run_batch
 from kpalette.cli.jobs import plan_jobs
 from kpalette.cli.options import (
-    check_model,
-    check_one_stdin,
+    EditOptions,
+    RecolorerChoice,
+    SaveOptions,
+    TargetOptions,
     edit_options,
-    model_options,
     read_source,
-    resolve_target,
-    runtime_option,
     save_options,
+    seed_option,
     target_options,
 )
 from kpalette.cli.streams import FailuresError, set_up_streams, silent_stderr, write_stdout
+from kpalette.cli.words import InOptionWords
 from kpalette.color.names import parse_color
 from kpalette.errors import one_line
 from kpalette.files import remove_parts, write_file
 from kpalette.images.files import SUFFIXES, check_output, format_of, suffix_of
-from kpalette.palettes.presets import find_palette
 from kpalette.parallel import MAX_WORKERS
+from kpalette.recolorers.recipe import Recipe
+from kpalette.recolorers.registry import DEFAULT_MODEL, list_networks
+from kpalette.runtimes.network import RUNTIMES
+from kpalette.weights.presets import find_preset
 
 _log = logging.getLogger(__name__)
 
@@ -37,40 +42,49 @@ _log = logging.getLogger(__name__)
 @click.command()
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
 @target_options
-@model_options()
+@click.option(
+    "-m", "--model", type=RecolorerChoice(), default=DEFAULT_MODEL, show_default=True, help="Which recolorer."
+)
+@seed_option
 @edit_options
-@runtime_option
+@click.option(
+    "--runtime",
+    type=click.Choice(RUNTIMES[1:]),
+    help="What computes a network.  [default: onnx where that is installed, else keras]",
+)
 @click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
 @save_options
 @click.option("-r", "--recursive", is_flag=True, help="Sub-folders too; -o DIR gets sub-folders of the same names.")
 @click.option("-j", "--jobs", type=click.IntRange(1, MAX_WORKERS), help="Pictures at a time.  [default: one a core]")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted batch: what is done already is skipped.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted batch: finished pictures are skipped.")
 def recolor(
-    inputs: tuple[str, ...], palette: str | None, like: str | None, colors: int | None, model: str,
-    source: str | None, match: str, lightness: float | None, seed: int, runtime: str | None, output: str | None,
-    background: str | None, strip: bool, force: bool, recursive: bool, jobs: int | None, resume: bool,
-) -> None:  # fmt: skip
+    inputs: tuple[str, ...],
+    target: TargetOptions,
+    edit: EditOptions,
+    save: SaveOptions,
+    output: str | None,
+    recursive: bool,
+    jobs: int | None,
+    resume: bool,
+    **choice: Any,
+) -> None:
     """Put each INPUT into the colours of a palette.
 
-    INPUT is a picture, a folder (its pictures, none that was recoloured before), or `-` for standard input. A folder or
-    several INPUTs go to a folder, or each beside its source. Transparency, size and metadata are kept. One that cannot
-    be done is reported at the end; the others go on.
+    INPUT is a picture, a folder (its pictures, but for results of earlier runs), or `-` for standard input. The results
+    of a folder, or of several INPUTs, go to a folder, or each beside its source. Transparency, size and metadata are
+    kept. Pictures that fail are listed at the end; the others go on.
 
     \b
     kpalette recolor photo.jpg -p "orange saddlebrown purple green"
     kpalette recolor photos/ -r --like painting.png -o recoloured/
     cat photo.png | kpalette recolor - -p nord > out.png
     """  # noqa: D301 - click needs the backspace itself
-    planned = plan_jobs(inputs, output, recursive=recursive, force=force)
-    check_one_stdin(like, *inputs)
-    target = resolve_target(palette, like, colors)
-    own = None if source is None else find_palette(source)
-    if own is not None and len(own) < len(target):
-        click.echo(f"note: --source has {len(own)} colours: so many of the palette's {len(target)} are used", err=True)
-    if background is not None:
-        parse_color(background)
-    runtime = check_model(model, runtime)
-    work = Recoloring(target, model, own, match, lightness, seed, background, strip, runtime, silent_stderr)
+    planned = plan_jobs(inputs, output, recursive=recursive, force=save.force)
+    target.check_stdin(*inputs)
+    recipe = _recipe(target, edit, **choice)
+    if save.background is not None:
+        parse_color(save.background)
+    work = RecolorFile(recipe, save.background, save.strip, silent_stderr)
     if "-" in (planned[0].source, planned[0].destination):
         _stream(planned[0], work)
     elif len(planned) == 1 and not resume:
@@ -80,7 +94,18 @@ def recolor(
         _batch(planned, work, workers, resume=resume, output=output)
 
 
-def _stream(job: Job, work: Recoloring) -> None:
+def _recipe(target: TargetOptions, edit: EditOptions, *, model: str, seed: int, runtime: str | None) -> Recipe:
+    palette, own = target.resolve(), edit.own_palette()
+    if own is not None and len(own) < len(palette):
+        click.echo(f"note: --source has {len(own)} colours: so many of the palette's {len(palette)} are used", err=True)
+    if model in list_networks():
+        find_preset(model)  # before any picture is read
+    elif runtime is not None:
+        raise click.UsageError(f"--runtime is for networks ({', '.join(list_networks())}), and {model} is none")
+    return Recipe(palette, model, own, edit.match, edit.lightness, seed, runtime or RUNTIMES[0])
+
+
+def _stream(job: Job, work: RecolorFile) -> None:
     """Standard input or output, or both."""
     if job.destination != "-":
         check_output(Path(job.destination), overwrite=job.replace)
@@ -93,13 +118,15 @@ def _stream(job: Job, work: Recoloring) -> None:
     click.echo(f"wrote {one_line(job.destination)}", err=True)
 
 
-def _batch(planned: list[Job], work: Recoloring, workers: int, *, resume: bool, output: str | None) -> None:
+def _batch(planned: list[Job], work: RecolorFile, workers: int, *, resume: bool, output: str | None) -> None:
     folders = [os.path.dirname(os.path.abspath(job.destination)) for job in planned if job.destination]
     record = _record(folders, output, work, resume) if folders else None
     failures: list[str] = []
     try:
         with _progress(len(planned)) as advance:
-            for outcome in run_batch(planned, work, workers=workers, record=record, set_up=set_up_streams):
+            for outcome in run_batch(
+                planned, InOptionWords(work), workers=workers, record=record, set_up=set_up_streams
+            ):
                 if outcome.error is not None:
                     failures.append(one_line(outcome.error))
                     advance(f"{outcome.job.source}: failed")
@@ -113,7 +140,7 @@ def _batch(planned: list[Job], work: Recoloring, workers: int, *, resume: bool, 
         record.remove()
 
 
-def _record(folders: list[str], output: str | None, work: Recoloring, resume: bool) -> Manifest | None:
+def _record(folders: list[str], output: str | None, work: RecolorFile, resume: bool) -> Manifest | None:
     """The manifest, in the folder of -o or of the first result; none where it cannot be written."""
     record = Manifest(folders[0] if output is None else output, work.settings())
     if resume:

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from kpalette.study.compare import Row
-from kpalette.study.records import Record
+from kpalette.study.compare import MethodResult
+from kpalette.study.records import StudyRecord
 from kpalette.study.statistics import by_method, center, groups_of
 from kpalette.study.tables import DIGITS
 
@@ -15,7 +15,7 @@ COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 _DIGITS = {"ssim": 3, "palette_de": 1, "palette_de_ab": 1, "richness": 2, "false_edges": 3, "seconds": 2}
 
 
-def print_figures(rows: Iterable[Row]) -> None:
+def print_figures(rows: Iterable[MethodResult]) -> None:
     """Prints a line for each row."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("method", no_wrap=True)
@@ -31,7 +31,7 @@ def print_figures(rows: Iterable[Row]) -> None:
     console.print(table)
 
 
-def study_table(records: Iterable[Record], figures: tuple[str, ...], *, statistic: str) -> Table:
+def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, statistic: str) -> Table:
     """A line for each method of a study: the centres of some figures, as `study_tables.center` has them."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("method", no_wrap=True)
@@ -43,7 +43,7 @@ def study_table(records: Iterable[Record], figures: tuple[str, ...], *, statisti
     return table
 
 
-def label(row: Row) -> tuple[str, str]:
+def label(row: MethodResult) -> tuple[str, str]:
     """The name of a tile, and its figures in one short line."""
     figures = row.figures
     name = row.method if row.lightness is None else f"{row.method}  (lightness {row.lightness:g})"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kpalette.color.names import color_name
-from kpalette.page.results import TITLES, Result
+from kpalette.page.results import Result, title_of
 
 _POINTS = ["#2f7fc1", "#c9730f", "#2a9d7f", "#b5518f", "#808080"]  # plain to see on light and on dark
 
@@ -53,7 +53,7 @@ def strip_html(colors: Sequence[str]) -> str:
 def chart(results: Sequence[Result]) -> dict[str, Any]:
     """Structure against palette distance, a point for each result, as a Vega-Lite description with its data."""
     rows = [
-        {"method": TITLES[r.work.method][0], "ssim": round(r.ssim, 3), "palette_de": round(r.palette_de, 1)}
+        {"method": title_of(r.recipe.recolorer.name), "ssim": round(r.ssim, 3), "palette_de": round(r.palette_de, 1)}
         for r in results
     ]
     spoken = "; ".join(f"{r['method']}: structure {r['ssim']}, distance {r['palette_de']}" for r in rows)

@@ -2,6 +2,7 @@
 
 import shlex
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -9,7 +10,7 @@ from pathlib import PurePath
 import cv2
 import numpy as np
 
-from kpalette.batch.job import Recoloring
+from kpalette.batch.job import RecolorFile
 from kpalette.color.difference import delta_e_76
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.encode import encode_image
@@ -17,48 +18,38 @@ from kpalette.images.files import SUFFIXES, format_of, suffix_of
 from kpalette.images.picture import Picture, as_picture, image_to_lab, resize
 from kpalette.metrics.figures import measure, palette_distance, ssim
 from kpalette.page.pictures import decode_upload, file_name
+from kpalette.page.settings import METHODS
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.base import ColorMapRecolorer
 from kpalette.recolorers.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.recolorers.network import NetworkRecolorer
-from kpalette.recolorers.recolor import make_plan
-from kpalette.recolorers.registry import NETWORKS, get_recolorer, list_recolorers
+from kpalette.recolorers.recipe import Recipe
+from kpalette.recolorers.registry import list_color_maps, list_networks, list_recolorers, registry
 from kpalette.types import ImageArray
 from kpalette.weights.presets import find_preset
-
-TITLES = {
-    "palettenet": ("PaletteNet", "A trained network. It looks at the whole picture before it decides."),
-    "ablated": ("PaletteNet, first phase", "The network without the second, adversarial phase of its training."),
-    "baseline": ("Baseline", "Chang et al. 2015: each colour moves as the nearest colours of the picture do."),
-    "soft": ("Soft shift", "Colours move gently with their neighbours. Quick, smooth, the safe choice."),
-    "fitted": ("Fitted shift", "Soft shift, adjusted to this picture so that its colours land on yours."),
-}
-"""What the page calls each recolourer, and one line about it."""
 
 STRONG_CHANGE = 50.0
 """The dE76 that the map of changes shows as its brightest."""
 
 
-@dataclass(frozen=True)
-class Work:
-    """What decides a result, beside the picture.
+def page_recipe(method: str, source: Sequence[str], target: Sequence[str], lightness: float) -> Recipe:
+    """What the page asks for: each of the picture's own colours becomes the target of its place.
 
-    Attributes:
-        method: name of a recolourer.
+    Args:
+        method: name of a recolorer.
         source: the picture's own colours, `#rrggbb`.
         target: what each of them becomes.
-        lightness: strength, 0..1.
+        lightness: lightness strength, 0..1.
+
+    Returns:
+        The recipe that the command line makes of `command`, so that both make the same file.
     """
+    return Recipe(Palette.from_hex(target), method, Palette.from_hex(source), "order", lightness)
 
-    method: str
-    source: tuple[str, ...]
-    target: tuple[str, ...]
-    lightness: float
 
-    def recoloring(self) -> Recoloring:
-        """The same as the command line does it, so that both make the same file."""
-        target, source = Palette.from_hex(self.target), Palette.from_hex(self.source)
-        return Recoloring(target, self.method, source, "order", self.lightness)
+def title_of(method: str) -> str:
+    """What artists see as the name of a recolorer."""
+    return registry()[method].title
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,26 +57,26 @@ class Result:
     """A result at a screen's size.
 
     Attributes:
-        work: what was asked for.
+        recipe: what was asked for.
         picture: the picture recoloured.
         ssim: how much of the structure is kept, 1 is all.
         palette_de: how far its colours are from the target, 0 is exact.
         seconds: it took.
     """
 
-    work: Work
+    recipe: Recipe
     picture: Picture
     ssim: float
     palette_de: float
     seconds: float
 
 
-def preview(picture: Picture, work: Work) -> Result:
+def preview(picture: Picture, recipe: Recipe) -> Result:
     """Recolours a picture of a screen's size.
 
     Args:
         picture: the picture.
-        work: what is asked for.
+        recipe: what is asked for.
 
     Returns:
         The result and its figures, as `metrics.measure` gives them.
@@ -93,28 +84,29 @@ def preview(picture: Picture, work: Work) -> Result:
     Raises:
         KPaletteError: if a network's weights are missing or damaged.
     """
-    recolorer = get_recolorer(work.method)
-    if isinstance(recolorer, NetworkRecolorer):
-        recolorer.load()  # once for all pictures: no part of this one's seconds
+    load_network(recipe)  # once for all pictures, and no part of this one's seconds
     start = time.perf_counter()
-    target = Palette.from_hex(work.target)
-    plan = make_plan(
-        picture, target, model=recolorer, source=Palette.from_hex(work.source), match="order", lightness=work.lightness
-    )
-    done = picture.with_rgb(plan.apply(picture).image)
+    done = picture.with_rgb(recipe.plan(picture).apply(picture).image)
     seconds = time.perf_counter() - start
     if picture.alpha is not None:
-        figures = measure(picture.rgb, done.rgb, target, alpha=picture.alpha)
-        return Result(work, done, figures["ssim"], figures["palette_de"], seconds)
+        figures = measure(picture.rgb, done.rgb, recipe.target, alpha=picture.alpha)
+        return Result(recipe, done, figures["ssim"], figures["palette_de"], seconds)
     with ThreadPoolExecutor(1) as beside:
         kept = beside.submit(ssim, picture, done)
-        off = palette_distance(done, target)
-    return Result(work, done, kept.result(), off, seconds)
+        off = palette_distance(done, recipe.target)
+    return Result(recipe, done, kept.result(), off, seconds)
+
+
+def load_network(recipe: Recipe) -> None:
+    """Loads the weights of a recipe's recolorer, where it is a network."""
+    recolorer = recipe.recolorer
+    if isinstance(recolorer, NetworkRecolorer):
+        recolorer.load()
 
 
 def why_missing(method: str) -> str | None:
-    """Why a method can do nothing here: its weights are not there; None if it can."""
-    if method not in NETWORKS:
+    """The reason why a recolorer cannot work here, its weights are missing; None if it can."""
+    if method not in list_networks():
         return None
     try:
         find_preset(method)
@@ -123,12 +115,12 @@ def why_missing(method: str) -> str | None:
     return None
 
 
-def whole_file(data: bytes, work: Work, *, name: str) -> bytes:
+def whole_file(data: bytes, recipe: Recipe, *, name: str) -> bytes:
     """The result at full size as a file of the kind that came, its metadata kept.
 
     Args:
         data: the bytes of the picture that came.
-        work: what is asked for.
+        recipe: what is asked for.
         name: of the file that came.
 
     Returns:
@@ -138,7 +130,8 @@ def whole_file(data: bytes, work: Work, *, name: str) -> bytes:
         KPaletteError: if the picture cannot be read, or the result not be written in its format.
     """
     picture = decode_upload(data, name=name)
-    return work.recoloring().encoded(picture, image_format=format_of(result_name(name, work.method, picture.format)))
+    image_format = format_of(result_name(name, recipe.recolorer.name, picture.format))
+    return RecolorFile(recipe).encoded(picture, image_format=image_format)
 
 
 def result_name(name: str, method: str, image_format: str) -> str:
@@ -148,11 +141,11 @@ def result_name(name: str, method: str, image_format: str) -> str:
     return f"{path.stem}.{method}{path.suffix if kept else suffix_of(image_format)}"
 
 
-def command(work: Work, *, name: str, image_format: str, sample: str | None = None) -> str:
+def command(recipe: Recipe, *, name: str, image_format: str, sample: str | None = None) -> str:
     """The command line that makes the very file that `whole_file` gives, in the folder of the picture.
 
     Args:
-        work: what was asked for.
+        recipe: what was asked for.
         name: of the picture's file.
         image_format: its format.
         sample: its name where it is one of `images.SAMPLES`, which has no file yet.
@@ -161,11 +154,13 @@ def command(work: Work, *, name: str, image_format: str, sample: str | None = No
         One line for a POSIX shell; for a sample picture one before it, which saves the picture.
     """
     name = file_name(name)
-    parts = [
-        "kpalette", "recolor", _plain(name), "--palette", _bare(work.target), "--source", _bare(work.source),
-        "--match", "order", "--lightness", f"{work.lightness:g}", "--model", work.method, "--output",
-        _plain(result_name(name, work.method, image_format)), "--force",
-    ]  # fmt: skip
+    method = recipe.recolorer.name
+    parts = ["kpalette", "recolor", _no_option(name), "--palette", _bare(recipe.target), "--match", "order"]
+    if recipe.source is not None:
+        parts += ["--source", _bare(recipe.source)]
+    if recipe.lightness is not None:
+        parts += ["--lightness", f"{recipe.lightness:g}"]
+    parts += ["--model", method, "--output", _no_option(result_name(name, method, image_format)), "--force"]
     line = shlex.join(parts)
     if sample is None:
         return line
@@ -173,43 +168,41 @@ def command(work: Work, *, name: str, image_format: str, sample: str | None = No
     return f'python -c "{save}"\n{line}'
 
 
-def _plain(name: str) -> str:
+def _no_option(name: str) -> str:
     # A name that begins with a dash would be taken for an option.
     return f"./{name}" if name.startswith("-") else name
 
 
-def _bare(colors: tuple[str, ...]) -> str:
-    return ",".join(code.removeprefix("#") for code in colors)
+def _bare(palette: Palette) -> str:
+    return ",".join(code.removeprefix("#") for code in palette.hex)
 
 
-def cube_file(data: bytes, work: Work, *, name: str) -> bytes:
+def cube_file(data: bytes, recipe: Recipe, *, name: str) -> bytes:
     """The recolouring as a .cube table for video and photo programs, as `kpalette lut` writes it.
 
     Args:
         data: the bytes of the picture that came.
-        work: what is asked for.
+        recipe: what is asked for.
         name: of the file that came.
 
     Returns:
         The bytes of the table.
 
     Raises:
-        ArgumentError: if the method is no colour mapping.
+        ArgumentError: if the recolorer is no colour map.
         KPaletteError: if the picture cannot be read.
     """
-    recolorer = get_recolorer(work.method)
-    if not isinstance(recolorer, LatticeRecolorer):
-        raise ArgumentError(f"`work` must be of a method that is a colour mapping. Received: {work.method}")
-    source, target = Palette.from_hex(work.source), Palette.from_hex(work.target)
-    lattice = recolorer.lattice(
-        decode_upload(data, name=name), source, target, lightness=work.lightness, size=DEFAULT_SIZES[".cube"]
-    )
-    return encode_cube(lattice, title=f"kpalette {work.method} {' '.join(target.hex)}")
+    picture = decode_upload(data, name=name)
+    plan = recipe.plan(picture)
+    if not isinstance(plan.recolorer, ColorMapRecolorer):
+        raise ArgumentError(f"`recipe` must be of a recolorer that is a colour map. Received: {plan.recolorer.name}")
+    lattice = plan.recolorer.lattice(picture, plan, size=DEFAULT_SIZES[".cube"])
+    return encode_cube(lattice, title=f"kpalette {plan.recolorer.name} {' '.join(plan.target.hex)}")
 
 
 def has_cube(method: str) -> bool:
-    """Whether a method is one colour mapping, which a table can hold."""
-    return isinstance(get_recolorer(method), LatticeRecolorer)
+    """Whether a recolorer is a colour map, which a table can hold."""
+    return method in list_color_maps()
 
 
 def change_map(before: ImageArray, after: ImageArray) -> ImageArray:
@@ -235,12 +228,12 @@ def thumbnail(picture: Picture, *, longest: int = 160) -> bytes:
 
 
 def by_speed(methods: tuple[str, ...]) -> tuple[str, ...]:
-    """Methods in the order in which they are best computed: networks last, so that something is there at once."""
+    """Recolorers in the order in which they are computed: networks last, so that something is shown at once."""
     order = list_recolorers()
-    return tuple(sorted(methods, key=lambda name: (name in NETWORKS, order.index(name))))
+    return tuple(sorted(methods, key=lambda name: (name in list_networks(), order.index(name))))
 
 
 def by_interest(methods: tuple[str, ...]) -> tuple[str, ...]:
-    """Methods in the order in which they are shown: those that can do nothing here last."""
-    order = list(TITLES)
+    """Recolorers in the order in which they are shown: the page's defaults first, those that cannot work last."""
+    order = list(dict.fromkeys((*METHODS, *list_recolorers())))
     return tuple(sorted(methods, key=lambda name: (why_missing(name) is not None, order.index(name))))

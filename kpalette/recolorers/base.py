@@ -1,4 +1,7 @@
-"""What a recolourer is, and the base of those that are one colour mapping baked into a lattice."""
+"""What a recolorer is, what it is asked for, and the base of those that are one colour map.
+
+A recolorer takes a picture and a `Plan` and gives a `Recolored`. To add one, see `kpalette.recolorers.registry`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -20,11 +23,17 @@ _FEW_PIXELS = 1 << 16
 
 @dataclass(frozen=True)
 class Recolored:
-    """What a recolourer gives.
+    """A recoloured picture.
 
     Attributes:
         image: uint8 sRGB (H, W, 3), the size of the source.
-        measure_clipped: computes `clipped`, when asked.
+        measure_clipped: computes `clipped` on request.
+
+    Example:
+        >>> import numpy as np
+        >>> from kpalette import Recolored
+        >>> Recolored(np.zeros((2, 2, 3), np.uint8), lambda: 0.25).clipped
+        0.25
     """
 
     image: ImageArray
@@ -37,68 +46,105 @@ class Recolored:
 
 
 class Recolorer(Protocol):
-    """Puts a picture into the colours of a palette.
+    """Puts a picture into the colours of a palette. Any object with these attributes and this method is one.
 
     Attributes:
-        name: by which `recolor` and the command line choose it.
-        title: one line that says what it does.
-        extraction: the method of `extract_palette` that suits it.
-        default_lightness: the lightness strength it takes when none is given.
+        name: what tables and messages call it.
+        extraction: the method of `extract_palette` that suits it, "kmeans" or "chang".
+        default_lightness: the lightness strength it works with when none is given, 0..1.
+
+    Example:
+        >>> import numpy as np
+        >>> from kpalette import Recolored, recolor
+        >>> class Invert:
+        ...     name, extraction, default_lightness = "invert", "kmeans", 0.0
+        ...     def apply(self, picture, plan):
+        ...         return Recolored(255 - picture.rgb, lambda: 0.0)
+        >>> recolor(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), "red blue", model=Invert()).tolist()
+        [[[255, 255, 255], [0, 0, 0]]]
     """
 
     name: str
-    title: str
     extraction: str
     default_lightness: float
 
-    def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
-        """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
+    def apply(self, picture: Picture, plan: "Plan") -> Recolored:
+        """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`."""
         ...
 
 
-class LatticeRecolorer(ABC):
-    """A recolourer whose mapping depends on a pixel's colour alone; see `Recolorer`."""
+@dataclass(frozen=True)
+class Plan:
+    """A recolouring that is fully decided. `Recipe.plan` makes one; what remains is to apply it.
+
+    Attributes:
+        recolorer: what recolours.
+        source: the picture's own palette.
+        target: what each swatch of `source` becomes, in its order.
+        lightness: lightness strength, 0..1: 0 keeps the picture's lightness, 1 takes the palette's.
+
+    Example:
+        >>> import numpy as np
+        >>> from kpalette import Palette, Picture, Plan, get_recolorer
+        >>> plan = Plan(get_recolorer("soft"), Palette.parse("red blue"), Palette.parse("blue red"), 1.0)
+        >>> plan.apply(Picture(np.array([[[255, 0, 0]]], np.uint8))).image.tolist()
+        [[[0, 0, 255]]]
+    """
+
+    recolorer: Recolorer
+    source: Palette
+    target: Palette
+    lightness: float
+
+    def apply(self, picture: Picture) -> Recolored:
+        """Recolours the rgb of a picture of any size."""
+        return self.recolorer.apply(picture, self)
+
+
+class ColorMapRecolorer(ABC):
+    """A recolorer that is one colour map: a pixel's new colour depends on its old colour alone. See `Recolorer`.
+
+    Such a map can be written as a look-up table for other programs.
+
+    Example:
+        >>> from kpalette import get_recolorer
+        >>> isinstance(get_recolorer("soft"), ColorMapRecolorer)
+        True
+    """
 
     name: str
-    title: str
     extraction: str
     default_lightness: float
 
     @abstractmethod
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
-        """The exact mapping: lab (n, 3) to lab (n, 3), before chroma reduction."""
+    def color_map(self, plan: Plan) -> ColorMap:
+        """The exact map: lab (n, 3) to lab (n, 3), before chroma reduction."""
 
-    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
-        """The exact mapping, suited to a picture where the recolourer looks at more than its palette."""
-        return self.mapping(source, target, lightness=lightness)
+    def color_map_for(self, picture: Picture, plan: Plan) -> ColorMap:
+        """The exact map for one picture, where the recolorer looks at more than the picture's palette."""
+        return self.color_map(plan)
 
-    def lattice(
-        self, picture: Picture, source: Palette, target: Palette, *, lightness: float, size: int = LATTICE_SIZE
-    ) -> Lattice:
-        """The mapping for a picture baked into an RGB lattice of `size` nodes a side, chroma reduced into sRGB."""
-        return Lattice.bake(self.mapping_for(picture, source, target, lightness=lightness), size=size)
+    def lattice(self, picture: Picture, plan: Plan, *, size: int = LATTICE_SIZE) -> Lattice:
+        """The map for a picture baked into an RGB lattice of `size` nodes a side, chroma reduced into sRGB."""
+        return Lattice.bake(self.color_map_for(picture, plan), size=size)
 
-    def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
-        """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
+    def apply(self, picture: Picture, plan: Plan) -> Recolored:
+        """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`."""
         if picture.rgb.size <= 3 * _FEW_PIXELS:
-            mapping = self.mapping_for(picture, source, target, lightness=lightness)
-            rgb, inside = _exact(mapping, image_to_rgb(picture.rgb))
+            rgb, inside = _map_pixels(self.color_map_for(picture, plan), image_to_rgb(picture.rgb))
             return Recolored(rgb_to_image(rgb), lambda: float(1.0 - inside.mean()))
-        lattice = self.lattice(picture, source, target, lightness=lightness)
+        lattice = self.lattice(picture, plan)
         return Recolored(lattice.apply(picture.rgb), lambda: lattice.clipped(picture.rgb))
 
-    def apply_float(
-        self, rgb: FloatArray, picture: Picture, source: Palette, target: Palette, *, lightness: float
-    ) -> FloatArray:
+    def apply_float(self, rgb: FloatArray, picture: Picture, plan: Plan) -> FloatArray:
         """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
         if picture.rgb.size <= 3 * _FEW_PIXELS:
-            mapping = self.mapping_for(picture, source, target, lightness=lightness)
-            return _exact(mapping, rgb.astype(np.float32))[0].astype(rgb.dtype)
-        return self.lattice(picture, source, target, lightness=lightness).apply_float(rgb)
+            return _map_pixels(self.color_map_for(picture, plan), rgb.astype(np.float32))[0].astype(rgb.dtype)
+        return self.lattice(picture, plan).apply_float(rgb)
 
 
-def _exact(mapping: ColorMap, rgb: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Maps every pixel by itself, without a lattice; also tells which lay inside sRGB before chroma reduction."""
-    raw = mapping(rgb_to_lab(rgb).reshape(-1, 3))
+def _map_pixels(color_map: ColorMap, rgb: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Maps every pixel without a lattice; also gives which lay inside sRGB before chroma reduction."""
+    raw = color_map(rgb_to_lab(rgb).reshape(-1, 3))
     result: FloatArray = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0).reshape(rgb.shape)
     return result, in_gamut(raw)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from kpalette.color.gamut import reduce_chroma, way_out
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
 from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.types import L_MAX, FloatArray
@@ -25,7 +25,7 @@ _NEGLIGIBLE = 1e-4  # a weight that moves a colour by less than any eye or file 
 _L_TABLE = np.linspace(0.0, L_MAX, 1001)
 
 
-class BaselineRecolorer(LatticeRecolorer):
+class BaselineRecolorer(ColorMapRecolorer):
     """Chang et al. 2015: monotone luminance transfer, ab transfer along gamut rays, radial basis blend.
 
     Args:
@@ -34,7 +34,6 @@ class BaselineRecolorer(LatticeRecolorer):
     """
 
     name = "baseline"
-    title = "Chang et al. 2015: rays to the gamut border, blended by radial basis functions"
     extraction = "chang"
     default_lightness = 1.0
 
@@ -42,15 +41,15 @@ class BaselineRecolorer(LatticeRecolorer):
         """See the class."""
         self.reach = reach
 
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
-        """The exact mapping: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
-        source, target = _merged(source, target)
+    def color_map(self, plan: Plan) -> ColorMap:
+        """The exact map: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
+        source, target = _merged(plan.source, plan.target)
         transfers = [SwatchTransfer(*pair) for pair in zip(source.lab[:, 1:], target.lab[:, 1:], strict=True)]
 
         def apply(lab: FloatArray) -> FloatArray:
             weights = blend_weights(lab, source, reach=self.reach)
             moved = np.array(lab)
-            moved[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=lightness)
+            moved[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=plan.lightness)
             moved = reduce_chroma(moved)
             columns = np.ascontiguousarray(moved.T)
             result = np.zeros_like(columns)

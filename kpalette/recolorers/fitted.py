@@ -14,7 +14,7 @@ from kpalette.images.picture import Picture
 from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
 from kpalette.palettes.extract import color_bins
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
 from kpalette.recolorers.lightness import smooth_lightness
 from kpalette.types import FloatArray
@@ -26,7 +26,7 @@ _GAIN = 0.8
 _MAX_CORRECTION = 15.0  # Lab units: more of it tears smooth areas apart for little gain
 
 
-class FittedRecolorer(LatticeRecolorer):
+class FittedRecolorer(ColorMapRecolorer):
     """Soft cluster shift, fitted to the picture; see the module.
 
     Args:
@@ -35,7 +35,6 @@ class FittedRecolorer(LatticeRecolorer):
     """
 
     name = "fitted"
-    title = "soft cluster shift, solved so that the picture's clusters land on the palette"
     extraction = "kmeans"
     default_lightness = 0.0
 
@@ -44,44 +43,44 @@ class FittedRecolorer(LatticeRecolorer):
         self.tau = tau
         self.width = width
 
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
-        """The mapping before any fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
-        return self._shifted(source, target, (target.lab - source.lab)[:, 1:], lightness)
+    def color_map(self, plan: Plan) -> ColorMap:
+        """The map before any fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        return self._shifted(plan, (plan.target.lab - plan.source.lab)[:, 1:])
 
-    def mapping_for(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
-        """The mapping fitted to a picture: lab (n, 3) to lab (n, 3), before chroma reduction."""
-        return self._shifted(source, target, self.fit(picture, source, target, lightness=lightness), lightness)
+    def color_map_for(self, picture: Picture, plan: Plan) -> ColorMap:
+        """The map fitted to a picture: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        return self._shifted(plan, self.fit(picture, plan))
 
-    def fit(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Floats:
+    def fit(self, picture: Picture, plan: Plan) -> Floats:
         """Solves for the shifts that move the mean of each of the picture's clusters as its swatch is to move.
 
         Args:
             picture: the picture whose colours count.
-            source: its palette, k swatches.
-            target: what each becomes.
-            lightness: strength, 0..1.
+            plan: its palette of k swatches, what each becomes, and the lightness strength.
 
         Returns:
             Shifts of each swatch in ab (k, 2).
         """
-        first: Floats = (target.lab - source.lab)[:, 1:]
-        lab, shares = _clusters(picture, source)
+        first: Floats = (plan.target.lab - plan.source.lab)[:, 1:]
+        lab, shares = _clusters(picture, plan.source)
         asked = (shares.T @ lab)[:, 1:] + first
         present = (shares.max(axis=0) > 0)[:, np.newaxis]
         correction = np.zeros_like(first)
         for _ in range(_ITERATIONS):
-            mean = shares.T @ reduce_chroma(self._shifted(source, target, first + correction, lightness)(lab))
+            mean = shares.T @ reduce_chroma(self._shifted(plan, first + correction)(lab))
             wanted = reduce_chroma(np.column_stack([mean[:, 0], asked]))[:, 1:]
             correction = correction + _GAIN * present * (wanted - mean[:, 1:])
             length = np.maximum(np.linalg.norm(correction, axis=-1, keepdims=True), 1e-9)
             correction = correction * np.minimum(1.0, _MAX_CORRECTION / length)
         return first + correction
 
-    def _shifted(self, source: Palette, target: Palette, shifts: Floats, lightness: float) -> ColorMap:
+    def _shifted(self, plan: Plan, shifts: Floats) -> ColorMap:
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
-            result[:, 0] = smooth_lightness(lab[:, 0], source, target, strength=lightness, width=self.width)
-            result[:, 1:] = shifted_ab(lab, soft_weights(lab, source, tau=self.tau), shifts)
+            result[:, 0] = smooth_lightness(
+                lab[:, 0], plan.source, plan.target, strength=plan.lightness, width=self.width
+            )
+            result[:, 1:] = shifted_ab(lab, soft_weights(lab, plan.source, tau=self.tau), shifts)
             return result
 
         return apply

@@ -1,4 +1,9 @@
-"""Networks as recolourers: image, Lab, network at working size, slopes limited, change of ab at full size, Lab, image.
+"""Networks as recolorers: a `PaletteNet` sees a small picture, and its change of colour is carried to full size.
+
+1. The picture is shrunk to the working size, taken to CIELAB, and given the lightness that is asked for.
+2. The network answers with ab for every pixel.
+3. Where neighbours were alike and are now far apart, `limit_slopes` brings them together again.
+4. The change of ab is upsampled, edge-aware, and added to the full-size picture, strip by strip (`upsample.fit_field`).
 
 The network runs under Keras (TensorFlow or JAX) or under ONNX Runtime, which needs neither; all else is NumPy and
 OpenCV. Colours are float32 throughout, and so are networks: bfloat16 is faster only where the processor has it.
@@ -19,7 +24,7 @@ from kpalette.images.picture import Picture, image_to_rgb, lab_to_image, resize,
 from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
-from kpalette.recolorers.base import Recolored
+from kpalette.recolorers.base import Plan, Recolored
 from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.recolorers.slopes import REACH, limit_slopes
 from kpalette.recolorers.upsample import fit_field
@@ -28,26 +33,27 @@ from kpalette.types import BoolArray, FloatArray, ImageArray
 
 WORKING_SIZE = 512
 
-_MARGIN = 16  # mirrored pixels around what a network sees: what its convolutions take for black shifts hues at borders
-_STRIP = 1 << 19  # pixels that a thread works on at a time: few MB for each array
-_PASSES = 8  # for slopes at full size, where most of them are limited already
-_HEARD = REACH + _PASSES + 1  # rows that slopes hear of on either side of a strip
-_LEAST_ROWS = 4 * _HEARD  # of a strip, of which a third is worked out twice
-_UNLIKE = 1e6  # a lightness and an ab that no neighbour is like
+_MARGIN = 16
+"""Mirrored pixels around what a network sees. Convolutions take what lies beyond the border for black, and tint it."""
+
+_STRIP = 1 << 19  # pixels of a strip, which one thread works on: few MB for each array
+_PASSES = 8  # of limit_slopes at full size, where most slopes are limited already
+_CONTEXT_ROWS = REACH + _PASSES + 1  # how far, in rows, a pixel influences limit_slopes
+_LEAST_ROWS = 4 * _CONTEXT_ROWS  # of a strip; a third of them is computed twice
+_NEVER_ALIKE = 1e6  # L, a and b of hidden pixels: no neighbour is alike
 
 _CHROMA_STEPS = 12
 """Halvings of the chroma reduction: 12 leave a thirtieth of a chroma unit, which 8 bits do not show."""
 
 
 class NetworkRecolorer:
-    """A recolourer that is a `PaletteNet`; see `Recolorer`. Nothing is loaded before the first picture.
+    """A recolorer that is a `PaletteNet`; see `Recolorer`. Its weights are loaded with the first picture.
 
     Args:
         checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet` (which needs Keras).
         runtime: one of `RUNTIMES`.
         working_size: pixels of the longer side at which the network sees pictures, which are never enlarged.
-        name: by which it is called; the checkpoint's unless told.
-        title: one line that says what it does.
+        name: what tables and messages call it; the checkpoint's name if None.
 
     Raises:
         ArgumentError: if `runtime` or `working_size` is out of range.
@@ -63,7 +69,6 @@ class NetworkRecolorer:
         runtime: str = "auto",
         working_size: int = WORKING_SIZE,
         name: str | None = None,
-        title: str = "PaletteNet: a network that recolours by pairs of source and target colours",
     ) -> None:
         """See the class."""
         by_name = isinstance(checkpoint, str | os.PathLike)
@@ -74,7 +79,6 @@ class NetworkRecolorer:
         if not isinstance(working_size, int) or working_size < 1:
             raise ArgumentError(f"`working_size` must be a positive whole number. Received: {working_size!r}")
         self.name = name or (os.path.basename(os.path.normpath(checkpoint)) if by_name else str(checkpoint.name))
-        self.title = title
         self.runtime = runtime
         self.working_size = working_size
         self._checkpoint = checkpoint
@@ -82,7 +86,7 @@ class NetworkRecolorer:
         self._lock = threading.Lock()
 
     def load(self) -> Network:
-        """Loads the network unless it is there.
+        """Loads the network, once.
 
         Returns:
             The function that runs it, safe in threads.
@@ -95,58 +99,48 @@ class NetworkRecolorer:
                 self._network = load_network(self._checkpoint, self.runtime)
         return self._network
 
-    def apply(self, picture: Picture, source: Palette, target: Palette, *, lightness: float) -> Recolored:
-        """Recolours a picture's rgb: the i-th swatch of `source` becomes the i-th of `target`."""
-        form = _Form(picture.rgb, _hidden(picture), _image_to_lab, _lab_to_image)
-        return Recolored(*self._moved(form, picture, source, target, lightness))
+    def apply(self, picture: Picture, plan: Plan) -> Recolored:
+        """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`."""
+        pixels = _Pixels(picture.rgb, _hidden(picture), _image_to_lab, _lab_to_image)
+        return Recolored(*self._recolor(pixels, picture, plan))
 
-    def apply_float(
-        self, rgb: FloatArray, picture: Picture, source: Palette, target: Palette, *, lightness: float
-    ) -> FloatArray:
+    def apply_float(self, rgb: FloatArray, picture: Picture, plan: Plan) -> FloatArray:
         """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
-        form = _Form(rgb, _hidden(picture), rgb_to_lab, _lab_to_float)
-        result: FloatArray = self._moved(form, picture, source, target, lightness)[0]
+        pixels = _Pixels(rgb, _hidden(picture), rgb_to_lab, _lab_to_float)
+        result: FloatArray = self._recolor(pixels, picture, plan)[0]
         return result
 
-    def _moved(
-        self, form: "_Form", picture: Picture, source: Palette, target: Palette, lightness: float
-    ) -> tuple[Any, Callable[[], float]]:
-        """The result, and what tells the share of colours asked for that were outside sRGB."""
+    def _recolor(self, pixels: "_Pixels", picture: Picture, plan: Plan) -> tuple[Any, Callable[[], float]]:
+        """The recoloured pixels, and a function that gives the share of the answer that lay outside sRGB."""
         network = self.load()
-        if np.array_equal(source.lab, target.lab):
-            return form.rgb, lambda: 0.0
-
-        def shown(lab: FloatArray) -> FloatArray:
-            return _with_lightness(lab, source, target, lightness)
-
-        own = _image_to_lab(resize(_without_hidden(picture.rgb, form.hidden, source), longest=self.working_size))
-        small = shown(own)
-        answer = _answer(network, small, source, target, shown)
-        change = limit_slopes(own, answer, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
-        return _carry_over(form, shown, small, change), lambda: 1.0 - float(np.mean(in_gamut(answer)))
+        if np.array_equal(plan.source.lab, plan.target.lab):
+            return pixels.rgb, lambda: 0.0
+        visible = _without_hidden(picture.rgb, pixels.hidden, plan.source)
+        before = _image_to_lab(resize(visible, longest=self.working_size))
+        small = _with_lightness(before, plan)
+        answer = _answer(network, small, plan)
+        change = limit_slopes(before, answer, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
+        return _carry_over(pixels, plan, small, change), lambda: 1.0 - float(np.mean(in_gamut(answer)))
 
 
-class _Form(NamedTuple):
-    """A picture's rgb in one of its forms, and how that is read and written."""
+class _Pixels(NamedTuple):
+    """A picture's pixels as bytes or floats, and how these become CIELAB and back."""
 
     rgb: Any
     """(H, W, 3)."""
     hidden: BoolArray | None
-    """(H, W), the pixels that nobody sees; None if there are none."""
+    """(H, W), pixels of alpha 0; None if there are none."""
     to_lab: Callable[[Any], FloatArray]
     from_lab: Callable[[FloatArray], Any]
-    """From Lab in gamut."""
+    """From CIELAB that is in gamut."""
 
 
-_Shown = Callable[[FloatArray], FloatArray]
-"""From Lab to Lab at the lightness that is asked for."""
-
-
-def _answer(network: Network, small: FloatArray, source: Palette, target: Palette, shown: _Shown) -> FloatArray:
-    """What a network makes of a picture (h, w, 3): Lab, in gamut or not."""
+def _answer(network: Network, small: FloatArray, plan: Plan) -> FloatArray:
+    """Runs the network on a picture (h, w, 3), CIELAB; returns CIELAB that may lie outside sRGB."""
     height, width = small.shape[:2]
     seen = np.pad(small, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), mode="symmetric")
-    swatches, mask = pack_palettes([Palette(shown(source.lab), source.weights), target])
+    source = Palette(_with_lightness(plan.source.lab, plan), plan.source.weights)
+    swatches, mask = pack_palettes([source, plan.target])
     ab = network(
         {
             "lab": to_network_range(seen)[np.newaxis],
@@ -156,8 +150,7 @@ def _answer(network: Network, small: FloatArray, source: Palette, target: Palett
         }
     )
     inner = np.asarray(ab, dtype=np.float32)[0, _MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
-    scaled = inner * np.float32(AB_SCALE)
-    return np.concatenate([small[..., :1], scaled], axis=-1)
+    return np.concatenate([small[..., :1], inner * np.float32(AB_SCALE)], axis=-1)
 
 
 def _hidden(picture: Picture) -> BoolArray | None:
@@ -165,34 +158,35 @@ def _hidden(picture: Picture) -> BoolArray | None:
 
 
 def _without_hidden(rgb: ImageArray, hidden: BoolArray | None, source: Palette) -> ImageArray:
-    """The rgb that a network sees: a colour that nobody sees, under alpha 0, must not tell on its neighbours."""
+    """Paints hidden pixels in the picture's main colour: their own must not influence their neighbours."""
     if hidden is None:
         return rgb
-    most = 0 if source.weights is None else int(np.argmax(source.weights))
-    plain = lab_to_image(source.lab[most][np.newaxis, np.newaxis])[0, 0]
+    main = int(np.argmax(source.weights))
+    plain = lab_to_image(source.lab[main][np.newaxis, np.newaxis])[0, 0]
     return np.where(hidden[..., np.newaxis], plain, rgb)
 
 
-def _carry_over(form: _Form, shown: _Shown, small: FloatArray, change: FloatArray) -> Any:
+def _carry_over(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
     """Adds a change of ab at working size to rgb (H, W, 3), in strips, so that memory stays small.
 
-    Full-size colours are cut to the gamut anew, and maps of colour turn small steps of lightness into steps of ab, so
-    that slopes are limited here as well. Strips are worked out with as many rows more as that hears of.
+    The sum is cut to the gamut once more, and upsampling turns small steps of lightness into steps of ab: slopes are
+    limited here as well. `limit_slopes` at a row depends on `_CONTEXT_ROWS` rows around it, which each strip computes
+    too.
     """
-    height, width = form.rgb.shape[:2]
+    height, width = pixels.rgb.shape[:2]
     same_size = change.shape[:2] == (height, width)
     field = None if same_size else fit_field(change, small, height=height, width=width)
-    result = np.empty_like(form.rgb)
+    result = np.empty_like(pixels.rgb)
 
     def recolor_rows(part: slice) -> None:
-        wide = slice(max(0, part.start - _HEARD), min(height, part.stop + _HEARD))
-        own = form.to_lab(form.rgb[wide])
-        lab = np.array(shown(own))
+        wide = slice(max(0, part.start - _CONTEXT_ROWS), min(height, part.stop + _CONTEXT_ROWS))
+        before = pixels.to_lab(pixels.rgb[wide])
+        lab = np.array(_with_lightness(before, plan))
         lab[..., 1:] += change[wide] if field is None else field.rows(wide, lab)
-        if form.hidden is not None:
-            own[form.hidden[wide]] = _UNLIKE
-        limited = limit_slopes(own, lab, passes=_PASSES, steps=_CHROMA_STEPS)
-        result[part] = form.from_lab(limited[part.start - wide.start :][: part.stop - part.start])
+        if pixels.hidden is not None:
+            before[pixels.hidden[wide]] = _NEVER_ALIKE
+        limited = limit_slopes(before, lab, passes=_PASSES, steps=_CHROMA_STEPS)
+        result[part] = pixels.from_lab(limited[part.start - wide.start :][: part.stop - part.start])
 
     in_parts(recolor_rows, height, max(_LEAST_ROWS, _STRIP // width))
     return result
@@ -207,11 +201,11 @@ def _lab_to_float(lab: FloatArray) -> FloatArray:
     return rgb
 
 
-def _with_lightness(lab: FloatArray, source: Palette, target: Palette, strength: float) -> FloatArray:
-    """Lab (..., 3) with its lightness moved along the palettes' curve, and the chroma that there is room for there."""
-    if strength == 0.0:
+def _with_lightness(lab: FloatArray, plan: Plan) -> FloatArray:
+    """Moves the lightness of CIELAB (..., 3) along the palettes' curve, and reduces chroma to what fits there."""
+    if plan.lightness == 0.0:
         return lab
-    L = transfer_lightness(lab[..., 0], source, target, strength=strength)
+    L = transfer_lightness(lab[..., 0], plan.source, plan.target, strength=plan.lightness)
     moved: FloatArray = reduce_chroma(np.concatenate([L[..., np.newaxis], lab[..., 1:]], axis=-1))
     return moved
 

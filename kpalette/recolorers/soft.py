@@ -3,14 +3,13 @@
 import numpy as np
 
 from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
-from kpalette.palettes.palette import Palette
-from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
 from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.types import FloatArray
 
 
-class SoftRecolorer(LatticeRecolorer):
+class SoftRecolorer(ColorMapRecolorer):
     """Soft cluster shift: ab' = ab + sum_i w_i (T_i - C_i)_ab, L' by the monotone lightness curve.
 
     Continuous, monotone in L, structure-keeping: inside a cluster all colours move alike.
@@ -20,7 +19,6 @@ class SoftRecolorer(LatticeRecolorer):
     """
 
     name = "soft"
-    title = "soft cluster shift: each colour moves with the swatches near it"
     extraction = "kmeans"
     default_lightness = 0.0
 
@@ -28,13 +26,14 @@ class SoftRecolorer(LatticeRecolorer):
         """See the class."""
         self.tau = tau
 
-    def mapping(self, source: Palette, target: Palette, *, lightness: float) -> ColorMap:
-        """The exact mapping: lab (n, 3) to lab (n, 3), before chroma reduction."""
+    def color_map(self, plan: Plan) -> ColorMap:
+        """The exact map: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        source, target = plan.source, plan.target
         shift = target.lab[:, 1:] - source.lab[:, 1:]
 
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
-            result[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=lightness)
+            result[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=plan.lightness)
             result[:, 1:] = shifted_ab(lab, soft_weights(lab, source, tau=self.tau), shift)
             return result
 

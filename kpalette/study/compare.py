@@ -1,19 +1,17 @@
-"""Recolourers x images x palettes to rows of figures, and those rows to one line per method."""
+"""Recolorers on one picture and palette: what each makes of it, and its figures."""
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from kpalette.images.picture import Picture
-from kpalette.metrics.figures import FIGURES, measure
+from kpalette.metrics.figures import measure
 from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import Recolorer
-from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.recipe import Recipe
 from kpalette.recolorers.registry import list_recolorers, missing_recolorers
 from kpalette.types import ImageArray
 
@@ -21,15 +19,22 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One method on one picture and palette.
+class MethodResult:
+    """What one method makes of one picture and palette.
 
     Attributes:
-        method: name of the recolourer or reference row.
-        image: uint8 sRGB (H, W, 3), what it made.
-        figures: `metrics.FIGURES`, and `clipped` where the method reports it.
+        method: name of the recolorer or reference row.
+        image: uint8 sRGB (H, W, 3), the result.
+        figures: `FIGURES`, and `clipped` where the method reports it.
         seconds: wall time of extraction, bake and apply.
-        lightness: the strength it worked with; None for reference rows.
+        lightness: the lightness strength; None for reference rows.
+
+    Example:
+        >>> from kpalette import Palette, Picture
+        >>> from kpalette.images.samples import sample_image
+        >>> picture = Picture(sample_image("coffee")[::8, ::8])
+        >>> next(compare(picture, Palette.parse("red blue"), models=["soft"])).method
+        'source'
     """
 
     method: str
@@ -44,7 +49,7 @@ def _figures(picture: Picture, image: ImageArray, target: Palette) -> dict[str, 
 
 
 def usable_recolorers() -> list[str]:
-    """Names of all recolourers but networks whose weights are not there, of which a warning is logged."""
+    """Names of all recolorers that work here; a warning is logged for networks whose weights are missing."""
     missing = missing_recolorers()
     if missing:
         _log.warning("without %s, whose weights are not there", " and ".join(missing))
@@ -56,77 +61,44 @@ def compare(
     target: Palette,
     *,
     models: Sequence[str | Recolorer] | None = None,
-    source: Palette | str | None = None,
+    source: Palette | None = None,
     match: str = "lightness",
     lightness: float | None = None,
-) -> Iterator[Row]:
-    """Recolours one picture with several recolourers and measures each; the first row is `source`, doing nothing.
+) -> Iterator[MethodResult]:
+    """Recolours one picture with several recolorers and measures each; the first row, `source`, does nothing.
 
     Args:
         picture: the picture.
         target: the palette asked for.
-        models: names or recolourers; all of `list_recolorers()` if None, without networks whose weights are
-            not there, of which a warning is logged.
-        source: as in `recolor`.
-        match: as in `recolor`.
-        lightness: as in `recolor`; each recolourer's own default if None.
+        models: names or recolorers; if None all whose weights are there, with a logged warning for the others.
+        source: as in `Recipe`.
+        match: as in `Recipe`.
+        lightness: as in `Recipe`; each recolorer's own default if None.
 
     Yields:
-        Rows, as they are done.
+        Results, as they are ready.
     """
-    yield Row("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
-    if models is None:
-        models = usable_recolorers()
-    for model in models:
-        yield run_model(picture, target, model, source=source, match=match, lightness=lightness)
+    yield MethodResult("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
+    for model in usable_recolorers() if models is None else models:
+        yield run_recipe(picture, Recipe(target, model, source, match, lightness))
 
 
-def run_model(
-    picture: Picture,
-    target: Palette,
-    model: str | Recolorer,
-    *,
-    source: Palette | str | None = None,
-    match: str = "lightness",
-    lightness: float | None = None,
-) -> Row:
-    """Recolours one picture with one recolourer and measures it; arguments as in `recolor`."""
+def run_recipe(picture: Picture, recipe: Recipe) -> MethodResult:
+    """Recolours one picture by a recipe and measures the result."""
     start = time.perf_counter()
-    plan = make_plan(picture, target, model=model, source=source, match=match, lightness=lightness)
+    plan = recipe.plan(picture)
     done = plan.apply(picture)
     seconds = time.perf_counter() - start
-    figures = {**_figures(picture, done.image, target), "clipped": done.clipped}
-    return Row(plan.recolorer.name, done.image, figures, seconds, plan.lightness)
+    figures = {**_figures(picture, done.image, recipe.target), "clipped": done.clipped}
+    return MethodResult(plan.recolorer.name, done.image, figures, seconds, plan.lightness)
 
 
-def compare_references(picture: Picture, target: Palette) -> Iterator[Row]:
-    """The rows of `reference.REFERENCES` for one picture and palette, swatches by `kmeans`, matched by lightness."""
+def compare_references(picture: Picture, target: Palette) -> Iterator[MethodResult]:
+    """The reference rows (`REFERENCES`) of one picture and palette: swatches by `kmeans`, matched by lightness."""
     source = extract_palette(picture, size=len(target), method="kmeans")
     matched = source.matched(target)
     for name, make in REFERENCES.items():
         start = time.perf_counter()
         image = make(picture.rgb, source, matched)
         seconds = time.perf_counter() - start
-        yield Row(name, image, _figures(picture, image, target), seconds)
-
-
-def summarize(rows: Iterable[Row], *, statistic: Callable[..., float] = np.median) -> dict[str, dict[str, float]]:
-    """One line of figures for each method, over all its rows.
-
-    Args:
-        rows: any number of rows of any methods.
-        statistic: of a list of numbers; the median unless told otherwise.
-
-    Returns:
-        Figures and `seconds` by name, by method, in order of first appearance.
-    """
-    grouped: dict[str, list[Row]] = {}
-    for row in rows:
-        grouped.setdefault(row.method, []).append(row)
-    return {
-        method: {
-            **{name: float(statistic([row.figures[name] for row in group])) for name in FIGURES},
-            "seconds": float(statistic([row.seconds for row in group])),
-        }
-        for method, group in grouped.items()
-    }
+        yield MethodResult(name, image, _figures(picture, image, target), seconds)

@@ -13,8 +13,8 @@ from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, rgb_to_
 from kpalette.metrics.figures import ab_error
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.base import Recolorer
-from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.base import Plan, Recolorer
+from kpalette.recolorers.recipe import Recipe
 from kpalette.types import DEFAULT_COLORS, BoolArray, FloatArray
 
 PROBES = {
@@ -75,7 +75,7 @@ def hue_error(pair: HuePair, recolorer: Recolorer | None) -> float:
     """
     image = pair.shown.rgb
     if recolorer is not None:
-        image = recolorer.apply(pair.shown, pair.source, pair.target, lightness=0.0).image
+        image = Plan(recolorer, pair.source, pair.target, 0.0).apply(pair.shown).image
     return ab_error(image_to_lab(image), pair.truth, mask=pair.known)
 
 
@@ -94,7 +94,7 @@ def own_error(picture: Picture, recolorer: Recolorer | None) -> float:
     own = extract_palette(picture, size=DEFAULT_COLORS, method=recolorer.extraction)
     # A hair beside it: of a palette that is equal to the bit, networks would not be asked at all.
     beside = Palette(own.lab + _HAIR, own.weights)
-    image = recolorer.apply(picture, own, beside, lightness=0.0).image
+    image = Plan(recolorer, own, beside, 0.0).apply(picture).image
     return float(np.mean(delta_e(image_to_lab(picture.rgb), image_to_lab(image))))
 
 
@@ -113,7 +113,7 @@ def response(picture: Picture, first: Palette, second: Palette, recolorer: Recol
     """
     if recolorer is None:
         return 0.0
-    plans = [make_plan(picture, target, model=recolorer, lightness=0.0) for target in (first, second)]
+    plans = [Recipe(target, recolorer, lightness=0.0).plan(picture) for target in (first, second)]
     images = [plan.apply(picture).image for plan in plans]
     asked = np.linalg.norm((plans[0].target.lab - plans[1].target.lab)[:, 1:], axis=-1)
     distance = float(np.sum(plans[0].source.weights * asked))

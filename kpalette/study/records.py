@@ -18,7 +18,7 @@ COLUMNS = (*_KEYS, *_FIGURES, "seconds")
 
 
 @dataclass(frozen=True)
-class Record:
+class StudyRecord:
     """The figures of one method on one case, or of one model's probes on one picture.
 
     Attributes:
@@ -60,8 +60,8 @@ class Study:
         probes: of every picture and model.
     """
 
-    records: list[Record] = field(default_factory=list)
-    probes: list[Record] = field(default_factory=list)
+    records: list[StudyRecord] = field(default_factory=list)
+    probes: list[StudyRecord] = field(default_factory=list)
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -118,8 +118,8 @@ class Study:
         return study
 
 
-def _record(row: dict[str, str]) -> Record:
-    return Record(
+def _record(row: dict[str, str]) -> StudyRecord:
+    return StudyRecord(
         row["name"],
         row["style"],
         int(row["palette"]) if row["palette"] else None,

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -17,21 +16,22 @@ from kpalette.data.image_set import ImageSet
 from kpalette.data.sources import open_images
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.metrics.references import REFERENCES
-from kpalette.parallel import MAX_WORKERS, thread_count, worker_pool
+from kpalette.parallel import MAX_WORKERS, in_order, thread_count, worker_pool
 from kpalette.recolorers.base import Recolorer
 from kpalette.recolorers.lightness import check_strength
 from kpalette.recolorers.network import NetworkRecolorer
-from kpalette.recolorers.registry import NETWORKS, get_recolorer, list_recolorers
+from kpalette.recolorers.recipe import Recipe
+from kpalette.recolorers.registry import get_recolorer, list_networks, list_recolorers
 from kpalette.study.cases import Case, deal_cases, report_palettes, sample_cases
-from kpalette.study.compare import compare_references, run_model, usable_recolorers
+from kpalette.study.compare import compare_references, run_recipe, usable_recolorers
 from kpalette.study.probes import hue_pair, probe
-from kpalette.study.records import Record, Study
+from kpalette.study.records import Study, StudyRecord
 from kpalette.weights.folder import read_checkpoint
 
 PER_PICTURE = 4
 """Palettes asked of each picture of a set."""
 
-_QUEUED = 2  # pictures begun or waiting for each worker: no more lie in memory
+_QUEUED = 2  # pictures that run or wait for each worker: no more lie in memory
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | No
 
 def _model(text: str, name: str, strengths: tuple[float, ...] | None) -> Model:
     if text in list_recolorers():
-        if text in NETWORKS:
+        if text in list_networks():
             read_checkpoint(text)
         return Model(name, strengths or ((0.0, 1.0) if text == "baseline" else (0.0,)))
     if not os.path.isdir(text):
@@ -187,22 +187,21 @@ def _collect(
     return study
 
 
-_Found = tuple[list[Record], list[Record]]
+_Found = tuple[list[StudyRecord], list[StudyRecord]]
 
 
 def _in_order(cases: Iterable[tuple[Case, ...]], models: tuple[Model, ...], workers: int) -> Iterator[_Found]:
-    waiting: deque[Future[_Found]] = deque()
-    with worker_pool(workers, preload=__name__, set_up=_calm_tensorflow) as submit:
-        for number, of_picture in enumerate(cases):
-            if len(waiting) >= (_QUEUED * workers if workers > 1 else 1):
-                yield waiting.popleft().result()
-            waiting.append(submit(_study_picture, number, of_picture, models))
-        while waiting:
-            yield waiting.popleft().result()
+    with worker_pool(workers, preload=__name__, set_up=_limit_tensorflow_threads) as submit:
+
+        def begin(numbered: tuple[int, tuple[Case, ...]]) -> Future[_Found]:
+            return submit(_study_picture, *numbered, models)
+
+        for _, future in in_order(begin, enumerate(cases), window=_QUEUED * workers):
+            yield future.result()
 
 
-def _calm_tensorflow() -> None:
-    """In a worker, before TensorFlow is imported, if it is at all: no more threads than the worker's share."""
+def _limit_tensorflow_threads() -> None:
+    """Limits TensorFlow, should it be imported later, to the worker's share of threads."""
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, str(thread_count()))
 
@@ -213,16 +212,16 @@ def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ..
     for case in cases:
         rows = list(compare_references(case.picture, case.target))
         for recolorer, strengths in recolorers:
-            rows += [run_model(case.picture, case.target, recolorer, lightness=strength) for strength in strengths]
+            rows += [run_recipe(case.picture, Recipe(case.target, recolorer, lightness=x)) for x in strengths]
         records += [
-            Record(case.name, case.style, case.palette, row.method, row.lightness, row.figures, row.seconds)
+            StudyRecord(case.name, case.style, case.palette, row.method, row.lightness, row.figures, row.seconds)
             for row in rows
         ]
     first, targets = cases[0], [case.target for case in cases]
     pair = hue_pair(first.picture, number)
     probed: list[tuple[str, Recolorer | None]] = [("source", None), *((r.name, r) for r, _ in recolorers)]
     probes = [
-        Record(
+        StudyRecord(
             first.name, first.style, None, name, None if recolorer is None else 0.0,
             probe(first.picture, recolorer, pair=pair, targets=targets),
         )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError
 from kpalette.metrics.intervals import bootstrap_interval
-from kpalette.study.records import Record
+from kpalette.study.records import StudyRecord
 
 STATISTICS = ("mean", "median")
 
@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
     high: float
 
 
-def groups_of(records: Iterable[Record], figure: str) -> Groups:
+def groups_of(records: Iterable[StudyRecord], figure: str) -> Groups:
     """The values of a figure, those of each picture together, nan left out.
 
     Args:
@@ -92,9 +92,9 @@ def _median_of_all(drawn: NDArray[np.float64], *, axis: int) -> NDArray[np.float
     return medians
 
 
-def by_method(records: Iterable[Record]) -> dict[str, list[Record]]:
+def by_method(records: Iterable[StudyRecord]) -> dict[str, list[StudyRecord]]:
     """Records by method, in order of first appearance."""
-    found: dict[str, list[Record]] = {}
+    found: dict[str, list[StudyRecord]] = {}
     for record in records:
         found.setdefault(record.method, []).append(record)
     return found

@@ -8,7 +8,7 @@ from kpalette.errors import ArgumentError
 from kpalette.metrics.figures import FIGURES
 from kpalette.report.markdown import markdown_table
 from kpalette.study.probes import PROBES
-from kpalette.study.records import Record, Study
+from kpalette.study.records import Study, StudyRecord
 from kpalette.study.statistics import by_method, center, estimate, groups_of
 
 DIGITS = {
@@ -46,8 +46,8 @@ def probes_table(study: Study, *, statistic: str = "mean") -> str:
     return _with_intervals(study.probes, tuple(PROBES), statistic)
 
 
-def _with_intervals(records: Sequence[Record], figures: tuple[str, ...], statistic: str) -> str:
-    def cell(own: list[Record], figure: str) -> str:
+def _with_intervals(records: Sequence[StudyRecord], figures: tuple[str, ...], statistic: str) -> str:
+    def cell(own: list[StudyRecord], figure: str) -> str:
         found = estimate(groups_of(own, figure), statistic=statistic)
         if np.isnan(found.value):
             return ""
@@ -73,7 +73,7 @@ def styles_table(study: Study, *, statistic: str = "mean", heading: str = "style
     for record in study.records:
         pictures.setdefault(record.style, set()).add(record.name)
 
-    def cell(own: list[Record]) -> str:
+    def cell(own: list[StudyRecord]) -> str:
         ab, ssim = (center(groups_of(own, name), statistic=statistic) for name in ("palette_de_ab", "ssim"))
         return f"{ab:.{DIGITS['palette_de_ab']}f}, {ssim:.{DIGITS['ssim']}f}"
 
@@ -84,7 +84,7 @@ def styles_table(study: Study, *, statistic: str = "mean", heading: str = "style
     return markdown_table([heading, "pictures", *study.methods], rows)
 
 
-def ranked(study: Study, method: str) -> dict[str, Record]:
+def ranked(study: Study, method: str) -> dict[str, StudyRecord]:
     """The cases on which a method did best, at the median, and worst, by `palette_de_ab`.
 
     Args:

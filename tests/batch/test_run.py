@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from kpalette import read_image, recolor, write_image
-from kpalette.batch.job import Job, Recoloring
+from kpalette.batch.job import Job, RecolorFile
 from kpalette.batch.manifest import Manifest
 from kpalette.batch.run import default_workers, run_batch
 from kpalette.errors import ImageError, KPaletteError
 from kpalette.palettes.palette import Palette
+from kpalette.recolorers.recipe import Recipe
 
 
 def resident() -> int:
@@ -54,7 +55,7 @@ def test_outcomes_come_in_order_and_failures_stop_nothing(workers):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="no /proc here")
 def test_a_thousand_pictures_in_order_and_in_bounded_memory(pictures, four):
-    outcomes = run_batch(iter(pictures), Recoloring(four), workers=1)
+    outcomes = run_batch(iter(pictures), RecolorFile(Recipe(four)), workers=1)
     sizes = []
     for number, outcome in enumerate(outcomes):
         assert (outcome.job, outcome.error) == (pictures[number], None)
@@ -77,7 +78,7 @@ def test_processes_give_what_one_gives_and_take_jobs_only_as_needed(pictures, fo
             taken += 1
             yield job
 
-    for number, outcome in enumerate(run_batch(counted(), Recoloring(four), workers=2)):
+    for number, outcome in enumerate(run_batch(counted(), RecolorFile(Recipe(four)), workers=2)):
         assert outcome.job == pictures[number]
         assert taken <= number + 1 + 2 * 2
     for job in pictures[:60:7]:
@@ -85,7 +86,7 @@ def test_processes_give_what_one_gives_and_take_jobs_only_as_needed(pictures, fo
 
 
 def test_a_batch_that_was_left_goes_on(pictures, four):
-    jobs, work = pictures[:20], Recoloring(four)
+    jobs, work = pictures[:20], RecolorFile(Recipe(four))
     record = Manifest("out", work.settings())
     running = run_batch(jobs, work, record=record)
     for _ in range(7):
@@ -103,8 +104,8 @@ def test_a_batch_that_was_left_goes_on(pictures, four):
 
 
 def test_without_a_record_existing_results_are_left_alone(pictures, four):
-    list(run_batch(pictures[:1], Recoloring(four)))
-    (outcome,) = run_batch(pictures[:1], Recoloring(four), record=Manifest("out", {}))
+    list(run_batch(pictures[:1], RecolorFile(Recipe(four))))
+    (outcome,) = run_batch(pictures[:1], RecolorFile(Recipe(four)), record=Manifest("out", {}))
     assert "out/0000.png exists already" in outcome.error
 
 
@@ -122,9 +123,9 @@ def test_the_environment_is_as_before(monkeypatch):
 
 
 def test_settings_are_plain_and_tell_all(four):
-    work = Recoloring(four, source=Palette.parse("red blue"), lightness=0.5)
+    work = RecolorFile(Recipe(four, source=Palette.parse("red blue"), lightness=0.5))
     assert pickle.loads(pickle.dumps(work)).settings() == work.settings()
-    assert work.settings() != Recoloring(four, source=Palette.parse("red green"), lightness=0.5).settings()
+    assert work.settings() != RecolorFile(Recipe(four, source=Palette.parse("red green"), lightness=0.5)).settings()
     assert set(work.settings()) == {
         "target", "model", "source", "match", "lightness", "seed", "background", "strip", "runtime"
     }  # fmt: skip

@@ -18,13 +18,13 @@ COLORS = "orange,saddlebrown,purple,green"
 def preset(monkeypatch, tiny_checkpoint):
     """`palettenet` has weights, `ablated` has none."""
     monkeypatch.setattr(presets, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": None}.get)
-    monkeypatch.setattr(registry, "_made", {})
+    registry.made.cache_clear()
 
 
 @pytest.fixture
 def no_weights(monkeypatch):
     monkeypatch.setattr(presets, "_preset_folder", {}.get)
-    monkeypatch.setattr(registry, "_made", {})
+    registry.made.cache_clear()
 
 
 def test_recolor_with_a_network(kp, small, preset, tiny_checkpoint):
@@ -63,7 +63,7 @@ def test_missing_weights_are_said_once(kp, small, no_weights):
             ["recolor", "a.png", "-p", COLORS, "-m", "soft", "--runtime", "onnx"],
             "--runtime is for networks (palettenet",
         ),
-        (["lut", "a.png", "-p", COLORS, "-m", "palettenet"], "palettenet is no colour mapping: a lattice cannot hold"),
+        (["lut", "a.png", "-p", COLORS, "-m", "palettenet"], "'palettenet' is not one of 'soft', 'fitted', 'baseline'"),
         (["export", "palettenet"], "give -o FILE.onnx, -o DIR for a SavedModel, or --graph, one of them"),
         (["export", "palettenet", "-o", "a.onnx", "--graph"], "or --graph, one of them"),
     ],

@@ -6,21 +6,25 @@ import pytest
 from kpalette import get_recolorer, read_image
 from kpalette.images.picture import as_picture
 from kpalette.recolorers.lut_files import encode_cube, hald_image
-from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.recipe import make_recipe
 
 COLORS = "orange,saddlebrown,purple,green"
+NOTE = (
+    "note: the table is of soft; `kpalette recolor` uses palettenet, a network, which no table can hold. "
+    "For the look of this table: kpalette recolor -m soft\n"
+)
 
 
 def lattice_of(small, size, **options):
     picture = as_picture(small)
-    plan = make_plan(picture, COLORS, **options)
+    plan = make_recipe(COLORS, **{"model": "soft", **options}).plan(picture)
     recolorer = get_recolorer(options.get("model", "soft"))
-    return recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
+    return recolorer.lattice(picture, plan, size=size)
 
 
 def test_a_cube_beside_the_picture(kp, small):
     result = kp("lut", "a.png", "-p", COLORS)
-    assert (result.code, result.out, result.err) == (0, b"", "wrote a.cube\n")
+    assert (result.code, result.out, result.err) == (0, b"", f"{NOTE}wrote a.cube\n")
     title = "kpalette soft #800080 #8b4513 #008000 #ffa500"
     assert open("a.cube", "rb").read() == encode_cube(lattice_of(small, 33), title=title)
 
@@ -33,7 +37,7 @@ def test_options_reach_the_table(kp, small):
 
 
 def test_a_hald_picture(kp, small):
-    assert kp("lut", "-", "-p", COLORS, "-o", "h.png", stdin=open("a.png", "rb").read()).err == "wrote h.png\n"
+    assert kp("lut", "-", "-p", COLORS, "-o", "h.png", stdin=open("a.png", "rb").read()).err == f"{NOTE}wrote h.png\n"
     np.testing.assert_array_equal(read_image("h.png").rgb, hald_image(lattice_of(small, 64)))
 
 

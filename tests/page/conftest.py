@@ -13,14 +13,14 @@ from tests.cli.conftest import kp  # noqa: F401
 def no_networks(monkeypatch):
     """Neither network has weights: quick, and the same whatever ships."""
     monkeypatch.setattr(presets, "_preset_folder", {}.get)
-    monkeypatch.setattr(registry, "_made", {})
+    registry.made.cache_clear()
 
 
 @pytest.fixture
 def both_networks(monkeypatch, tiny_checkpoint):
     """Both networks have weights, of a tiny one."""
     monkeypatch.setattr(presets, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": tiny_checkpoint}.get)
-    monkeypatch.setattr(registry, "_made", {})
+    registry.made.cache_clear()
 
 
 def file_of(image: np.ndarray, form: str = "PNG", **options) -> bytes:

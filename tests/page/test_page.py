@@ -21,9 +21,10 @@ from kpalette.images.decode import decode_image
 from kpalette.images.picture import resize
 from kpalette.page import palettes, results
 from kpalette.page.pictures import MAX_PIXELS, SCREEN, decode_upload, file_name, open_picture
-from kpalette.page.results import Work
+from kpalette.page.results import page_recipe
 from kpalette.page.settings import Settings, from_query, to_query
 from kpalette.palettes.presets import list_presets
+from kpalette.recolorers.registry import list_recolorers
 from tests.page.conftest import file_of
 
 SOURCE = ("#2b1d14", "#7a4a2e", "#b08a5f", "#e8d8b8")
@@ -105,8 +106,8 @@ def test_large_jpegs_are_decoded_small_and_told_whole(photo):
 def test_pictures_of_odd_shapes_are_recolored_by_all(shape, both_networks):
     opened = open_picture(file_of(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)), name="odd.png")
     source = tuple(code for code, _ in opened.own(4))
-    for method in results.TITLES:
-        done = results.preview(opened.screen, Work(method, source, TARGET[: len(source)], 0.3))
+    for method in list_recolorers():
+        done = results.preview(opened.screen, page_recipe(method, source, TARGET[: len(source)], 0.3))
         assert done.picture.rgb.shape == opened.screen.rgb.shape
         assert np.isfinite([done.ssim, done.palette_de]).all()
 
@@ -118,7 +119,7 @@ def test_pictures_of_few_colors_have_two_at_least(count):
     own = opened.own(8)
     assert len(own) == max(count, 2)
     source = tuple(code for code, _ in own)
-    done = results.preview(opened.screen, Work("soft", source, TARGET[: len(source)], 0.0))
+    done = results.preview(opened.screen, page_recipe("soft", source, TARGET[: len(source)], 0.0))
     assert done.picture.rgb.shape == image.shape
 
 

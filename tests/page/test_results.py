@@ -19,8 +19,8 @@ from kpalette.metrics.figures import measure
 from kpalette.page import results
 from kpalette.page.drawing import becomes_html, chart, plain, strip_html, swatch_html
 from kpalette.page.pictures import open_picture, sample_file
-from kpalette.page.results import Work
-from kpalette.recolorers.recolor import make_plan
+from kpalette.page.results import page_recipe
+from kpalette.recolorers.recipe import make_recipe
 from kpalette.recolorers.registry import list_recolorers
 from tests.page.conftest import file_of
 
@@ -35,16 +35,12 @@ def test_previews_and_their_figures(photo, alpha):
         image = np.dstack([photo, np.full(photo.shape[:2], 255, np.uint8)])
         image[:40, :, 3] = 0
     opened = open_picture(file_of(image), name="x.png")
-    work = Work("baseline", SOURCE, TARGET, 0.5)
-    done = results.preview(opened.screen, work)
-    plan = make_plan(
-        opened.screen,
-        Palette.from_hex(TARGET),
-        model="baseline",
-        source=Palette.from_hex(SOURCE),
-        match="order",
-        lightness=0.5,
+    recipe = page_recipe("baseline", SOURCE, TARGET, 0.5)
+    done = results.preview(opened.screen, recipe)
+    recipe = make_recipe(
+        Palette.from_hex(TARGET), model="baseline", source=Palette.from_hex(SOURCE), match="order", lightness=0.5
     )
+    plan = recipe.plan(opened.screen)
     wanted = plan.apply(opened.screen).image
     assert np.array_equal(done.picture.rgb, wanted)
     figures = measure(opened.screen.rgb, wanted, Palette.from_hex(TARGET), alpha=opened.screen.alpha)
@@ -71,10 +67,10 @@ def run(line: str, folder) -> None:
 def test_the_command_makes_the_very_file_of_the_download(tmp_path, photo, turned, name, form):
     data = turned if form == "JPEG" else file_of(photo, form)
     (tmp_path / name).write_bytes(data)
-    work = Work("baseline", SOURCE, TARGET, 0.35)
-    run(results.command(work, name=name, image_format=form), tmp_path)
+    recipe = page_recipe("baseline", SOURCE, TARGET, 0.35)
+    run(results.command(recipe, name=name, image_format=form), tmp_path)
     made = tmp_path / results.result_name(name, "baseline", form)
-    assert made.read_bytes() == results.whole_file(data, work, name=name)
+    assert made.read_bytes() == results.whole_file(data, recipe, name=name)
     assert read_image(made).format == form
     if form == "JPEG":
         assert read_image(made).rgb.shape == (128, 96, 3)
@@ -82,22 +78,22 @@ def test_the_command_makes_the_very_file_of_the_download(tmp_path, photo, turned
 
 
 def test_the_command_of_a_sample_saves_it_first(tmp_path):
-    work = Work("soft", SOURCE, TARGET, 0.0)
-    lines = results.command(work, name="coffee.png", image_format="PNG", sample="coffee").splitlines()
+    recipe = page_recipe("soft", SOURCE, TARGET, 0.0)
+    lines = results.command(recipe, name="coffee.png", image_format="PNG", sample="coffee").splitlines()
     for line in lines:
         run(line, tmp_path)
     assert (tmp_path / "coffee.png").read_bytes() == sample_file("coffee")
     assert (tmp_path / "coffee.soft.png").read_bytes() == results.whole_file(
-        sample_file("coffee"), work, name="coffee.png"
+        sample_file("coffee"), recipe, name="coffee.png"
     )
-    assert len(results.command(work, name="coffee.png", image_format="PNG").splitlines()) == 1
+    assert len(results.command(recipe, name="coffee.png", image_format="PNG").splitlines()) == 1
 
 
 def test_networks_make_the_same_file_by_command(kp, tmp_path, turned, both_networks):
-    work = Work("palettenet", SOURCE, TARGET, 0.0)
+    recipe = page_recipe("palettenet", SOURCE, TARGET, 0.0)
     (tmp_path / "a.jpg").write_bytes(turned)
-    assert kp(*shlex.split(results.command(work, name="a.jpg", image_format="JPEG"))[1:]).code == 0
-    assert (tmp_path / "a.palettenet.jpg").read_bytes() == results.whole_file(turned, work, name="a.jpg")
+    assert kp(*shlex.split(results.command(recipe, name="a.jpg", image_format="JPEG"))[1:]).code == 0
+    assert (tmp_path / "a.palettenet.jpg").read_bytes() == results.whole_file(turned, recipe, name="a.jpg")
 
 
 def test_cube_files_are_those_of_the_command(kp, tmp_path, photo):
@@ -107,11 +103,11 @@ def test_cube_files_are_those_of_the_command(kp, tmp_path, photo):
     for method in ("soft", "fitted", "baseline"):
         options = ["-p", colors, "--source", own, "--match", "order", "--lightness", "0.5", "-m", method]
         assert kp("lut", "a.png", *options, "-o", f"{method}.cube").code == 0
-        made = results.cube_file(data, Work(method, SOURCE, TARGET, 0.5), name="a.png")
+        made = results.cube_file(data, page_recipe(method, SOURCE, TARGET, 0.5), name="a.png")
         assert made == (tmp_path / f"{method}.cube").read_bytes()
     assert [name for name in list_recolorers() if results.has_cube(name)] == ["soft", "fitted", "baseline"]
-    with pytest.raises(ArgumentError, match="colour mapping"):
-        results.cube_file(data, Work("palettenet", SOURCE, TARGET, 0.5), name="a.png")
+    with pytest.raises(ArgumentError, match="must be of a recolorer that is a colour map. Received: palettenet"):
+        results.cube_file(data, page_recipe("palettenet", SOURCE, TARGET, 0.5), name="a.png")
 
 
 def test_missing_weights_are_told_and_come_last(no_networks):
@@ -125,7 +121,7 @@ def test_missing_weights_are_told_and_come_last(no_networks):
     )
     assert results.by_speed(("palettenet", "baseline", "soft")) == ("soft", "baseline", "palettenet")
     with pytest.raises(KPaletteError):
-        results.preview(Picture(np.zeros((9, 9, 3), np.uint8)), Work("palettenet", SOURCE, TARGET, 0.0))
+        results.preview(Picture(np.zeros((9, 9, 3), np.uint8)), page_recipe("palettenet", SOURCE, TARGET, 0.0))
 
 
 def test_maps_of_the_difference(photo):
@@ -138,7 +134,7 @@ def test_maps_of_the_difference(photo):
 
 
 def test_every_method_has_a_title_and_every_sample_a_file():
-    assert sorted(results.TITLES) == sorted(list_recolorers())
+    assert sorted(results.by_interest(list_recolorers())) == sorted(list_recolorers())
     for name in SAMPLES:
         assert open_picture(sample_file(name), name=f"{name}.png").format == "PNG"
 
@@ -148,7 +144,7 @@ def test_drawings_escape_and_speak(photo):
     assert 'aria-label="dark olive green, #556b2e, 25% of the picture"' in html
     assert "dark olive green" in strip_html(["#556b2e"])
     assert plain("a_b*[x](y) $1$ :red[z]") == r"a\_b\*\[x\]\(y\) \$1\$ \:red\[z\]"
-    done = results.preview(Picture(photo), Work("soft", SOURCE, TARGET, 0.0))
+    done = results.preview(Picture(photo), page_recipe("soft", SOURCE, TARGET, 0.0))
     spec = json.loads(json.dumps(chart([done])))
     assert "Soft shift: structure" in spec["description"]
     assert spec["data"]["values"][0]["method"] == "Soft shift"

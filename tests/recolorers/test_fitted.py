@@ -10,6 +10,7 @@ from kpalette.palettes.palette import Palette
 from kpalette.recolorers.fitted import FittedRecolorer
 from kpalette.recolorers.lightness import smooth_lightness
 from kpalette.recolorers.soft import SoftRecolorer
+from tests.recolorers.plans import plan
 
 
 def cluster_means(image: np.ndarray, source: Palette, output: np.ndarray) -> np.ndarray:
@@ -25,7 +26,7 @@ def test_clusters_land_where_soft_falls_short(name, four):
     target = source.matched(four)
     distance = {}
     for recolorer in (SoftRecolorer(), FittedRecolorer()):
-        output = recolorer.apply(as_picture(image), source, target, lightness=0.0).image
+        output = recolorer.apply(as_picture(image), plan(source, target, 0.0)).image
         means = cluster_means(image, source, output)
         reachable = reduce_chroma(np.column_stack([means[:, 0], target.lab[:, 1:]]))
         distance[recolorer.name] = np.linalg.norm((means - reachable)[:, 1:], axis=-1).mean()
@@ -36,7 +37,7 @@ def test_clusters_land_where_soft_falls_short(name, four):
 def test_corrections_are_bounded(photo, four):
     source = extract_palette(photo, method="kmeans")
     target = source.matched(four)
-    shifts = FittedRecolorer().fit(as_picture(photo), source, target, lightness=0.7)
+    shifts = FittedRecolorer().fit(as_picture(photo), plan(source, target, 0.7))
     correction = np.linalg.norm(shifts - (target.lab - source.lab)[:, 1:], axis=-1)
     assert 0.5 < correction.max() <= 15 + 1e-9
 
@@ -44,14 +45,14 @@ def test_corrections_are_bounded(photo, four):
 def test_no_change_asked_for_needs_no_correction(photo):
     """Whatever the source palette is, its clusters' means or not."""
     for source in (extract_palette(photo, method="kmeans"), Palette.parse("navy teal gold pink")):
-        shifts = FittedRecolorer().fit(as_picture(photo), source, source, lightness=1.0)
+        shifts = FittedRecolorer().fit(as_picture(photo), plan(source, source, 1.0))
         assert np.abs(shifts).max() < 1e-6
 
 
 def test_a_swatch_that_no_colour_is_near_is_left_as_asked(photo):
     source = Palette(np.vstack([extract_palette(photo, size=3, method="kmeans").lab, [60, 95, 70]]))
     target = Palette.parse("navy teal gold pink")
-    shifts = FittedRecolorer().fit(as_picture(photo), source, target, lightness=0.0)
+    shifts = FittedRecolorer().fit(as_picture(photo), plan(source, target, 0.0))
     np.testing.assert_allclose(shifts[3], (target.lab - source.lab)[3, 1:])
 
 
@@ -62,7 +63,7 @@ def test_transparent_pixels_do_not_count(photo):
     source = extract_palette(photo, method="kmeans")
     target = source.matched(Palette.parse("navy teal gold pink"))
     both = as_picture(np.dstack([np.vstack([photo, junk]), alpha]))
-    fits = [FittedRecolorer().fit(p, source, target, lightness=0.5) for p in (as_picture(photo), both)]
+    fits = [FittedRecolorer().fit(p, plan(source, target, 0.5)) for p in (as_picture(photo), both)]
     np.testing.assert_allclose(*fits)
 
 

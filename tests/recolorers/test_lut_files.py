@@ -14,7 +14,7 @@ from kpalette.images.picture import as_picture, image_to_rgb
 from kpalette.images.samples import sample_image
 from kpalette.recolorers.lattice import Lattice
 from kpalette.recolorers.lut_files import CUBE_SIZES, HALD_SIZES, check_lut, encode_cube, hald_image, write_lut
-from kpalette.recolorers.recolor import make_plan
+from kpalette.recolorers.recipe import make_recipe
 
 
 def ffmpeg() -> str | None:
@@ -43,9 +43,9 @@ def picture():
 
 
 def lattice_of(picture, size: int, model: str = "soft") -> Lattice:
-    plan = make_plan(picture, "orange saddlebrown purple green", model=model)
+    plan = make_recipe("orange saddlebrown purple green", model=model).plan(picture)
     recolorer = get_recolorer(model)
-    return recolorer.lattice(picture, plan.source, plan.target, lightness=plan.lightness, size=size)
+    return recolorer.lattice(picture, plan, size=size)
 
 
 def read_cube(data: bytes) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The properties that every lattice recolourer keeps (Chang et al. 2015, section 3), and what each has of its own."""
+"""The properties that every colour map keeps (Chang et al. 2015, section 3), and what each has of its own."""
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from kpalette.palettes.palette import Palette
 from kpalette.recolorers.baseline import BaselineRecolorer, SwatchTransfer, blend_weights
 from kpalette.recolorers.fitted import FittedRecolorer
 from kpalette.recolorers.soft import SoftRecolorer
+from tests.recolorers.plans import plan
 
 RECOLORERS = {
     "soft": SoftRecolorer(),
@@ -38,7 +39,7 @@ def colors(count: int = 3000, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("lightness", [0.0, 0.5, 1.0])
 def test_a_palette_turned_into_itself_changes_nothing(recolorer, lightness, photo):
     source = extract_palette(photo, method=recolorer.extraction)
-    done = recolorer.apply(as_picture(photo), source, source, lightness=lightness)
+    done = recolorer.apply(as_picture(photo), plan(source, source, lightness))
     np.testing.assert_array_equal(done.image, photo)
     assert done.clipped == 0
 
@@ -49,7 +50,7 @@ def test_a_palette_turned_into_nearly_itself_changes_nearly_nothing(recolorer, l
     """Even where swatches lie at the border of the gamut, and outside it at most lightnesses."""
     for source in (extract_palette(photo, method=recolorer.extraction), Palette.parse("blue red green white")):
         target = Palette(source.lab * 0.9999)
-        lattice = recolorer.lattice(as_picture(photo), source, target, lightness=lightness)
+        lattice = recolorer.lattice(as_picture(photo), plan(source, target, lightness))
         moved = lattice.apply(photo).astype(int)
         assert np.abs(moved - photo).max() <= 2
 
@@ -60,7 +61,7 @@ def test_what_is_baked_for_a_picture_keeps_order_of_lightness(recolorer, lightne
     source = extract_palette(photo, method=recolorer.extraction)
     ramp = np.arange(256, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2)
     for target in TARGETS:
-        lattice = recolorer.lattice(as_picture(photo), source, source.matched(target), lightness=lightness)
+        lattice = recolorer.lattice(as_picture(photo), plan(source, source.matched(target), lightness))
         L = rgb_to_lab(lattice.apply(ramp) / 255)[0, :, 0]
         assert (np.diff(L) > -0.7).all()  # 8 bits
         if lightness == 0:
@@ -72,7 +73,7 @@ def test_what_is_baked_for_a_picture_keeps_order_of_lightness(recolorer, lightne
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("lightness", [0.0, 0.5, 1.0])
 def test_results_lie_in_gamut_and_are_finite(recolorer, target, lightness):
-    moved = reduce_chroma(recolorer.mapping(SOURCE, target, lightness=lightness)(colors()))
+    moved = reduce_chroma(recolorer.color_map(plan(SOURCE, target, lightness))(colors()))
     assert np.isfinite(moved).all()
     rgb = lab_to_rgb(moved)
     assert rgb.min() > -1.1e-4
@@ -84,11 +85,11 @@ def test_results_lie_in_gamut_and_are_finite(recolorer, target, lightness):
 @pytest.mark.parametrize("target", TARGETS)
 def test_lightness_moves_in_order_or_not_at_all(recolorer, target):
     lab = colors()
-    kept = recolorer.mapping(SOURCE, target, lightness=0.0)(lab)
+    kept = recolorer.color_map(plan(SOURCE, target, 0.0))(lab)
     np.testing.assert_array_equal(kept[:, 0], lab[:, 0])
-    moved = recolorer.mapping(SOURCE, target, lightness=1.0)(lab)
+    moved = recolorer.color_map(plan(SOURCE, target, 1.0))(lab)
     assert (np.diff(moved[np.argsort(lab[:, 0]), 0]) >= -1e-9).all()
-    swatches = recolorer.mapping(SOURCE, target, lightness=1.0)(SOURCE.lab)
+    swatches = recolorer.color_map(plan(SOURCE, target, 1.0))(SOURCE.lab)
     if recolorer.name != "fitted":  # whose smooth curve blends neighbours, and comes near
         np.testing.assert_allclose(swatches[:, 0], target.lab[:, 0], atol=1e-6)
 
@@ -109,7 +110,7 @@ def longest_step(line: np.ndarray) -> float:
 @pytest.mark.parametrize("lightness", [0.0, 1.0])
 def test_close_colours_stay_close(recolorer, target, lightness):
     """The longest step along a line shrinks with its sampling: a jump anywhere would keep its length."""
-    mapping = recolorer.mapping(SOURCE, target, lightness=lightness)
+    mapping = recolorer.color_map(plan(SOURCE, target, lightness))
     ends = np.random.default_rng(5).random((40, 2, 3))
     longest = {}
     for count in (1000, 4000):
@@ -122,7 +123,7 @@ def test_close_colours_stay_close(recolorer, target, lightness):
 
 @each
 def test_float32_and_float64_agree(recolorer):
-    mapping = recolorer.mapping(SOURCE, TARGETS[0], lightness=1.0)
+    mapping = recolorer.color_map(plan(SOURCE, TARGETS[0], 1.0))
     lab = colors(500)
     assert mapping(lab.astype(np.float32)).dtype == np.float32
     np.testing.assert_allclose(mapping(lab.astype(np.float32)), mapping(lab), atol=0.1)
@@ -133,14 +134,14 @@ def test_float32_and_float64_agree(recolorer):
 def test_any_number_of_swatches(recolorer, count):
     generator = np.random.default_rng(count)
     source, target = (Palette.from_rgb(generator.random((count, 3))) for _ in range(2))
-    moved = recolorer.mapping(source, target, lightness=1.0)(colors(200))
+    moved = recolorer.color_map(plan(source, target, 1.0))(colors(200))
     assert np.isfinite(moved).all()
 
 
 @each
 def test_equal_and_nearly_equal_source_swatches(recolorer):
     source = Palette(SOURCE.lab[[0, 1, 1, 3]] + [[0, 0, 0], [0, 0, 0], [0, 0.3, 0], [0, 0, 0]])
-    moved = recolorer.mapping(source, TARGETS[0], lightness=1.0)(colors(500))
+    moved = recolorer.color_map(plan(source, TARGETS[0], 1.0))(colors(500))
     assert np.isfinite(moved).all()
     assert np.linalg.norm(moved, axis=-1).max() < 300
 
@@ -148,7 +149,7 @@ def test_equal_and_nearly_equal_source_swatches(recolorer):
 def test_baseline_takes_each_swatch_to_its_target():
     for target in TARGETS:
         for lightness in (0.0, 1.0):
-            moved = BaselineRecolorer().mapping(SOURCE, target, lightness=lightness)(SOURCE.lab)
+            moved = BaselineRecolorer().color_map(plan(SOURCE, target, lightness))(SOURCE.lab)
             wanted = np.column_stack([moved[:, 0], target.lab[:, 1:]])
             reached = in_gamut(wanted)
             assert reached.any()
@@ -158,14 +159,14 @@ def test_baseline_takes_each_swatch_to_its_target():
 
 def test_soft_takes_swatches_far_apart_to_their_targets():
     target = TARGETS[0]
-    moved = SoftRecolorer().mapping(SOURCE, target, lightness=0.0)(SOURCE.lab)
+    moved = SoftRecolorer().color_map(plan(SOURCE, target, 0.0))(SOURCE.lab)
     np.testing.assert_allclose(moved[:, 1:], target.lab[:, 1:], atol=1.5)
 
 
 def test_soft_moves_a_cluster_as_one():
     offsets = np.random.default_rng(0).normal(0, 2, (100, 3))
     cluster = SOURCE.lab[1] + offsets
-    moved = SoftRecolorer().mapping(SOURCE, TARGETS[0], lightness=0.0)(cluster)
+    moved = SoftRecolorer().color_map(plan(SOURCE, TARGETS[0], 0.0))(cluster)
     np.testing.assert_allclose((moved - moved.mean(0))[:, 1:], (offsets - offsets.mean(0))[:, 1:], atol=1.0)
 
 
@@ -209,19 +210,19 @@ def test_a_colour_pushed_out_of_gamut_returns_by_chroma_reduction():
 def test_lattice_and_exact_mapping_agree(recolorer, photo):
     """Small pictures are mapped exactly, large ones through the lattice."""
     for lightness in (0.0, 0.5, 1.0):
-        small, options = as_picture(photo), {"lightness": lightness}
-        exact = recolorer.apply(small, SOURCE, TARGETS[0], **options)
-        lattice = recolorer.lattice(small, SOURCE, TARGETS[0], **options)
+        small, asked = as_picture(photo), plan(SOURCE, TARGETS[0], lightness)
+        exact = recolorer.apply(small, asked)
+        lattice = recolorer.lattice(small, asked)
         assert 0 < np.abs(exact.image.astype(int) - lattice.apply(photo)).mean() < 0.6
         assert exact.clipped == pytest.approx(lattice.clipped(photo), abs=0.05)
         large = as_picture(np.tile(photo, (3, 3, 1)))
-        baked = recolorer.lattice(large, SOURCE, TARGETS[0], **options).apply(large.rgb)
-        np.testing.assert_array_equal(recolorer.apply(large, SOURCE, TARGETS[0], **options).image, baked)
+        baked = recolorer.lattice(large, asked).apply(large.rgb)
+        np.testing.assert_array_equal(recolorer.apply(large, asked).image, baked)
 
 
 @each
 def test_palettes_that_alternate_do_not_mix(recolorer, photo):
     picture, other = as_picture(photo), Palette.parse("navy teal gold pink")
-    first, second = (recolorer.lattice(picture, s, TARGETS[0], lightness=1.0).table for s in (SOURCE, other))
-    np.testing.assert_array_equal(recolorer.lattice(picture, SOURCE, TARGETS[0], lightness=1.0).table, first)
+    first, second = (recolorer.lattice(picture, plan(s, TARGETS[0], 1.0)).table for s in (SOURCE, other))
+    np.testing.assert_array_equal(recolorer.lattice(picture, plan(SOURCE, TARGETS[0], 1.0)).table, first)
     assert not np.array_equal(first, second)

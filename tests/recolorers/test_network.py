@@ -18,9 +18,10 @@ from kpalette.palettes.palette import Palette
 from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.recolor import recolor
-from kpalette.recolorers.registry import NETWORKS, get_recolorer
+from kpalette.recolorers.registry import get_recolorer, list_networks
 from kpalette.recolorers.slopes import REACH, limit_slopes
 from tests.conftest import load
+from tests.recolorers.plans import plan
 
 COLORS = Palette.parse("orange saddlebrown purple green")
 
@@ -104,7 +105,7 @@ def test_two_to_eight_colours(onnx, photo, size):
 @pytest.mark.parametrize("lightness", [0.0, 1.0])
 def test_a_palette_turned_into_itself_changes_nothing(coarse, photo, lightness):
     source = extract_palette(photo, method="kmeans")
-    done = coarse.apply(as_picture(photo), source, source, lightness=lightness)
+    done = coarse.apply(as_picture(photo), plan(source, source, lightness))
     np.testing.assert_array_equal(done.image, photo)
     assert done.clipped == 0
 
@@ -114,7 +115,7 @@ def test_a_palette_turned_into_itself_changes_nothing(coarse, photo, lightness):
 def test_lightness_moves_along_the_curve_or_not_at_all(request, photo, lightness, which):
     source = extract_palette(photo, method="kmeans")
     target = source.matched(COLORS)
-    done = request.getfixturevalue(which).apply(as_picture(photo), source, target, lightness=lightness)
+    done = request.getfixturevalue(which).apply(as_picture(photo), plan(source, target, lightness))
     wanted = transfer_lightness(lab_of(photo)[..., 0], source, target, strength=lightness)
     found = lab_of(done.image)[..., 0]
     assert np.abs(found - wanted).mean() < 0.2  # 8 bits
@@ -135,7 +136,7 @@ def test_the_network_is_shown_what_it_says(photo):
 
     recolorer._network = network
     small = resize(photo, longest=64)
-    done = recolorer.apply(as_picture(small), source, target, lightness=0.5).image
+    done = recolorer.apply(as_picture(small), plan(source, target, 0.5)).image
     lab = lab_of(small)
     lab[..., 0] = transfer_lightness(lab[..., 0], source, target, strength=0.5)
     shown = reduce_chroma(lab)
@@ -150,7 +151,7 @@ def test_the_network_is_shown_what_it_says(photo):
     assert {array.dtype for array in seen.values()} == {np.dtype(np.float32)}
     wanted = reduce_chroma(shown[..., [0, 2, 1]])
     assert same_but_for_rounding(done, rgb_to_image(_rgb(wanted)))
-    recolorer.apply(as_picture(photo), source, target, lightness=0.0)
+    recolorer.apply(as_picture(photo), plan(source, target, 0.0))
     assert seen["lab"].shape == (1, 96, 96, 3)
 
 
@@ -181,7 +182,7 @@ def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
     image[:8] = 180  # another colour, for the lightness curve
     source = extract_palette(image, method="kmeans")
     target = Palette(source.lab + np.float32([10.0, 15.0, 15.0]))
-    result = of_two_halves(15).apply(as_picture(image), source, target, lightness=lightness).image
+    result = of_two_halves(15).apply(as_picture(image), plan(source, target, lightness)).image
     a = lab_of(result)[..., 1]
     assert a[:, 4].min() > 14
     assert a[:, -4].max() < -14
@@ -195,7 +196,7 @@ def test_an_edge_that_the_lightness_curve_takes_away_is_still_the_pictures(side)
     image[:, side // 2 :] = 150
     source = extract_palette(image, method="kmeans")
     target = Palette([[55.0, 30.0, 30.0], [55.5, -30.0, -30.0]])
-    lab = lab_of(of_two_halves(25).apply(as_picture(image), source, target, lightness=1.0).image)
+    lab = lab_of(of_two_halves(25).apply(as_picture(image), plan(source, target, 1.0)).image)
     assert np.abs(np.diff(lab[..., 0], axis=1)).max() < 1.5
     assert lab[:, 0, 1].min() > 22
     assert lab[:, -1, 1].max() < -22
@@ -209,7 +210,7 @@ def test_grain_in_the_dark_is_not_torn_at_full_size():
     source = extract_palette(image, method="kmeans")
     recolorer = NetworkRecolorer("anything", working_size=30)
     recolorer._network = lambda inputs: np.full((*inputs["lab"].shape[:3], 2), (20, -30), np.float32) / AB_SCALE
-    result = recolorer.apply(as_picture(image), source, Palette(source.lab + 1.0), lightness=0.0).image
+    result = recolorer.apply(as_picture(image), plan(source, Palette(source.lab + 1.0), 0.0)).image
     assert false_edges(image, result) < 0.001  # 0.23 where each is cut alone
     assert np.linalg.norm(lab_of(result)[..., 1:], axis=-1).mean() > 5
 
@@ -299,9 +300,9 @@ def test_arguments_out_of_contract(arguments, options, message):
 
 
 def test_networks_are_in_the_registry():
-    for name, title in NETWORKS.items():
+    for name in list_networks():
         recolorer = get_recolorer(name)
-        assert (recolorer.name, recolorer.title) == (name, title)
+        assert recolorer.name == name
         assert get_recolorer(name) is recolorer
         assert get_recolorer(name, runtime="keras") is not recolorer
     with pytest.raises(ArgumentError, match="`runtime` is for palettenet and ablated alone. Received: 'onnx' for soft"):

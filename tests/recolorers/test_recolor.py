@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,11 +11,12 @@ from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.images.picture import Picture, as_picture, image_to_rgb
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.recolor import make_plan, recolor
-from kpalette.recolorers.registry import DEFAULT_MODEL, NETWORKS, get_recolorer, list_recolorers
+from kpalette.recolorers.recipe import make_recipe
+from kpalette.recolorers.recolor import recolor
+from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer, list_networks, list_recolorers
 
 COLORS = "orange saddlebrown purple green"
-each = pytest.mark.parametrize("model", [name for name in list_recolorers() if name not in NETWORKS])
+each = pytest.mark.parametrize("model", [name for name in list_recolorers() if name not in list_networks()])
 
 
 @each
@@ -30,7 +33,7 @@ def test_the_palette_is_nearer_and_the_structure_kept(photo, model):
 def test_what_goes_in_comes_out(photo, model):
     expected = recolor(photo, COLORS, model=model)
     alpha = np.full(photo.shape[:2], 77, np.uint8)
-    source = make_plan(as_picture(photo), COLORS, model=model).source
+    source = make_recipe(COLORS, model=model).plan(as_picture(photo)).source
     rgba = np.dstack([photo, alpha])
 
     picture = recolor(Picture(photo, alpha, "WEBP", {"dpi": (72, 72)}), COLORS, model=model, source=source)
@@ -81,20 +84,20 @@ def test_arguments_change_the_result(photo):
 
 
 def test_the_plan_tells_what_becomes_what(photo):
-    plan = make_plan(as_picture(photo), COLORS)
+    plan = make_recipe(COLORS).plan(as_picture(photo))
     assert plan.recolorer is get_recolorer(DEFAULT_MODEL)
     assert (np.diff(plan.source.lab[:, 0]) > 0).all()
     assert plan.target.hex == ("#800080", "#8b4513", "#008000", "#ffa500")
     assert plan.lightness == 0
-    assert make_plan(as_picture(photo), COLORS, model="baseline").lightness == 1
+    assert make_recipe(COLORS, model="baseline").plan(as_picture(photo)).lightness == 1
     assert 0 <= plan.apply(as_picture(photo)).clipped <= 1
 
 
-def test_a_recolourer_of_ones_own_is_taken(photo):
+def test_a_recolorer_of_ones_own_is_taken(photo):
     class Negative:
-        name, title, extraction, default_lightness = "negative", "", "kmeans", 0.0
+        name, extraction, default_lightness = "negative", "kmeans", 0.0
 
-        def apply(self, picture, source, target, *, lightness):
+        def apply(self, picture, plan):
             return kpalette.Recolored(255 - picture.rgb, lambda: 0.0)
 
     np.testing.assert_array_equal(recolor(photo, COLORS, model=Negative()), 255 - photo)
@@ -127,7 +130,8 @@ GREY = np.full((8, 8, 3), 128, np.uint8)
             "`image` of floats must lie in 0..1, without NaN. Received: values from nan to nan",
         ),
         (np.full((8, 8, 3), 200.0), "Received: values from 200 to 200; convert 0..255 to uint8"),
-        ("photo.jpg", "`image` must be uint8, or floats in 0..1. Received: "),
+        ("photo.jpg", r"`image` must be a picture, not its path: read it first, read_image\('photo.jpg'\)"),
+        (Path("photo.jpg"), r"not its path: read it first, read_image\('photo.jpg'\)"),
         (None, "`image` must be uint8, or floats in 0..1. Received: object"),
     ],
 )
@@ -139,13 +143,13 @@ def test_images_out_of_contract(image, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": 7}, "`target` must be a Palette or a string of colours. Received: 7"),
+        ({"target": 7}, r"`target` must be a Palette, a string, a list of .*, or an array \(k, 3\). Received: 7"),
         ({"target": Palette([[50, 0, 0]])}, "`target` must have at least 2 colours. Received: 1"),
-        ({"source": 7}, "`source` must be a Palette or a string of colours. Received: 7"),
+        ({"source": 7}, r"`source` must be a Palette, a string, a list of .*, or an array \(k, 3\). Received: 7"),
         ({"source": "red green blue"}, "the source palette has 3 colours and the target 2"),
         ({"match": "hue"}, "`match` must be one of lightness, order, nearest. Received: 'hue'"),
         ({"lightness": 2}, "`lightness` must be a number in 0..1. Received: 2"),
-        ({"model": None}, "`model` must be a name of list_recolorers\\(\\) or a recolourer. Received: None"),
+        ({"model": None}, "`model` must be a name of list_recolorers\\(\\) or a recolorer. Received: None"),
         ({"seed": -1}, "`seed` must be a whole number, not negative. Received: -1"),
         ({"model": "magic"}, "`model` must be one of palettenet, ablated, soft, fitted, baseline. Received: 'magic'"),
     ],
@@ -153,6 +157,40 @@ def test_images_out_of_contract(image, message):
 def test_arguments_out_of_contract(options, message):
     with pytest.raises(ArgumentError, match=message):
         recolor(GREY, **{"target": "red blue", **options})
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        ["#ff0000", "#0000ff"],
+        ("red", "blue"),
+        [(255, 0, 0), (0, 0, 255)],
+        [(1.0, 0.0, 0.0), (0.0, 0.0, 1.0)],
+        np.array([[255, 0, 0], [0, 0, 255]], np.uint8),
+        np.array([[1, 0, 0], [0, 0, 1.0]]),
+        Palette.parse("red blue"),
+    ],
+)
+def test_a_target_may_be_a_list_or_an_array(photo, target):
+    np.testing.assert_array_equal(recolor(photo, target, model="soft"), recolor(photo, "red blue", model="soft"))
+
+
+@pytest.mark.parametrize(
+    ("target", "error", "message"),
+    [
+        (["#ff0000"], PaletteError, "a palette has 2 to 8 colours, 1 given"),
+        (["#ff0000", "bleu"], PaletteError, "unknown colour 'bleu': did you mean 'blue'"),
+        ([], ArgumentError, "`target` must be a Palette, a string"),
+        (["red", (0, 0, 255)], ArgumentError, "`target` must be a Palette, a string"),
+        ([(0, 0, 300), (0, 0, 0)], ArgumentError, r"integers in 0..255 or floats in 0..1. Received: values 0 to 300"),
+        ([(0, 0, 2.5), (0, 0, 0)], ArgumentError, r"integers in 0..255 or floats in 0..1. Received: values 0 to 2.5"),
+        ([(0, 0), (0, 0)], ArgumentError, "`target` must be a Palette, a string"),
+        (np.zeros((9, 3)), PaletteError, "a palette has 2 to 8 colours, 9 given"),
+    ],
+)
+def test_lists_that_are_no_palette(target, error, message):
+    with pytest.raises(error, match=message):
+        recolor(GREY, target)
 
 
 def test_palette_strings_and_transparent_images():

@@ -7,10 +7,10 @@ from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.recolor import recolor
 from kpalette.recolorers.registry import list_recolorers, missing_recolorers
-from kpalette.study.compare import Row, compare, compare_references, summarize
+from kpalette.study.compare import compare, compare_references
 
 
-def test_compare_measures_every_recolourer_beside_doing_nothing(photo, four):
+def test_compare_measures_every_recolorer_beside_doing_nothing(photo, four):
     rows = list(compare(as_picture(photo), four))
     assert [row.method for row in rows[1:]] == [n for n in list_recolorers() if n not in missing_recolorers()]
     assert rows[0].method == "source"
@@ -34,7 +34,7 @@ def test_hidden_pixels_do_not_count(photo, four):
 
 
 def test_compare_passes_its_options_on(photo, four):
-    options = {"lightness": 0.3, "match": "nearest", "source": "black gray silver white"}
+    options = {"lightness": 0.3, "match": "nearest", "source": Palette.parse("black gray silver white")}
     row = list(compare(as_picture(photo), four, models=["soft"], **options))[1]
     np.testing.assert_array_equal(row.image, recolor(photo, four, model="soft", **options))
 
@@ -50,14 +50,3 @@ def test_reference_rows_bound_the_others(photo):
     assert rows["nearest"].figures["palette_de"] < 0.01
     assert rows["nearest"].figures["richness"] < 0.2
     assert rows["reachable"].figures["palette_de_ab"] < rows["source"].figures["palette_de_ab"]
-
-
-def test_summaries_take_the_statistic_of_each_figure():
-    rows = [
-        Row(method, np.zeros((1, 1, 3), np.uint8), dict.fromkeys(FIGURES, value), value)
-        for method, values in (("a", (1.0, 2.0, 9.0)), ("b", (5.0,)))
-        for value in values
-    ]
-    assert summarize(rows)["a"]["ssim"] == 2
-    assert summarize(rows, statistic=np.mean)["a"]["seconds"] == pytest.approx(4)
-    assert list(summarize(rows)) == ["a", "b"]

@@ -23,7 +23,7 @@ from kpalette.study.cases import REPORT_PALETTES, SIDE, UNLABELLED, deal, deal_c
 from kpalette.study.compare import compare, compare_references
 from kpalette.study.plane import draw_plane, plane_points
 from kpalette.study.probes import PROBES, hue_error, hue_pair, own_error, probe, response
-from kpalette.study.records import COLUMNS, Record, Study
+from kpalette.study.records import COLUMNS, Study, StudyRecord
 from kpalette.study.run import evaluate, find_models
 from kpalette.study.statistics import center, estimate, groups_of
 from kpalette.study.tables import figures_table, probes_table, ranked, ranks_table, styles_table
@@ -54,7 +54,7 @@ def palettes(tmp_path):
 
 
 def record(name, model, value, *, style="s", palette=0, lightness=0.0, **figures):
-    return Record(name, style, palette, model, lightness, {**dict.fromkeys(FIGURES, value), **figures}, value)
+    return StudyRecord(name, style, palette, model, lightness, {**dict.fromkeys(FIGURES, value), **figures}, value)
 
 
 @pytest.fixture
@@ -72,8 +72,8 @@ def study():
             )
         ],
         [
-            Record("x", "of x", None, "m", 0.0, {"ab_error": 4.0, "own": 0.0, "response": float("nan")}),
-            Record("y", "of y", None, "m", 0.0, {"ab_error": 8.0, "own": 0.0, "response": 0.5}),
+            StudyRecord("x", "of x", None, "m", 0.0, {"ab_error": 4.0, "own": 0.0, "response": float("nan")}),
+            StudyRecord("y", "of y", None, "m", 0.0, {"ab_error": 8.0, "own": 0.0, "response": 0.5}),
         ],
     )
 
@@ -150,8 +150,8 @@ def test_whoever_knows_the_answer_to_a_hue_pair_has_no_error(photo):
     pair = hue_pair(as_picture(photo), 7)
 
     class Knowing:
-        def apply(self, picture, source, target, *, lightness):
-            assert (picture, source, target, lightness) == (pair.shown, pair.source, pair.target, 0)
+        def apply(self, picture, plan):
+            assert (picture, plan.source, plan.target, plan.lightness) == (pair.shown, pair.source, pair.target, 0)
             return Recolored(lab_to_image(pair.truth), lambda: 0.0)
 
     assert hue_error(pair, Knowing()) < 0.6  # 8 bits
@@ -261,7 +261,7 @@ def test_a_damaged_picture_is_named(pictures):
 
 
 def test_figures_are_those_of_the_file(tmp_path):
-    study = Study([Record("a", "s", 0, "soft", 0.0, {"ssim": 0.98650049})])
+    study = Study([StudyRecord("a", "s", 0, "soft", 0.0, {"ssim": 0.98650049})])
     study.to_csv(tmp_path / "f.csv")
     again = Study.from_csv(tmp_path / "f.csv")
     assert again.records == study.records

@@ -1,15 +1,15 @@
 """Everything that is computed once and kept: bounded in number and in time, shared by all visitors, never changed."""
 
 import hashlib
+import json
 
 import streamlit as st
 
 from kpalette.images.picture import Picture
 from kpalette.metrics.figures import ssim_map
 from kpalette.page import pictures, results
-from kpalette.page.results import Result, Work
-from kpalette.recolorers.network import NetworkRecolorer
-from kpalette.recolorers.registry import get_recolorer
+from kpalette.page.results import Result
+from kpalette.recolorers.recipe import Recipe
 
 _HOUR = 3600.0
 
@@ -25,30 +25,27 @@ def opened(digest: str, name: str, _data: bytes) -> pictures.Opened:
     return pictures.open_picture(_data, name=name)
 
 
-@st.cache_resource(show_spinner=False)
-def networks_loaded(method: str) -> bool:
+def _key(recipe: Recipe) -> str:
+    return json.dumps(recipe.settings())
+
+
+@st.cache_resource(show_spinner=False, hash_funcs={Recipe: lambda recipe: recipe.recolorer.name})
+def network_loaded(recipe: Recipe) -> bool:
     """Loads a network, once for all visitors."""
-    recolorer = get_recolorer(method)
-    if isinstance(recolorer, NetworkRecolorer):
-        recolorer.load()
+    results.load_network(recipe)
     return True
 
 
-@st.cache_resource(max_entries=48, ttl=_HOUR, show_spinner=False)
-def result(
-    digest: str, method: str, source: tuple[str, ...], target: tuple[str, ...], lightness: float, _picture: Picture
-) -> tuple[Result, bytes]:
+@st.cache_resource(max_entries=48, ttl=_HOUR, show_spinner=False, hash_funcs={Recipe: _key})
+def result(digest: str, recipe: Recipe, _picture: Picture) -> tuple[Result, bytes]:
     """A result at a screen's size, and as a browser shows it."""
-    networks_loaded(method)
-    found = results.preview(_picture, Work(method, source, target, lightness))
+    network_loaded(recipe)
+    found = results.preview(_picture, recipe)
     return found, results.screen_file(found.picture)
 
 
-@st.cache_data(max_entries=16, ttl=_HOUR, show_spinner=False)
-def difference(
-    kind: str, digest: str, method: str, source: tuple[str, ...], target: tuple[str, ...], lightness: float,
-    _before: Picture, _after: Picture,
-) -> bytes:  # fmt: skip
+@st.cache_data(max_entries=16, ttl=_HOUR, show_spinner=False, hash_funcs={Recipe: _key})
+def difference(kind: str, digest: str, recipe: Recipe, _before: Picture, _after: Picture) -> bytes:
     """A map of what changed ("colour") or of the structure that was lost ("structure"), as a browser shows it."""
     draw = results.change_map if kind == "colour" else ssim_map
     return results.screen_file(_before.with_rgb(draw(_before.rgb, _after.rgb)))

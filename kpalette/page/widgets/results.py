@@ -11,12 +11,13 @@ from kpalette.errors import KPaletteError
 from kpalette.page import results
 from kpalette.page.drawing import chart, plain, strip_html
 from kpalette.page.pictures import Opened
-from kpalette.page.results import TITLES, Result, Work
+from kpalette.page.results import Result, page_recipe, title_of
 from kpalette.page.settings import METHODS, UPLOAD, Settings
 from kpalette.page.widgets import caches, session
 from kpalette.page.widgets.picture import Chosen
 from kpalette.page.widgets.slider import before_after
-from kpalette.recolorers.registry import list_recolorers
+from kpalette.recolorers.recipe import Recipe
+from kpalette.recolorers.registry import list_recolorers, registry
 
 _log = logging.getLogger("kpalette.page")
 
@@ -34,15 +35,15 @@ def show_results(chosen: Chosen, source: tuple[str, ...], target: tuple[str, ...
     bar = st.empty()
     done: Done = {}
     for i, method in enumerate(results.by_speed(methods)):
-        bar.progress(i / len(methods), f"Recolouring: {TITLES[method][0]}, {i + 1} of {len(methods)}")
-        work = Work(method, source, target, round(state.lightness, 2))
-        found = _computed(chosen.opened, work)
+        bar.progress(i / len(methods), f"Recolouring: {title_of(method)}, {i + 1} of {len(methods)}")
+        recipe = page_recipe(method, source, target, round(state.lightness, 2))
+        found = _computed(chosen.opened, recipe)
         with slots[method]:
             if isinstance(found, str):
                 _missing(method, found)
             else:
                 done[method] = found
-                _tile(chosen, work, *found)
+                _tile(chosen, recipe, *found)
     bar.empty()
     _choose_methods()
     if done:
@@ -50,23 +51,24 @@ def show_results(chosen: Chosen, source: tuple[str, ...], target: tuple[str, ...
         _history(chosen, done)
 
 
-def _computed(opened: Opened, work: Work) -> tuple[Result, bytes] | str:
-    """A method's result, or why there is none: the others go on."""
-    reason = results.why_missing(work.method)
+def _computed(opened: Opened, recipe: Recipe) -> tuple[Result, bytes] | str:
+    """A recolorer's result, or the reason why there is none; the others go on."""
+    method = recipe.recolorer.name
+    reason = results.why_missing(method)
     if reason is not None:
-        _tell(work.method, reason)
+        _log_missing(method, reason)
         return "What this method learned is not installed here."
     try:
-        return caches.result(opened.digest, work.method, work.source, work.target, work.lightness, opened.screen)
+        return caches.result(opened.digest, recipe, opened.screen)
     except KPaletteError as error:
         return plain(str(error))
     except Exception:
-        _log.exception("%s failed", work.method)
+        _log.exception("%s failed", method)
         return "Something went wrong with this method. Try other colours, or another picture."
 
 
 @cache
-def _tell(method: str, reason: str) -> None:
+def _log_missing(method: str, reason: str) -> None:
     """Once for all visitors: it is for who runs the server."""
     _log.warning("%s is not shown: %s", method, reason)
 
@@ -79,9 +81,10 @@ def _slots(methods: tuple[str, ...]) -> dict[str, Any]:
     return slots
 
 
-def _tile(chosen: Chosen, work: Work, result: Result, image: bytes) -> None:
-    title, about = TITLES[work.method]
-    colors = ", ".join(color_name(color) for color in work.target)
+def _tile(chosen: Chosen, recipe: Recipe, result: Result, image: bytes) -> None:
+    method = recipe.recolorer.name
+    title, about = registry()[method].title, registry()[method].about
+    colors = ", ".join(color_name(color) for color in recipe.target.hex)
     st.markdown(f"**{title}**")
     st.image(image, width="stretch", alt=f"Your picture recoloured by {title} into {colors}")
     st.caption(about)
@@ -92,17 +95,17 @@ def _tile(chosen: Chosen, work: Work, result: Result, image: bytes) -> None:
         st.metric("Seconds", f"{result.seconds:.2f}", help="For the picture at this size", width="content")
     opened = chosen.opened
     st.download_button(
-        f"Download {title}", key=f"download_{work.method}", icon=":material/download:", on_click="ignore",
+        f"Download {title}", key=f"download_{method}", icon=":material/download:", on_click="ignore",
         width="stretch",
-        data=lambda: results.whole_file(chosen.data, work, name=opened.name),
-        file_name=results.result_name(opened.name, work.method, opened.format),
+        data=lambda: results.whole_file(chosen.data, recipe, name=opened.name),
+        file_name=results.result_name(opened.name, method, opened.format),
         mime=f"image/{opened.format.lower()}",
         help=f"{title} at full size, {opened.width} by {opened.height} pixels, with the picture's metadata",
     )  # fmt: skip
 
 
 def _missing(method: str, reason: str) -> None:
-    title, about = TITLES[method]
+    title, about = registry()[method].title, registry()[method].about
     st.markdown(f":gray[**{title}**]")
     st.html(
         '<div style="background:rgba(128,128,128,.18);border-radius:.4rem;padding:1.6rem 1rem;text-align:center;'
@@ -115,7 +118,7 @@ def _missing(method: str, reason: str) -> None:
 def _choose_methods() -> None:
     st.pills(
         "Methods to show", list_recolorers(), selection_mode="multi", key="methods",
-        format_func=lambda name: TITLES[name][0],
+        format_func=title_of,
     )  # fmt: skip
 
 
@@ -125,11 +128,9 @@ def _closer(chosen: Chosen, done: Done) -> None:
     names = [name for name in results.by_interest(tuple(done)) if name in done]
     if state.shown not in names:
         state.shown = names[0]
-    method = str(
-        st.segmented_control("Method", names, key="shown", format_func=lambda name: TITLES[name][0], required=True)
-    )
+    method = str(st.segmented_control("Method", names, key="shown", format_func=title_of, required=True))
     result, image = done[method]
-    opened, title = chosen.opened, TITLES[method][0]
+    opened, title = chosen.opened, title_of(method)
     view = st.segmented_control(
         "View", ["Before and after", "Change of colour", "Structure"], key="view", default="Before and after",
         required=True,
@@ -141,16 +142,14 @@ def _closer(chosen: Chosen, done: Done) -> None:
         st.caption("Drag across the picture, or use the arrow keys.")
     else:
         _map(chosen, result, "colour" if view == "Change of colour" else "structure")
-    _take_home(chosen, result.work)
+    _take_home(chosen, result.recipe)
     st.vega_lite_chart(chart([done[name][0] for name in names]), width="stretch")
     st.caption("Best is the top left: all of the structure, exactly your colours.")
 
 
 def _map(chosen: Chosen, result: Result, kind: str) -> None:
-    opened, work = chosen.opened, result.work
-    image = caches.difference(
-        kind, opened.digest, work.method, work.source, work.target, work.lightness, opened.screen, result.picture
-    )
+    opened = chosen.opened
+    image = caches.difference(kind, opened.digest, result.recipe, opened.screen, result.picture)
     about = {
         "colour": f"Dark: nothing changed. Bright: colours moved by {results.STRONG_CHANGE:.0f} or more (CIE 1976).",
         "structure": "White: every detail is there. Dark: contrasts were lost or turned round (local SSIM).",
@@ -159,27 +158,28 @@ def _map(chosen: Chosen, result: Result, kind: str) -> None:
     st.caption(about)
 
 
-def _take_home(chosen: Chosen, work: Work) -> None:
-    opened, title = chosen.opened, TITLES[work.method][0]
+def _take_home(chosen: Chosen, recipe: Recipe) -> None:
+    opened, method = chosen.opened, recipe.recolorer.name
+    title = title_of(method)
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             f"Download this one, by {title}", key="download_shown", icon=":material/download:", on_click="ignore",
             type="primary",
-            data=lambda: results.whole_file(chosen.data, work, name=opened.name),
-            file_name=results.result_name(opened.name, work.method, opened.format),
+            data=lambda: results.whole_file(chosen.data, recipe, name=opened.name),
+            file_name=results.result_name(opened.name, method, opened.format),
             mime=f"image/{opened.format.lower()}",
         )  # fmt: skip
-        if results.has_cube(work.method):
-            stem = results.result_name(opened.name, work.method, "PNG").rpartition(".")[0]
+        if results.has_cube(method):
+            stem = results.result_name(opened.name, method, "PNG").rpartition(".")[0]
             st.download_button(
                 "Download .cube", key="download_cube", icon=":material/deployed_code:", on_click="ignore",
-                data=lambda: results.cube_file(chosen.data, work, name=opened.name), mime="text/plain",
+                data=lambda: results.cube_file(chosen.data, recipe, name=opened.name), mime="text/plain",
                 file_name=f"{stem}.cube", help="These colours as a look-up table for video and photo programs",
             )  # fmt: skip
     with st.expander("The same by command line", icon=":material/terminal:"):
         st.caption("This command makes the very same file. Point at it and press the button at its corner to copy it.")
         st.code(
-            results.command(work, name=opened.name, image_format=opened.format, sample=chosen.sample),
+            results.command(recipe, name=opened.name, image_format=opened.format, sample=chosen.sample),
             language="bash", wrap_lines=True,
         )  # fmt: skip
 

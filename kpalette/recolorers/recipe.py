@@ -1,0 +1,157 @@
+"""`Recipe`: how pictures are to be recoloured, as it is asked for; with a picture it becomes a `Plan`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from kpalette.color.difference import delta_e
+from kpalette.errors import ArgumentError
+from kpalette.images.picture import Picture
+from kpalette.palettes.convert import as_palette
+from kpalette.palettes.extract import METHODS, extract_palette
+from kpalette.palettes.palette import MATCHES, Palette
+from kpalette.recolorers.base import Plan, Recolorer
+from kpalette.recolorers.lightness import check_strength
+from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
+from kpalette.types import MIN_COLORS
+
+_SAME_COLOR = 1.0
+"""CIEDE2000 up to which a target swatch is the picture's own: writing it as 8 bits moves it by half of that at most."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How pictures are to be recoloured: what a caller, a command line, a batch or the page asks for.
+
+    Attributes:
+        target: the palette of 2 to 8 colours. Strings and lists of colours are turned into one by `make_recipe`.
+        model: a name of `list_recolorers()`, or a recolorer.
+        source: the picture's own palette; extracted from each picture if None.
+        match: which source swatch becomes which target swatch, one of `MATCHES`.
+        lightness: lightness strength, 0..1; the recolorer's default if None.
+        seed: of the extraction.
+        runtime: what computes a network, one of `kpalette.runtimes.network.RUNTIMES`.
+
+    Raises:
+        ArgumentError: if a value has a wrong type or range, or `match` is unknown.
+
+    Example:
+        >>> import kpalette
+        >>> recipe = kpalette.Recipe(kpalette.Palette.parse("red blue"), model="soft")
+        >>> plan = recipe.plan(kpalette.Picture(kpalette.images.samples.sample_image("coffee")))
+        >>> plan.target.hex, plan.lightness
+        (('#0000ff', '#ff0000'), 0.0)
+    """
+
+    target: Palette
+    model: str | Recolorer = DEFAULT_MODEL
+    source: Palette | None = None
+    match: str = "lightness"
+    lightness: float | None = None
+    seed: int = 0
+    runtime: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Checks what can be checked without a picture."""
+        for name, palette in (("target", self.target), ("source", self.source)):
+            if not isinstance(palette, Palette) and not (palette is None and name == "source"):
+                raise ArgumentError(f"`{name}` must be a Palette. Received: {palette!r}")
+        if len(self.target) < MIN_COLORS:
+            raise ArgumentError(f"`target` must have at least {MIN_COLORS} colours. Received: {len(self.target)}")
+        if self.match not in MATCHES:
+            raise ArgumentError(f"`match` must be one of {', '.join(MATCHES)}. Received: {self.match!r}")
+        if self.lightness is not None:
+            object.__setattr__(self, "lightness", check_strength(self.lightness))
+        if not isinstance(self.model, str) and not callable(getattr(self.model, "apply", None)):
+            raise ArgumentError(f"`model` must be a name of list_recolorers() or a recolorer. Received: {self.model!r}")
+
+    @property
+    def recolorer(self) -> Recolorer:
+        """The recolorer that `model` and `runtime` ask for."""
+        return get_recolorer(self.model, runtime=self.runtime) if isinstance(self.model, str) else self.model
+
+    def plan(self, picture: Picture) -> Plan:
+        """Decides everything that depends on the picture.
+
+        Where the target is the picture's own palette, by any method of extraction, the plan changes nothing.
+
+        Args:
+            picture: the picture.
+
+        Returns:
+            The plan: its source palette extracted where none was given, its target in the order of the source.
+
+        Raises:
+            ArgumentError: if there is no such recolorer, or `source` has more colours than `target`.
+            ImageError: if the picture is wholly transparent.
+        """
+        recolorer = self.recolorer
+        lightness = check_strength(recolorer.default_lightness if self.lightness is None else self.lightness)
+        if self.source is not None:
+            return Plan(recolorer, self.source, self.source.matched(self.target, match=self.match), lightness)
+        own = extract_palette(picture, size=len(self.target), method=recolorer.extraction, seed=self.seed)
+        for found in self._extractions(picture, own, recolorer.extraction):
+            if _same_colors(found, self.target, in_order=self.match == "order"):
+                return Plan(recolorer, found, found, lightness)
+        return Plan(recolorer, own, own.matched(self.target, match=self.match), lightness)
+
+    def _extractions(self, picture: Picture, own: Palette, method: str) -> Iterator[Palette]:
+        """The palettes that a user may have got for the picture: extracted here, or by another method."""
+        yield own
+        for other in METHODS:
+            if other != method or self.seed != 0:
+                yield extract_palette(picture, size=len(self.target), method=other)
+
+    def settings(self) -> dict[str, Any]:
+        """All of it as plain values that JSON can hold; equal for equal recipes, in every process."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain["model"] = self.model if isinstance(self.model, str) else self.model.name
+        plain["target"] = self.target.lab.tolist()
+        plain["source"] = None if self.source is None else self.source.lab.tolist()
+        return plain
+
+
+def make_recipe(
+    target: Any,
+    *,
+    model: str | Recolorer = DEFAULT_MODEL,
+    source: Any = None,
+    match: str = "lightness",
+    lightness: float | None = None,
+    seed: int = 0,
+    runtime: str = "auto",
+) -> Recipe:
+    """Makes a `Recipe` of palettes in any form.
+
+    Args:
+        target: a palette in any form that `as_palette` takes.
+        model: as in `Recipe`.
+        source: likewise a palette in any form; None to extract it from each picture.
+        match: as in `Recipe`.
+        lightness: as in `Recipe`.
+        seed: as in `Recipe`.
+        runtime: as in `Recipe`.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ArgumentError: as in `Recipe`.
+        PaletteError: if colours cannot be read.
+
+    Example:
+        >>> make_recipe(["#ff0000", "blue"]).target.hex
+        ('#ff0000', '#0000ff')
+    """
+    asked, own = as_palette(target, name="target"), None if source is None else as_palette(source, name="source")
+    return Recipe(asked, model, own, match, lightness, seed, runtime)
+
+
+def _same_colors(found: Palette, target: Palette, *, in_order: bool) -> bool:
+    """Whether each swatch found is one of the target, no two the same one; `Palette.matched` would import SciPy."""
+    difference = delta_e(found.lab[:, np.newaxis], target.lab[np.newaxis])
+    nearest = np.arange(len(found)) if in_order else np.argmin(difference, axis=1)
+    same = difference[np.arange(len(found)), nearest].max() <= _SAME_COLOR
+    return bool(same) and len(np.unique(nearest)) == len(found)
