@@ -1,1 +1,1 @@
-"""Several colours: `Palette`, palette files, presets, and palettes taken from pictures."""
+"""Several colours: palettes, their files, presets by name, extraction from pictures."""

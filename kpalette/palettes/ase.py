@@ -1,8 +1,8 @@
-"""Adobe Swatch Exchange (.ase): big-endian blocks of swatches in RGB, CMYK, LAB or Gray.
+"""Adobe Swatch Exchange (.ase): big-endian blocks of colours in RGB, CMYK, LAB or Gray.
 
-A file is `ASEF`, a version, a count of blocks; a block is its kind, its length, and that many bytes: begin of a group,
-end of one, or a colour (a UTF-16 name, four letters for the model, float32 values, a type). RGB and Gray are taken for
-sRGB, CMYK for its naive complement, and LAB for what Adobe writes: D50, L in 0..1.
+A file is `ASEF`, a version, the number of blocks, and the blocks. A block is its kind, its length, and so many bytes.
+It begins a group, ends a group, or is a colour: a UTF-16 name, four letters for the colour model, float32 values, and a
+type. RGB and Gray are read as sRGB, CMYK as (1 - C) (1 - K) and so on, LAB as Adobe writes it: D50, L in 0..1.
 """
 
 import struct
@@ -19,15 +19,15 @@ _GROUP, _GROUP_END, _COLOR = 0xC001, 0xC002, 0x0001
 _MODELS = {"RGB": 3, "CMYK": 4, "LAB": 3, "GRAY": 1}
 _MAX_AB = 200.0
 _SLACK = 1e-3
-"""How far from 0..1 a float of an ASE file may lie: rounding, where a program computed it from another space."""
+"""How far outside 0..1 a value may lie: programs that convert colours from another space make such errors."""
 
-# Lindbloom's Bradford cone responses; white of CSS Color 4's D50, (0.3457, 0.3585).
+# Lindbloom's Bradford cone responses; D50 of CSS Color 4, (0.3457, 0.3585).
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50 = np.array([0.3457 / 0.3585, 1.0, (1.0 - 0.3457 - 0.3585) / 0.3585])
 
 
 def encode_ase(palette: Palette, *, name: str) -> bytes:
-    """Writes the swatches of `palette` in RGB, as one group called `name`; returns the bytes of the file."""
+    """Writes the colours of `palette` in RGB, as one group called `name`; returns the bytes of the file."""
 
     def text(value: str) -> bytes:
         coded = value.encode("utf-16-be") + b"\0\0"
@@ -42,17 +42,17 @@ def encode_ase(palette: Palette, *, name: str) -> bytes:
 
 
 def decode_ase(data: bytes, *, name: str) -> NDArray[np.float64]:
-    """Reads every colour, whatever its group.
+    """Reads the colours of all groups.
 
     Args:
         data: the bytes of the file.
-        name: what errors call the file.
+        name: the file's name, for messages.
 
     Returns:
         CIELAB (n, 3), D65; n may be 0.
 
     Raises:
-        PaletteError: names the byte at which the block begins that cannot be read.
+        PaletteError: if a block cannot be read; the message names the byte at which it begins.
     """
     if len(data) < 12 or not data.startswith(b"ASEF"):
         raise PaletteError(f"{name}, byte 0: expected the 12 bytes that begin an Adobe Swatch Exchange file (ASEF)")
@@ -94,6 +94,7 @@ def _ase_color(block: bytes, name: str, place: int) -> NDArray[np.float64]:
 
 
 def _d50_to_d65(lab: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adapts a colour to another white: cone responses are scaled by the ratio of those of the two whites."""
     fy = (lab[0] + 16.0) / 116.0
     xyz = _D50 * lab_curve_inverse(np, np.array([fy + lab[1] / 500.0, fy, fy - lab[2] / 200.0]))
     gain = (_BRADFORD @ np.array(WHITE)) / (_BRADFORD @ _D50)

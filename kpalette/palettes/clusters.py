@@ -1,6 +1,10 @@
-"""Gaussian shares: how much each swatch rules each colour, for one picture and for batches.
+"""Gaussian shares: how much each swatch contributes to each colour.
 
-`soft_weights` is for one picture, in NumPy and faster; `swatch_shares` for batches, in any array library.
+A colour x belongs to all swatches C_i at once, to the nearer ones more. The shares are Gaussian and sum to 1:
+
+    share_i(x) = exp(-|x - C_i|^2 / (2 tau^2)) / sum_j exp(-|x - C_j|^2 / (2 tau^2))
+
+`soft_weights` computes them for one picture, fast, in NumPy; `swatch_shares` for batches, in any array library.
 """
 
 from functools import reduce
@@ -13,13 +17,13 @@ from kpalette.palettes.palette import Palette
 from kpalette.types import MAX_COLORS, Array, FloatArray
 
 DEFAULT_TAU = 10.0
-"""Reach of a swatch, in Lab units."""
+"""Reach of a swatch (tau), in Lab units."""
 
 _FAR = -1e9
 
 
 def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
-    """How much each swatch rules a colour: w_i proportional to exp(-|x - C_i|^2 / 2 tau^2).
+    """Gaussian shares of the swatches in each colour; see the head of this module.
 
     Args:
         lab: CIELAB (n, 3).
@@ -27,10 +31,15 @@ def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
         tau: reach of a swatch in Lab units.
 
     Returns:
-        Weights (n, k), rows sum to 1, dtype of `lab`.
+        Shares (n, k), each row sums to 1, dtype of `lab`.
+
+    Example:
+        >>> soft_weights(np.array([[50.0, 0, 0]]), Palette([[45, 0, 0], [55, 0, 0]]), tau=10.0)
+        array([[0.5, 0.5]])
     """
     L, a, b = np.ascontiguousarray(lab.T)
-    # |x - C|^2 without |x|^2, which cancels in the ratio; no matrix product, whose own threads fight those of the bake
+    # |x - C|^2 without |x|^2, which cancels out. No matrix product: the threads of the BLAS library would compete with
+    # those that call this function.
     centres = source.lab.astype(lab.dtype)
     exponent = np.stack([L * x + a * y + b * z - (x * x + y * y + z * z) / 2 for x, y, z in centres])
     exponent -= exponent.max(axis=0)
@@ -41,34 +50,34 @@ def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
 
 
 def shifted_ab(lab: FloatArray, weights: FloatArray, shifts: FloatArray) -> FloatArray:
-    """Moves ab by a blend of shifts.
+    """Adds to the ab of each colour its mixture of shifts: ab + sum_i share_i shift_i.
 
     Args:
         lab: CIELAB (n, 3).
-        weights: shares of the shifts (n, k).
-        shifts: in ab (k, 2).
+        weights: share of each shift in each colour, (n, k).
+        shifts: in ab, (k, 2).
 
     Returns:
         New ab (n, 2), dtype of `lab`.
     """
-    moved = np.array(lab[:, 1:].T, order="C")
-    for weight, shift in zip(weights.T, shifts.astype(lab.dtype), strict=True):
-        moved[0] += weight * shift[0]
-        moved[1] += weight * shift[1]
-    return moved.T
+    ab = np.array(lab[:, 1:].T, order="C")
+    for share, shift in zip(weights.T, shifts.astype(lab.dtype), strict=True):
+        ab[0] += share * shift[0]
+        ab[1] += share * shift[1]
+    return ab.T
 
 
 def swatch_shares(lab: Array, swatches: Array, mask: Array, *, tau: float = DEFAULT_TAU) -> list[Array]:
-    """How much each swatch rules each pixel, as in `soft_weights`: in proportion to exp(-|x - C_i|^2 / 2 tau^2).
+    """Gaussian shares of the swatches in each pixel of a batch; see the head of this module.
 
     Args:
         lab: CIELAB (B, H, W, 3).
         swatches: CIELAB (B, 8, 3).
-        mask: (B, 8), 1 for a swatch.
+        mask: (B, 8), 1 for a swatch, 0 for padding.
         tau: reach of a swatch in Lab units.
 
     Returns:
-        Eight shares (B, H, W) that sum to 1; 0 for padding.
+        Eight arrays of shares (B, H, W) that sum to 1; those of padding are 0.
     """
     xp = namespace(lab)
     scale = -1.0 / (2.0 * tau**2)
@@ -84,17 +93,21 @@ def swatch_shares(lab: Array, swatches: Array, mask: Array, *, tau: float = DEFA
 
 
 def swatch_turns(source: Array, target: Array, *, slack: float, most: float) -> Array:
-    """What turns and scales the ab of each source swatch into that of its target, both taken as complex numbers.
+    """Rotation and scaling of ab that takes each source swatch C to its target T, as a complex number r.
 
-    r = (T conj(C) + slack) / (|C|^2 + slack): as if each pair came with a neutral one that stays neutral, of that
-    weight. A colour near C that goes to T + r (x - C) keeps its place among its neighbours in hue and chroma, where
-    x + (T - C) keeps it in ab alone; a turn of hue is met almost exactly. 1 where nothing changes.
+    With ab taken as complex numbers a + ib, r = T / C would take C to T exactly. But the hue of a swatch that is almost
+    grey means little, and the ratio may be anything. `slack` draws r towards 1, which changes nothing:
+
+        r = (T conj(C) + slack) / (|C|^2 + slack),   |r| at most `most`
+
+    A colour x near C goes to T + r (x - C), and so keeps hue and chroma relative to its neighbours. A plain shift,
+    x + (T - C), would keep its distance to them in ab alone.
 
     Args:
         source: CIELAB, or any multiple of it, (..., 3).
-        target: what each becomes, (..., 3).
-        slack: square of a chroma, in the same units; grey swatches have no hue to turn, and those below it turn less.
-        most: what |r| is cut down to: no cluster spreads more.
+        target: the target of each source swatch, (..., 3).
+        slack: square of a chroma, in the same units; swatches of less chroma rotate less.
+        most: the largest |r|: no cluster of colours spreads by more than this factor.
 
     Returns:
         Real and imaginary part of r, (..., 2).
@@ -103,6 +116,6 @@ def swatch_turns(source: Array, target: Array, *, slack: float, most: float) -> 
     ca, cb, ta, tb = source[..., 1], source[..., 2], target[..., 1], target[..., 2]
     weight = ca * ca + cb * cb + slack
     real, imaginary = (ta * ca + tb * cb + slack) / weight, (tb * ca - ta * cb) / weight
-    size = xp.sqrt(real * real + imaginary * imaginary + 1e-12)
-    scale = xp.minimum(xp.ones_like(size), most / size)
+    absolute = xp.sqrt(real * real + imaginary * imaginary + 1e-12)
+    scale = xp.minimum(xp.ones_like(absolute), most / absolute)
     return xp.stack([real * scale, imaginary * scale], axis=-1)

@@ -1,24 +1,27 @@
 """Palettes from whatever a caller has: a `Palette`, a string, a list of colours, or an array."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from kpalette.errors import ArgumentError, PaletteError
+from kpalette.palettes.files import load_palette
 from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import find_palette
 from kpalette.types import MAX_COLORS, MIN_COLORS
 
-_FORMS = "a Palette, a string, a list of hex codes, CSS names or (r, g, b) tuples, or an array (k, 3)"
+_FORMS = "a Palette, a string, a path, a list of hex codes, CSS names or (r, g, b) tuples, or an array (k, 3)"
 
 
 def as_palette(value: Any, *, name: str = "palette") -> Palette:
     """Turns colours in any form into a `Palette`.
 
     Args:
-        value: a `Palette`; a string of colours, a preset or a palette file (`find_palette`); a list of hex codes and
-            CSS names; a list of (r, g, b) tuples or an array (k, 3), integers in 0..255 or floats in 0..1.
+        value: a `Palette`; a string of colours, a preset or a palette file (`find_palette`); the path of a palette
+            file; a list of hex codes and CSS names; a list of (r, g, b) tuples or an array (k, 3), all integers in
+            0..255 or all floats in 0..1.
         name: the argument's name, for the message.
 
     Returns:
@@ -36,7 +39,13 @@ def as_palette(value: Any, *, name: str = "palette") -> Palette:
         return value
     if isinstance(value, str):
         return find_palette(value)
-    if isinstance(value, Sequence) and value and all(isinstance(color, str) for color in value):
+    if isinstance(value, os.PathLike):
+        return load_palette(value)
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        value = value.tolist()
+    if isinstance(value, Sequence) and value and any(isinstance(color, str) for color in value):
+        if not all(isinstance(color, str) for color in value):
+            raise ArgumentError(f"`{name}` must hold either texts or (r, g, b) tuples, not both. Received: {value!r}")
         return Palette.from_hex(value)
     array = _as_rgb(value, name)
     if not MIN_COLORS <= len(array) <= MAX_COLORS:
@@ -52,9 +61,10 @@ def _as_rgb(value: Any, name: str) -> Any:
     if array.dtype.kind not in "iuf" or array.ndim != 2 or array.shape[1] != 3:
         raise ArgumentError(f"`{name}` must be {_FORMS}. Received: {value!r}")
     highest = 255 if array.dtype.kind in "iu" else 1
-    if not (array >= 0).all() or not (array <= highest).all():
+    if not np.all((array >= 0) & (array <= highest)):
+        kind = "integers" if highest == 255 else "floats"
         raise ArgumentError(
             f"`{name}` must hold integers in 0..255 or floats in 0..1. "
-            f"Received: values {array.min():g} to {array.max():g}"
+            f"Received: {kind} from {array.min():g} to {array.max():g}"
         )
     return array

@@ -1,8 +1,16 @@
-"""Palettes from pictures: Chang et al.'s histogram k-means, and a plain weighted k-means.
+"""Extraction of palettes from pictures: k-means on a histogram, by Chang et al. or with k-means++ seeds.
 
-Both work on the occupied bins of an RGB histogram, each bin standing for the mean Lab of its pixels, and are
-deterministic. [C] is H. Chang, O. Fried, Y. Liu, S. DiVerdi, A. Finkelstein, "Palette-based Photo Recoloring",
-ACM Transactions on Graphics 34(4), 2015.
+The RGB cube is divided into bins. Each occupied bin becomes one point: the mean Lab of its pixels, weighted by their
+number. Both methods cluster these points by k-means and differ in where they start; the same picture always gives the
+same palette.
+
+- "chang": 16 bins a channel. The first seed is the point of greatest weight. Each seed then lowers the weight w of the
+  points around it, w (1 - exp(-d^2 / 80^2)) at distance d, before the next is taken. Black is an extra centre that does
+  not move and is left out of the palette, so that shadows do not take a colour.
+- "kmeans": 32 bins a channel, k-means++ seeds, the best of 8 starts, no black centre.
+
+[C] is H. Chang, O. Fried, Y. Liu, S. DiVerdi, A. Finkelstein, "Palette-based Photo Recoloring", ACM Transactions on
+Graphics 34(4), 2015.
 """
 
 import math
@@ -19,13 +27,13 @@ from kpalette.palettes.palette import Palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
 
 MAX_SAMPLES = 262_144
-"""Of larger pictures every n-th pixel counts, at most this many."""
+"""The most pixels that are looked at; of larger pictures every n-th pixel."""
 
-_SEED_REACH = 80.0  # [C] section 3.2: how far in Lab a chosen seed weakens its neighbours
-_BITS = {"chang": 4, "kmeans": 5}  # a channel, of the histogram
-_RESTARTS = 8  # of 290 paintings, 4 miss the best of 64 by over 1 % on 15, 8 on one
+_SEED_REACH = 80.0  # [C] section 3.2: distance in Lab at which a seed still lowers the weight of points
+_BITS = {"chang": 4, "kmeans": 5}  # bits a channel of the histogram
+_RESTARTS = 8  # on 290 paintings 4 starts are over 1 % worse than the best of 64 on 15 of them, 8 starts on one
 _MAX_ITERATIONS = 300
-_CHUNK = 1 << 15  # colours whose arithmetic fits the cache
+_CHUNK = 1 << 15  # so many colours fit the processor's cache
 _LINEAR = rgb_to_linear(np.arange(256, dtype=np.float32) / np.float32(255))
 
 Floats = NDArray[np.float64]
@@ -33,30 +41,47 @@ Packed = NDArray[np.int32]  # 0xRRGGBB
 
 
 class Bins(NamedTuple):
-    """Occupied bins of a picture's RGB histogram, or clusters of such."""
+    """Weighted colours: the occupied bins of a picture's RGB histogram, or clusters of them.
 
-    lab: Floats  # (n, 3), mean Lab of the pixels
-    weights: Floats  # (n,), pixels, weighted by alpha
+    Attributes:
+        lab: mean CIELAB of the pixels of each bin, (n, 3).
+        weights: number of pixels of each bin, each counted by its alpha, (n,).
+
+    Example:
+        >>> bins = color_bins(kpalette.read_image("photo.jpg"))
+        >>> bins.lab.shape[1], int(bins.weights.sum())
+        (3, 16384)
+    """
+
+    lab: Floats
+    weights: Floats
 
 
 def extract_palette(
     image: ImageArray | Picture, *, size: int = DEFAULT_COLORS, method: str = "chang", seed: int = 0
 ) -> Palette:
-    """Takes a palette from a picture, darkest swatch first.
+    """Extracts the palette of a picture, darkest colour first.
 
     Args:
-        image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); pixels count by their alpha.
-        size: swatches, 2 to 8; a picture of fewer distinct colours gives just those.
-        method: "chang" ([C] section 3.2: 16 bins a channel, black as a fixed extra centre) or "kmeans" (32 bins a
-            channel, k-means++ with 8 restarts, no black centre).
-        seed: for the restarts of "kmeans"; "chang" has no randomness.
+        image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); each pixel counts by its alpha.
+        size: how many colours, 2 to 8. A picture of fewer distinct colours gives exactly those: one, if it is flat.
+        method: "chang" ([C] section 3.2, which leaves out black) or "kmeans"; the head of this module describes both.
+        seed: of the random starts of "kmeans"; "chang" uses no random numbers.
 
     Returns:
-        A palette whose weights are the shares of pixels; "chang" leaves out those that fall to its black centre.
+        The palette. Shares are those of the pixels; with "chang", of the pixels that do not belong to its black centre.
 
     Raises:
-        ArgumentError: if `size`, `method` or the array is out of contract.
+        ArgumentError: if `image`, `size`, `method` or `seed` is wrong.
         ImageError: if every pixel is transparent.
+
+    Example:
+        >>> picture = kpalette.read_image("photo.jpg")
+        >>> kpalette.extract_palette(picture, size=3).hex
+        ('#674b43', '#c45536', '#c4b8b3')
+        >>> flat = np.full((8, 8, 3), 200, np.uint8)
+        >>> kpalette.extract_palette(flat, size=3).hex
+        ('#c8c8c8',)
     """
     return extract_palettes(image, sizes=(size,), method=method, seed=seed)[0]
 
@@ -68,19 +93,19 @@ def extract_palettes(
     method: str = "chang",
     seed: int = 0,
 ) -> tuple[Palette, ...]:
-    """Takes palettes of several sizes from one picture, whose histogram they share.
+    """Extracts palettes of several sizes from one picture, whose histogram is computed once.
 
     Args:
         image: as in `extract_palette`.
-        sizes: swatches of each palette, 2 to 8.
+        sizes: how many colours each palette has, 2 to 8.
         method: as in `extract_palette`.
         seed: as in `extract_palette`.
 
     Returns:
-        For each size exactly what `extract_palette` gives.
+        A palette for each size, the same as `extract_palette` gives.
 
     Raises:
-        ArgumentError: if a size, `method` or the array is out of contract.
+        ArgumentError: if `image`, a size, `method` or `seed` is wrong.
         ImageError: if every pixel is transparent.
     """
     asked = tuple(sizes)
@@ -94,7 +119,7 @@ def extract_palettes(
     packed, weights = _sample(image if isinstance(image, Picture) else as_picture(image))
     bins: Bins | None = None
     found = {}
-    # Ascending: bins that are enough for a size were the coarsest that are, for it too.
+    # Ascending sizes: a histogram is replaced by a finer one only if it has fewer bins than the next size needs.
     for size in sorted(set(asked)):
         few = _few_colors(packed, weights, size)
         if few is None:
@@ -109,13 +134,13 @@ METHODS = tuple(_BITS)
 
 
 def color_bins(picture: Picture) -> Bins:
-    """The picture's colours, thinned to a few thousand: 32 bins a channel, each the mean Lab of its pixels.
+    """The colours of a picture as a histogram of 32 bins a channel: at most a few thousand weighted colours.
 
     Args:
-        picture: any size; sampled as for `extract_palette`.
+        picture: any size; the pixels are those that `extract_palette` looks at.
 
     Returns:
-        `lab` (n, 3) and `weights` (n,), pixels weighted by alpha.
+        The occupied bins.
 
     Raises:
         ImageError: if every pixel is transparent.
@@ -126,7 +151,7 @@ def color_bins(picture: Picture) -> Bins:
 def _sample(picture: Picture) -> tuple[Packed, Floats]:
     pixels = picture.rgb.reshape(-1, 3)
     step = -(-len(pixels) // MAX_SAMPLES)
-    # A step without a common divisor with the width meets every column, and halftones and dithers evenly.
+    # An odd step without a common divisor with the width samples every column, and regular patterns evenly.
     while step > 1 and (step % 2 == 0 or math.gcd(step, picture.rgb.shape[1]) > 1):
         step += 1
     colors = pixels[step // 2 :: step]
@@ -134,10 +159,10 @@ def _sample(picture: Picture) -> tuple[Packed, Floats]:
         return _packed(colors), np.ones(len(colors))
     weights = picture.alpha.reshape(-1)[step // 2 :: step] / 255.0
     if weights.max() == 0:
-        # The sample may step over the few pixels that show.
+        # The sample may have missed the few visible pixels: all pixels are looked at.
         colors, weights = picture.rgb.reshape(-1, 3), picture.alpha.reshape(-1) / 255.0
     if weights.max() == 0:
-        raise ImageError("the picture is wholly transparent: it has no colours to take a palette from")
+        raise ImageError("the picture is wholly transparent: there are no colours to extract")
     return _packed(colors[weights > 0]), weights[weights > 0]
 
 
@@ -152,7 +177,7 @@ def _channels(packed: Packed) -> tuple[Packed, Packed, Packed]:
 
 
 def _few_colors(packed: Packed, weights: Floats, size: int) -> Bins | None:
-    """The exact distinct colours where there are at most `size` of them."""
+    """The distinct colours of the pixels if there are at most `size` of them, else None."""
     if len(np.unique(packed[:_CHUNK:8])) > size:
         return None
     seen, rest = np.empty(0, dtype=np.int32), packed
@@ -165,14 +190,15 @@ def _few_colors(packed: Packed, weights: Floats, size: int) -> Bins | None:
     return Bins(rgb_to_lab(np.stack(_channels(seen), axis=-1) / 255.0), shares)
 
 
-def _totals(keys: NDArray[np.integer[Any]], weights: Floats, size: int) -> Floats:
+def _sums(keys: NDArray[np.integer[Any]], weights: Floats, size: int) -> Floats:
     return np.bincount(keys, weights, minlength=size).astype(np.float64, copy=False)
 
 
 def _histogram(packed: Packed, weights: Floats, bits: int, size: int) -> Bins:
+    """The occupied bins at `bits` bits a channel; at more bits if there are fewer than `size` of them."""
     r, g, b = (channel >> (8 - bits) for channel in _channels(packed))
     keys = ((r << (2 * bits)) | (g << bits) | b).astype(np.intp)
-    count = _totals(keys, weights, 1 << (3 * bits))
+    count = _sums(keys, weights, 1 << (3 * bits))
     occupied = np.flatnonzero(count)
     if len(occupied) < size and bits < 8:
         return _histogram(packed, weights, bits + 1, size)
@@ -180,11 +206,12 @@ def _histogram(packed: Packed, weights: Floats, bits: int, size: int) -> Bins:
     for start in range(0, len(packed), _CHUNK):
         part = slice(start, start + _CHUNK)
         lab[:, part] = linear_to_lab(_LINEAR.take(np.stack(_channels(packed[part]), axis=-1))).T
-    mean = np.stack([_totals(keys, weights * channel, len(count))[occupied] for channel in lab], axis=-1)
+    mean = np.stack([_sums(keys, weights * channel, len(count))[occupied] for channel in lab], axis=-1)
     return Bins(mean / count[occupied, None], count[occupied])
 
 
 def _chang(bins: Bins, size: int) -> Bins:
+    """The method "chang"; see the head of this module."""
     remaining = bins.weights.copy()
     seeds = np.empty((size + 1, 3))
     for i in range(size):
@@ -193,10 +220,11 @@ def _chang(bins: Bins, size: int) -> Bins:
         remaining = remaining * (1.0 - np.exp(-distance / _SEED_REACH**2))
     seeds[size] = 0.0
     centres, labels = _lloyd(bins, seeds, fixed=1)
-    return Bins(centres[:size], _totals(labels, bins.weights, size + 1)[:size])
+    return Bins(centres[:size], _sums(labels, bins.weights, size + 1)[:size])
 
 
 def _kmeans(bins: Bins, size: int, seed: int) -> Bins:
+    """The method "kmeans": of several starts, the result with the least sum of squared distances (inertia)."""
     generator = np.random.default_rng(seed)
     best: tuple[float, Floats, NDArray[np.intp]] | None = None
     for _ in range(_RESTARTS):
@@ -205,11 +233,15 @@ def _kmeans(bins: Bins, size: int, seed: int) -> Bins:
         if best is None or inertia < best[0]:
             best = (inertia, centres, labels)
     assert best is not None
-    return Bins(best[1], _totals(best[2], bins.weights, size))
+    return Bins(best[1], _sums(best[2], bins.weights, size))
 
 
 def _plus_plus(bins: Bins, size: int, generator: np.random.Generator) -> Floats:
-    """Seeds of k-means++ (Arthur and Vassilvitskii 2007), drawn by weight times squared distance."""
+    """Seeds of k-means++ (Arthur and Vassilvitskii 2007).
+
+    The first seed is drawn with probabilities in proportion to the weights, each further one in proportion to weight
+    times squared distance to the nearest seed so far.
+    """
     chance = bins.weights
     distance = np.full(len(bins.lab), np.inf)
     seeds = np.empty((size, 3))
@@ -221,7 +253,14 @@ def _plus_plus(bins: Bins, size: int, generator: np.random.Generator) -> Floats:
 
 
 def _lloyd(bins: Bins, centres: Floats, *, fixed: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Weighted k-means until assignments are stable; the last `fixed` centres stay, an empty cluster keeps its own."""
+    """Lloyd's algorithm for weighted k-means, until no point changes its centre.
+
+    Each point is assigned to its nearest centre, and each centre moves to the weighted mean of its points. The last
+    `fixed` centres do not move, nor does a centre without points.
+
+    Returns:
+        Centres (k, 3), and the index of each point's centre (n,).
+    """
     moving = len(centres) - fixed
     centres = centres.copy()
     columns = np.ascontiguousarray(bins.lab.T)

@@ -1,4 +1,4 @@
-"""Palette files: read and written, their format told by the suffix."""
+"""Palette files: reading and writing; the suffix of the name decides the format."""
 
 import contextlib
 import os
@@ -12,23 +12,28 @@ from kpalette.palettes.palette import Palette
 from kpalette.types import MAX_COLORS
 
 PALETTE_SUFFIXES = {".gpl": "gpl", ".ase": "ase", ".json": "json", ".hex": "hex", ".txt": "txt"}
-"""Format by the suffix of a file's name, in lower case."""
+"""The formats of palette files by suffix, in lower case."""
 
 
 def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Palette:
-    """Reads a palette from a file, its format told by the suffix.
+    """Reads a palette file.
 
     Args:
         path: a .gpl, .ase, .json, .hex or .txt file.
-        size: how many of the file's own colours to take, 2 to 8: those that represent it best, in the file's order.
-            None takes all, and the file must have 2 to 8.
+        size: how many of the file's colours to take, 2 to 8: those that represent all best, in the file's order. None
+            takes all: the file must have 2 to 8.
 
     Returns:
-        The palette, with the file's shares where it tells them.
+        The palette. Its shares are those of the file, which only .json has; else they are equal.
 
     Raises:
-        PaletteError: if the file cannot be read, names the line that is wrong, or has too few or too many colours.
+        PaletteError: if the file cannot be read, a line is wrong, or there are too few or too many colours.
         ArgumentError: if `path` is no path.
+
+    Example:
+        >>> kpalette.save_palette("autumn.gpl", kpalette.Palette.parse("orange saddlebrown"))
+        >>> kpalette.load_palette("autumn.gpl").hex
+        ('#ffa500', '#8b4513')
     """
     if not isinstance(path, str | os.PathLike):
         raise ArgumentError(f"`path` must be the path of a palette file. Received: {path!r}")
@@ -36,7 +41,7 @@ def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Pa
     name = os.fspath(path)
     form = _form(name)
     length = 0
-    with contextlib.suppress(OSError, ValueError):  # which reading tells better
+    with contextlib.suppress(OSError, ValueError):  # reading has better messages
         length = Path(name).stat().st_size
     if length > MAX_BYTES:
         raise PaletteError(f"{one_line(name)} is too large for a palette: more than {MAX_BYTES // 1_000_000} MB")
@@ -49,15 +54,15 @@ def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Pa
 
 
 def decode_palette(data: bytes, *, name: str, most: int = MAX_COLORS) -> Palette:
-    """Reads a palette from the bytes of a file.
+    """Reads a palette from the bytes of a palette file.
 
     Args:
-        data: the bytes.
-        name: the file's name, whose suffix tells the format.
-        most: how many colours to take at most, 2 to 8: of a file with more those that represent it best.
+        data: the bytes of the file.
+        name: the file's name; its suffix decides the format.
+        most: the most colours to take, 2 to 8: of a file with more, those that represent all best.
 
     Returns:
-        The palette, with the file's shares where it tells them.
+        The palette, with shares as in `load_palette`.
 
     Raises:
         PaletteError: as in `load_palette`.
@@ -70,17 +75,24 @@ def decode_palette(data: bytes, *, name: str, most: int = MAX_COLORS) -> Palette
 def save_palette(
     path: str | os.PathLike[str], palette: Palette, *, name: str | None = None, overwrite: bool = False
 ) -> None:
-    """Writes a palette into a file, whole or not at all, its format told by the suffix.
+    """Writes a palette file, whole or not at all.
 
     Args:
-        path: a .gpl, .ase, .json, .hex or .txt file. Only .json keeps shares and colours beyond 8 bits exactly.
-        palette: its swatches.
-        name: what the palette is called inside the file; the file's stem if None.
-        overwrite: whether a file that exists may be replaced.
+        path: a .gpl, .ase, .json, .hex or .txt file. Only .json keeps shares, and colours exactly beyond 8 bits.
+        palette: the palette.
+        name: the name of the palette inside the file; the file's name without suffix if None.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         PaletteError: if the suffix is none of these.
-        OutputError: if the file exists and may not be replaced, or writing fails.
+        OutputError: if the file exists and `overwrite` is false, or writing fails.
+
+    Example:
+        >>> kpalette.save_palette("two.hex", kpalette.Palette.parse("red blue"))
+        >>> print(Path("two.hex").read_text())
+        ff0000
+        0000ff
+        <BLANKLINE>
     """
     file = Path(path)
     form = _form(file)

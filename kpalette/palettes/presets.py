@@ -1,4 +1,4 @@
-"""Presets by name, and what a person types for a palette."""
+"""Preset palettes by name, and `find_palette`: a file, a preset or colours, as a person types them."""
 
 import contextlib
 import difflib
@@ -17,30 +17,35 @@ from kpalette.palettes.choose import check_size, choose_colors
 from kpalette.palettes.files import PALETTE_SUFFIXES, load_palette
 from kpalette.palettes.palette import Palette
 
-_BROKEN = (PaletteError, ArgumentError)
 _log = logging.getLogger(__name__)
 
 
 def find_palette(text: str, *, size: int | None = None) -> Palette:
-    """Finds the palette that a person means: a file, else a preset, else colours.
+    """Finds the palette that a text means: a palette file, else a preset, else colours.
 
     Args:
-        text: the path of a palette file; or a preset's name, in any case, with spaces, underscores or hyphens, the
-            user's own first; or colours as in `Palette.parse`.
-        size: how many colours of a file or preset to take, as in `load_palette`; colours typed must be as many.
+        text: the path of a palette file; or the name of a preset, in upper or lower case, with spaces, underscores or
+            hyphens, where the user's own presets come first; or colours as in `Palette.parse`.
+        size: how many colours of a file or preset to take, as in `load_palette`; typed colours must be exactly so many.
 
     Returns:
         The palette.
 
     Raises:
-        PaletteError: if it is none of the three; a close preset is suggested.
+        PaletteError: if the text is none of the three; a preset with a similar name is suggested.
+
+    Example:
+        >>> kpalette.find_palette("nord", size=3).hex
+        ('#4c566a', '#bf616a', '#a3be8c')
+        >>> kpalette.find_palette("orange, #8b4513").hex
+        ('#ffa500', '#8b4513')
     """
     if not isinstance(text, str):
         raise ArgumentError(f"`text` must be a string: colours, a preset or a file. Received: {text!r}")
     check_size(size)
     if text.strip().lower().endswith(tuple(PALETTE_SUFFIXES)):
         return load_palette(text.strip(), size=size)
-    name = _plain(text)
+    name = _normalized(text)
     for own, path in _user_files():
         if own == name:
             return load_palette(path, size=size)
@@ -58,10 +63,14 @@ def find_palette(text: str, *, size: int | None = None) -> Palette:
 
 
 def list_presets() -> dict[str, Palette]:
-    """All presets by name, sorted; the user's own take the place of shipped ones of the same name.
+    """All preset palettes by name, sorted; the user's own replace shipped ones of the same name.
 
     Returns:
-        Palettes of 2 to 8 colours. A file of the user's that cannot be read so is left out, with a logged warning.
+        Palettes of 2 to 8 colours. A file of the user that cannot be read is left out, and a warning is logged.
+
+    Example:
+        >>> kpalette.list_presets()["nord"].hex[0]
+        '#2e3440'
     """
     found = {name: palette for name, (_, palette) in _shipped().items()}
     seen = set()
@@ -71,35 +80,35 @@ def list_presets() -> dict[str, Palette]:
         seen.add(name)
         try:
             found[name] = load_palette(path)
-        except _BROKEN as error:
+        except (PaletteError, ArgumentError) as error:
             _log.warning("left out the preset %s: %s", one_line(path), error)
     return dict(sorted(found.items()))
 
 
 def preset_about(name: str) -> str:
-    """One line about a preset.
+    """Describes a preset in one line.
 
     Args:
         name: as in `find_palette`.
 
     Returns:
-        What the shipped palette is; for one of the user's own, where its file lies.
+        What a shipped palette is; the path of the file of one of the user's own.
 
     Raises:
-        PaletteError: if there is no such preset; a close one is suggested.
+        PaletteError: if there is no such preset; one with a similar name is suggested.
     """
-    plain = _plain(name)
+    normalized = _normalized(name)
     for own, path in _user_files():
-        if own == plain:
+        if own == normalized:
             return f"your own, {one_line(path)}"
-    if plain in _shipped():
-        return _shipped()[plain][0]
-    close = _close_preset(plain)
+    if normalized in _shipped():
+        return _shipped()[normalized][0]
+    close = _similar_preset(normalized)
     raise PaletteError(f"unknown preset {one_line(name)!r}" + (f": did you mean {close}?" if close else ""))
 
 
 def user_folder() -> Path:
-    """Where the user's own presets lie, whether it exists or not.
+    """The folder of the user's own presets, whether it exists or not.
 
     Returns:
         `$KPALETTE_HOME/palettes`, else `$XDG_CONFIG_HOME/kpalette/palettes`, else `~/.config/kpalette/palettes`.
@@ -126,21 +135,21 @@ def _user_files() -> Iterator[tuple[str, Path]]:
         return
     for path in paths:
         if path.suffix.lower() in PALETTE_SUFFIXES and not path.name.startswith("."):
-            yield _plain(path.stem), path
+            yield _normalized(path.stem), path
 
 
-def _plain(name: str) -> str:
+def _normalized(name: str) -> str:
     return re.sub(r"[\s_-]+", "-", name.strip().lower())
 
 
-def _close_preset(plain: str) -> str:
+def _similar_preset(normalized: str) -> str:
     names = [*dict.fromkeys([*(name for name, _ in _user_files()), *_shipped()])]
-    close = difflib.get_close_matches(plain, names, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(normalized, names, n=1, cutoff=0.7)
     return f"the preset {close[0]!r}" if close else ""
 
 
 def _suggest(text: str) -> None:
-    """PaletteError where the text is no list of colours but close to a preset's name."""
+    """Raises a PaletteError if the text is no list of colours, but similar to the name of a preset."""
     words = text.split()
     if not words or re.search(r"[,;()#]", text):
         return
@@ -148,7 +157,7 @@ def _suggest(text: str) -> None:
         with contextlib.suppress(PaletteError):
             parse_color(word)
             return
-    close = _close_preset(_plain(text))
+    close = _similar_preset(_normalized(text))
     if close or len(words) == 1:
-        told = f": did you mean {close}?" if close else ""
-        raise PaletteError(f"unknown colour or preset {one_line(text.strip())!r}{told}") from None
+        hint = f": did you mean {close}?" if close else ""
+        raise PaletteError(f"unknown colour or preset {one_line(text.strip())!r}{hint}") from None

@@ -89,7 +89,7 @@ def test_a_few_visible_pixels_are_found_wherever_they_are():
 
 
 def test_wholly_transparent_is_an_error():
-    with pytest.raises(ImageError, match="the picture is wholly transparent: it has no colours"):
+    with pytest.raises(ImageError, match="the picture is wholly transparent: there are no colours"):
         extract_palette(np.zeros((4, 4, 4), np.uint8))
 
 

@@ -270,3 +270,38 @@ def test_cut_and_changed_bytes_give_colours_or_one_line(form):
             refused.append(str(error))
     assert [text for text in refused if not (text.startswith("fuzz.x") and text.isprintable())] == []
     assert 100 < len(refused) < 600
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        ("hex", b"f4a300ff\n#008080FF\n#000f\n"),
+        ("txt", b"#f4a300ff\n#008080FF,\n#000f\n"),
+        ("txt", b"FFF4A300\nFF008080\nFF000000\n"),
+        ("json", b'["#f4a300ff", {"hex": "#008080FF"}, "#000f"]'),
+        ("gpl", b"GIMP Palette\n#ffffff80\n244 163 0\t#f4a30080\n0 128 128\n#112233ff\n0 0 0\n"),
+    ],
+)
+def test_opaque_alpha_is_read_in_every_form(form, data):
+    assert hexes(data, form) == ["#f4a300", "#008080", "#000000"]
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "line"),
+    [
+        ("hex", b"ff0000\nf4a30080\n", 2),
+        ("txt", b"red\n#f4a30080\n", 2),
+        ("json", b'["red",\n"#f4a30080"]', 2),
+        ("json", b'["red",\n{"hex":\n"#f4a30080"}]', 3),
+    ],
+)
+def test_a_colour_that_is_not_opaque_is_refused_with_its_line(form, data, line):
+    with pytest.raises(PaletteError) as error:
+        decode_colors(data, form=form, name="x")
+    assert str(error.value) == (f"x, line {line}: '#f4a30080' has transparency, which is not supported: give #f4a300")
+
+
+def test_half_levels_of_ase_are_shown_rounded_up():
+    halves = np.arange(0, 255, 5) + 0.5
+    data = ase(*(ase_color(b"RGB ", value / 255, 0.5, 0.0) for value in halves), ase_color(b"Gray", 0.5))
+    assert hexes(data, "ase") == [*(f"#{int(value + 0.5):02x}8000" for value in halves), "#808080"]

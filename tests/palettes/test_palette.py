@@ -96,9 +96,9 @@ def test_equality_and_hash_see_values():
         ("red", None, "`lab` must be an array of numbers. Received: 'red'"),
         ([[np.nan, 0, 0]], None, "`lab` must be finite, with L in 0..100"),
         ([[120, 0, 0]], None, "`lab` must be finite, with L in 0..100"),
-        ([[50, 0, 0]], [-1], "`weights` must be 1 numbers, none negative, not all 0"),
-        ([[50, 0, 0]] * 2, [1], "`weights` must be 2 numbers"),
-        ([[50, 0, 0]], "x", "`weights` must be an array of numbers. Received: 'x'"),
+        ([[50, 0, 0]], [-1], "`shares` must be 1 numbers, none negative, not all 0"),
+        ([[50, 0, 0]] * 2, [1], "`shares` must be 2 numbers"),
+        ([[50, 0, 0]], "x", "`shares` must be an array of numbers. Received: 'x'"),
         ([[50, 0, 0], [1]], None, "`lab` must be an array of numbers"),
     ],
 )
@@ -170,3 +170,18 @@ def test_nearest_is_by_distance_in_lab():
     lab = np.random.default_rng(0).uniform([0, -80, -80], [100, 80, 80], (4, 50, 3))
     wanted = np.argmin(np.linalg.norm(lab[..., np.newaxis, :] - palette.lab, axis=-1), axis=-1)
     np.testing.assert_array_equal(palette.nearest(lab), wanted)
+
+
+def test_shares_and_weights_are_the_same():
+    palette = Palette([[50, 0, 0], [60, 0, 0]], [1, 3])
+    np.testing.assert_array_equal(palette.shares, [0.25, 0.75])
+    assert palette.weights is palette.shares
+
+
+def test_a_notebook_shows_swatches_with_code_and_share():
+    text = Palette([[50, 0, 0], [60, 0, 0]], [1, 3])._repr_html_()
+    assert [text.count(code) for code in ("#777777", "#919191")] == [2, 2]
+    assert "25%" in text
+    assert "75%" in text
+    assert "<script" not in text
+    assert text.count("<div") == text.count("</div>")
