@@ -1,4 +1,4 @@
-"""Pictures from bytes: the one place where decoders run, and where their errors end."""
+"""Decoding: from the bytes of a file, or a PIL image, to a `Picture`. Decoders run here and nowhere else."""
 
 import io
 import logging
@@ -19,7 +19,7 @@ from kpalette.types import ImageArray
 _TIFF_BITS, _TIFF_PHOTOMETRIC, _TIFF_PLANES, _TIFF_SAMPLE_FORMAT = 258, 262, 284, 339
 _CONVERTED = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 
-_bomb_check = threading.Lock()
+_pillow_limit = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
@@ -36,33 +36,33 @@ def decode_image(
     """Decodes a picture file.
 
     Args:
-        data: its bytes.
-        name: what errors and notes call it.
+        data: the bytes of the file.
+        name: the file's name, for messages and notes.
         limit: the most pixels that are decoded.
-        advice: what whoever has a larger picture can do.
+        advice: what to do about a larger picture, for the message.
         formats: those of `FORMATS` that are read.
-        least: what is asked for is a small picture: a JPEG may come at a half, quarter or eighth of its size, its
-            longer side not under so many pixels, in a third of the time.
+        least: if a small picture is enough, the least length of its longer side in pixels. A JPEG is then decoded at
+            a half, quarter or eighth of its size, in a third of the time.
         guard: entered around the decoder; a program that owns its process can keep C libraries from printing to
             standard error.
 
     Returns:
-        The picture, upright, in sRGB.
+        The picture, upright, in sRGB. Of an animation or several pages the first, with a note in the log.
 
     Raises:
-        ImageError: if it is no picture of these formats, damaged, or too large.
+        ImageError: if the file is no picture of these formats, damaged, or too large.
     """
     try:
         with guard():
             opened, several = _load(data, name, limit, advice, formats, least)
-        # MPO: what phones write, a JPEG with further ones behind it that are not frames.
+        # MPO, which phones write: a JPEG followed by others that are not frames of an animation.
         image_format = "JPEG" if opened.format == "MPO" else str(opened.format)
         if several and image_format != "JPEG":
             what, part = ("has several pages", "page") if image_format == "TIFF" else ("is animated", "frame")
             _log.warning("%s %s: only its first %s is read", name, what, part)
         return _picture(opened, image_format, name)
     except UnidentifiedImageError:
-        raise ImageError(_unknown(data, name, formats)) from None
+        raise ImageError(_unknown_format(data, name, formats)) from None
     except DECODER_ERRORS as error:
         raise ImageError(f"cannot read {name}, the file is damaged: {reason(error)}") from None
 
@@ -70,7 +70,7 @@ def decode_image(
 def _load(
     data: bytes, name: str, limit: int, advice: str, formats: tuple[str, ...], least: int | None
 ) -> tuple[Image.Image, bool]:
-    """The decoded image, and whether the file holds more than that."""
+    """The decoded image, and whether the file holds further frames or pages."""
     opened = _open(data, formats)
     width, height = opened.size
     if width * height > limit:
@@ -81,13 +81,15 @@ def _load(
     opened.load()
     try:
         return opened, bool(getattr(opened, "is_animated", False))
-    except DECODER_ERRORS:  # what lies behind the first frame does not matter
+    except DECODER_ERRORS:  # damage after the first frame does not matter
         return opened, False
 
 
 def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
-    # Pillow's own limit is one global that cannot be raised for a single call; ours is checked before any decoding.
-    with _bomb_check:
+    # Those that Pillow has loaded already go first: the first of the others loads its forty plugins.
+    formats = tuple(sorted(formats, key=lambda name: name not in ("BMP", "GIF", "JPEG", "PNG")))
+    # Pillow's limit of pixels is a global of its module. `_load` checks ours before anything is decoded.
+    with _pillow_limit:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             return Image.open(io.BytesIO(data), formats=formats)
@@ -95,24 +97,24 @@ def _open(data: bytes, formats: tuple[str, ...]) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = limit
 
 
-def _unknown(data: bytes, name: str, formats: tuple[str, ...]) -> str:
+def _unknown_format(data: bytes, name: str, formats: tuple[str, ...]) -> str:
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return _odd_tiff(name)
+        return _unsupported_tiff(name)
     return f"{name} is not a readable picture: only {', '.join(formats)} can be read"
 
 
 def picture_from_pil(image: Image.Image) -> Picture:
-    """Wraps a PIL image as a `Picture`, as if it had been read from a file; its metadata stays behind.
+    """Makes a `Picture` of a PIL image, without its metadata.
 
     Args:
-        image: any mode that stands for colours; 16-bit greys are scaled, modes "I" and "F" have no known range.
+        image: any mode but "I" and "F", whose range is unknown; 16-bit greys are scaled to 8 bits.
 
     Returns:
-        The picture, not turned.
+        The picture, not rotated.
 
     Raises:
-        ArgumentError: if the mode has no known range, or a side is 0.
-        ImageError: if the image is lazy and its file cannot be decoded.
+        ArgumentError: if the range of the mode is unknown, or a side is 0.
+        ImageError: if the image is not loaded yet and its file cannot be decoded.
     """
     if image.mode not in _CONVERTED and not image.mode.startswith("I;16"):
         raise ArgumentError(f"PIL images of mode {image.mode!r} have no known range: convert to 'RGB' or 'L' first")
@@ -128,16 +130,16 @@ def picture_from_pil(image: Image.Image) -> Picture:
 def _picture(opened: Image.Image, image_format: str, name: str) -> Picture:
     if image_format == "TIFF":
         _check_samples(opened, name)
-    # The L*a*b* of a TIFF needs no profile to be understood.
+    # A TIFF in CIELAB needs no profile.
     profile = None if opened.mode == "LAB" else opened.info.get("icc_profile")
     adobe = not profile and is_adobe_rgb(opened.info.get("exif") or b"")
-    turned = upright(opened, name)
-    turned.info["white_is_zero"] = getattr(opened, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == 0
-    metadata = kept_metadata(opened, turned, name)
-    plain = _eight_bit(turned)
-    rgb, alpha = _channels(plain)
+    rotated = upright(opened, name)
+    rotated.info["white_is_zero"] = getattr(opened, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == 0
+    metadata = kept_metadata(opened, rotated, name)
+    eight_bit = _eight_bit(rotated)
+    rgb, alpha = _channels(eight_bit)
     if profile:
-        converted, written = to_srgb(plain, profile, name)
+        converted, written = to_srgb(eight_bit, profile, name)
         rgb = rgb if converted is None else converted
         if written is not None:
             metadata["icc_profile"] = written
@@ -147,20 +149,20 @@ def _picture(opened: Image.Image, image_format: str, name: str) -> Picture:
 
 
 def _check_samples(opened: Image.Image, name: str) -> None:
-    """ImageError for TIFFs whose samples Pillow would take for others: it reads them without a word."""
+    """Raises an ImageError for TIFFs with samples that Pillow misreads without an error."""
     tags = getattr(opened, "tag_v2", {})
     bits = {*_numbers(tags.get(_TIFF_BITS, 1))}
     known = bits <= {1, 2, 4, 8, 16} and {*_numbers(tags.get(_TIFF_SAMPLE_FORMAT, 1))} == {1}
     if not known or opened.mode in ("I", "F") or (16 in bits and tags.get(_TIFF_PLANES, 1) == 2):
-        raise ImageError(_odd_tiff(name))
+        raise ImageError(_unsupported_tiff(name))
 
 
 def _numbers(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _odd_tiff(name: str) -> str:
-    return f"{name} is a TIFF that is damaged, or not of 8 or 16 bits a channel, interleaved: save it anew"
+def _unsupported_tiff(name: str) -> str:
+    return f"{name} is a TIFF that is damaged, or not of 8 or 16 bits a channel, interleaved: save it again"
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
@@ -168,7 +170,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
         # Pillow would clip 16-bit greys to 255 instead of scaling them.
         deep = np.asarray(image)
         grey = (deep >> 8).astype(np.uint8)
-        if image.info.get("white_is_zero"):  # which Pillow heeds at 8 bits only
+        if image.info.get("white_is_zero"):  # Pillow inverts at 8 bits only
             grey = 255 - grey
         clear = image.info.get("transparency")
         if clear is None:

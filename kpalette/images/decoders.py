@@ -1,4 +1,4 @@
-"""Which picture formats are read and written, what their decoders raise, and what may be entered around them."""
+"""Picture formats that are read and written, errors of their decoders, and guards around decoders."""
 
 import struct
 import zlib
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-# What Pillow's decoders were seen to raise on malformed files; struct and lookup errors come from chunk parsers.
+# Every class of error that Pillow's decoders raised on damaged files in tests.
 DECODER_ERRORS = (
     OSError, ValueError, SyntaxError, NotImplementedError, EOFError, LookupError, TypeError, ArithmeticError,
     MemoryError, RuntimeError, AttributeError, AssertionError, struct.error, zlib.error,
@@ -16,11 +16,11 @@ DECODER_ERRORS = (
 )  # fmt: skip
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-"""What is read and written: an allow-list, so that no seldom-used decoder ever sees a stranger's file."""
+"""The formats that are read and written. Pillow's other decoders, which are used seldom, never get untrusted files."""
 
 Guard: TypeAlias = Callable[[], AbstractContextManager[None]]
-"""Makes the context manager that is entered around a decoder or encoder.
+"""A function that returns the context manager to enter around a decoder or encoder.
 
-C libraries print to standard error; a program that owns its process can keep them from it. `contextlib.nullcontext`
-does nothing.
+C libraries print to standard error; a program that owns its process can keep them from doing so. The default,
+`contextlib.nullcontext`, does nothing.
 """

@@ -1,4 +1,4 @@
-"""Pictures to bytes, in each format what it holds."""
+"""Encoding: from a `Picture` to the bytes of a file, with the metadata that the format can hold."""
 
 import io
 import logging
@@ -54,10 +54,10 @@ def encode_image(
 
     Args:
         image: a `Picture`, or uint8 (H, W, 3) or (H, W, 4).
-        image_format: one of `kpalette.images.decoders.FORMATS`: PNG, TIFF and BMP lossless, JPEG (quality 95) and AVIF
-            (90) 4:4:4, WebP (95), alpha always lossless; GIF by 256 colours.
-        background: a colour that the picture is put on, so that no transparency remains.
-        strip: whether metadata is left out; the colours are sRGB, as programs take them without a profile.
+        image_format: one of `kpalette.images.decoders.FORMATS`. PNG, TIFF and BMP are lossless; JPEG has quality 95 and
+            AVIF 90, without chroma subsampling; WebP has 95; GIF has 256 colours. Alpha is always lossless.
+        background: a colour to put a transparent picture on; the result is opaque.
+        strip: whether to leave out the metadata; programs assume sRGB, which is right, where there is no profile.
         guard: entered around the encoder, as in `decode_image`.
 
     Returns:
@@ -65,7 +65,7 @@ def encode_image(
 
     Raises:
         OutputError: if the format cannot hold the picture's transparency, or the encoder fails.
-        ArgumentError: if `image` is not of these shapes, or not uint8.
+        ArgumentError: if `image` is neither a picture nor such an array.
         PaletteError: if `background` is no colour.
     """
     picture = image if isinstance(image, Picture) else as_picture(image)
@@ -109,7 +109,7 @@ def _metadata_options(picture: Picture, image_format: str) -> dict[str, Any]:
     if "xmp" in kept and image_format in adapt:
         kept |= adapt[image_format](kept.pop("xmp"))
     if image_format == "TIFF" and "exif" in kept:
-        kept["compression"] = None  # Pillow's way through libtiff fails on EXIF's inner folders
+        kept["compression"] = None  # with libtiff, Pillow fails on the inner folders of EXIF
         kept["exif"] = exif_for_tiff(kept["exif"])
     if image_format == "JPEG":
         for key in ("exif", "xmp"):

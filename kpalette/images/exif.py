@@ -1,6 +1,7 @@
-"""EXIF blocks, patched in place, byte for byte: maker's notes hold offsets that a rewrite would break.
+"""EXIF blocks: changed in place, so that every other byte stays where it is.
 
-The orientation is reset once the picture is turned; the thumbnail, which shows the old colours, is blanked out.
+Notes of camera makers hold offsets that a rewritten block would break. The orientation is reset, since the picture is
+upright by then. The thumbnail, which shows the old colours, is removed.
 """
 
 import contextlib
@@ -19,24 +20,24 @@ _STRIP, _STRIP_LENGTH = 0x0111, 0x0117
 
 
 def clean_exif(blob: bytes, *, size: tuple[int, int]) -> bytes:
-    """EXIF fit for the upright picture in new colours; every other byte stays where it is.
+    """Adapts an EXIF block to an upright picture in new colours; every other byte stays where it is.
 
     Args:
         blob: the block, with or without its leading "Exif", NUL, NUL.
-        size: width and height of the picture as written.
+        size: width and height of the picture that is written.
 
     Returns:
         The block with orientation 1, the size and colour space of the picture, and no thumbnail.
 
     Raises:
-        ValueError: if it is no EXIF block.
+        ValueError: if `blob` is no EXIF block.
         struct.error: if it ends too early.
     """
     exif = _Exif(bytearray(blob.removeprefix(_HEADER)))
     root, link = exif.folder(exif.long_at(4))
     exif.set(root, {ORIENTATION: 1, _ROOT_WIDTH: size[0], _ROOT_HEIGHT: size[1]})
     if _PLACE_FOLDER in root:
-        with contextlib.suppress(struct.error):  # nothing in it is changed: some end without their last link
+        with contextlib.suppress(struct.error):  # some GPS folders lack their last link; nothing in them is changed
             exif.folder(exif.long_at(root[_PLACE_FOLDER] + 8))
     if _EXIF_FOLDER in root:
         inner, _ = exif.folder(exif.long_at(root[_EXIF_FOLDER] + 8))
@@ -53,7 +54,7 @@ def clean_exif(blob: bytes, *, size: tuple[int, int]) -> bytes:
 
 
 class _Exif:
-    """An EXIF block that is changed in place, and what of it is to be kept."""
+    """An EXIF block that is changed in place; `kept` lists the byte ranges (start, end) that must not be removed."""
 
     def __init__(self, data: bytearray) -> None:
         order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
@@ -68,7 +69,7 @@ class _Exif:
         return int(value)
 
     def folder(self, start: int) -> tuple[dict[int, int], int]:
-        """Where each tag's entry lies, and where the offset of the next folder does; its values are to be kept."""
+        """Reads a folder: the place of each tag's entry and of the link to the next folder; marks it as kept."""
         (count,) = struct.unpack_from(self.order + "H", self.data, start)
         places = [start + 2 + 12 * i for i in range(count)]
         link = start + 2 + 12 * count
@@ -105,7 +106,7 @@ class _Exif:
         )
 
     def drop_thumbnail(self, start: int) -> None:
-        """Cuts off the second folder's picture where it ends the block, as it nearly always does; else blanks it."""
+        """Removes the picture of the second folder: cut off at the end of the block, elsewhere filled with zeros."""
         kept = list(self.kept)
         entries, link = self.folder(start)
         pieces: list[tuple[int, int]] = []
@@ -113,7 +114,7 @@ class _Exif:
             if places in entries and lengths in entries:
                 pieces += zip(self._numbers(entries[places]), self._numbers(entries[lengths]), strict=False)
         for place, end in sorted(_merged(pieces, len(self.data)), reverse=True):
-            # A damaged offset must not blank what is to be kept.
+            # A damaged offset must not delete what is to be kept.
             if place < 8 or _overlaps((place, end), kept):
                 continue
             if end == len(self.data) and place >= link + 4 and all(stop <= place for _, stop in self.kept):
@@ -125,7 +126,7 @@ class _Exif:
 
 
 def _merged(pieces: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
-    """Places and lengths as intervals that do not overlap, within a block of `size` bytes."""
+    """Turns (start, length) pieces into (start, end) intervals that do not overlap, inside a block of `size` bytes."""
     merged: list[tuple[int, int]] = []
     for place, length in sorted(pieces):
         end = min(place + length, size)

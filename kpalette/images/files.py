@@ -1,4 +1,4 @@
-"""Picture files: where they are read and written, and which names and sizes are allowed."""
+"""Picture files: reading and writing, and which names and sizes are allowed."""
 
 import os
 from contextlib import nullcontext
@@ -17,13 +17,13 @@ SUFFIXES = {
     ".avif": "AVIF", ".bmp": "BMP", ".gif": "GIF", ".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF",
     ".tiff": "TIFF", ".webp": "WEBP",
 }  # fmt: skip
-"""What is read and written, by suffix; the first suffix of a format is the one that kpalette gives."""
+"""The formats that are read and written, by suffix. The first suffix of a format is the one that kpalette uses."""
 
 DEFAULT_MAX_PIXELS = 100_000_000
 
 
 def max_pixels() -> int:
-    """The largest picture that is decoded, in pixels: KPALETTE_MAX_PIXELS, or 100 million."""
+    """The largest number of pixels that is decoded: KPALETTE_MAX_PIXELS, or 100 million."""
     text = os.environ.get("KPALETTE_MAX_PIXELS", "")
     if not text:
         return DEFAULT_MAX_PIXELS
@@ -37,22 +37,29 @@ def read_image(
 ) -> Picture:
     """Reads a picture file: PNG, JPEG, WebP, TIFF, AVIF, BMP or GIF.
 
-    The picture is turned upright by its EXIF tag, its colours are converted to sRGB from whatever ICC profile it has,
-    16 bits a channel become 8. Of an animation the first frame is read, of several pages the first.
+    The picture is rotated upright as its EXIF data say, its colours are converted to sRGB from its ICC profile, and 16
+    bits a channel become 8. Of an animation the first frame is read, of several pages the first.
 
     Args:
         path: a path, or a binary stream.
-        name: what errors call the picture; the path itself if None.
+        name: the name of the picture in messages; the path if None.
         guard: entered around the decoder; a program that owns its process can keep C libraries from printing to
             standard error.
 
     Returns:
-        The picture: uint8 sRGB, alpha if there is any, and its metadata (EXIF, XMP, profile, resolution), fit to be
-        written beside new colours: orientation reset, no thumbnail, a profile that is true of the colours.
+        The picture: uint8 sRGB, alpha if there is any, and metadata (EXIF, XMP, colour profile, resolution). The
+        metadata are adapted so that they stay right for new colours: orientation reset, no thumbnail, a profile that
+        matches the colours.
 
     Raises:
-        ImageError: if the file is missing, no picture of these formats, damaged, or over `max_pixels()`.
+        ImageError: if the file is missing, no picture of these formats, damaged, or has more pixels than allowed
+            (100 million, or KPALETTE_MAX_PIXELS).
         ArgumentError: if `path` is neither a path nor a binary stream.
+
+    Example:
+        >>> picture = kpalette.read_image("photo.jpg")
+        >>> picture.rgb.shape, picture.rgb.dtype, picture.alpha
+        ((128, 128, 3), dtype('uint8'), None)
     """
     if isinstance(path, str | os.PathLike):
         name = name or str(path)
@@ -76,20 +83,29 @@ def write_image(
     strip: bool = False,
     guard: Guard = nullcontext,
 ) -> None:
-    """Writes a picture whole or not at all: into a neighbouring file first, which is then renamed.
+    """Writes a picture file, whole or not at all: a temporary file beside it is written first, and then renamed.
 
     Args:
-        path: where to; the suffix chooses the format (`SUFFIXES`).
-        image: a `Picture`, whose metadata is written too as far as the format holds it, or uint8 (H, W, 3) or
-            (H, W, 4).
-        overwrite: whether a file that exists may be replaced (what a link points to, its permissions kept).
-        background: a colour that the picture is put on, so that no transparency remains.
-        strip: whether metadata is left out.
+        path: the file; the suffix decides the format: .png, .jpg, .webp, .tif, .avif, .bmp or .gif.
+        image: a `Picture`, whose metadata are written too as far as the format can hold them; or uint8 (H, W, 3), or
+            (H, W, 4) with alpha.
+        overwrite: whether an existing file may be replaced; its permissions are kept, and of a link the file that it
+            points to is replaced.
+        background: a colour to put a transparent picture on; the result is opaque.
+        strip: whether to leave out the metadata.
         guard: entered around the encoder, as in `read_image`.
 
     Raises:
-        OutputError: if the suffix is unknown, the file exists, the format cannot hold alpha, or writing fails.
+        OutputError: if the suffix is unknown, the file exists and `overwrite` is false, the format cannot hold the
+            picture's transparency, or writing fails.
+        ArgumentError: if `image` is neither a picture nor such an array.
         PaletteError: if `background` is no colour.
+
+    Example:
+        >>> grey = np.full((4, 6, 3), 128, np.uint8)
+        >>> kpalette.write_image("grey.png", grey)
+        >>> kpalette.read_image("grey.png")
+        <Picture of 6x4 pixels, PNG>
     """
     target = Path(path)
     check_output(target, overwrite=overwrite)
@@ -98,13 +114,21 @@ def write_image(
 
 
 def check_output(path: Path, *, overwrite: bool) -> None:
-    """OutputError where a picture cannot go to `path` by its name alone: worth asking before any work is done."""
+    """Checks, before any work is done, whether a picture may be written to a path.
+
+    Args:
+        path: the file.
+        overwrite: whether an existing file may be replaced.
+
+    Raises:
+        OutputError: if the suffix is unknown, or the file exists and `overwrite` is false.
+    """
     format_of(path)
     check_free(path, overwrite=overwrite)
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
-    """The format that a file name asks for, by its suffix; OutputError if it is none that can be written."""
+    """The format of a file to write, by the suffix of `path`; OutputError if the suffix is unknown."""
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
         raise OutputError(f"cannot tell the format of {path}: use one of {', '.join(sorted(SUFFIXES))}")
@@ -112,6 +136,6 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def suffix_of(image_format: str) -> str:
-    """The suffix that kpalette gives a picture of a format by itself: a GIF's 256 colours would not hold the result."""
+    """The suffix for a result, by the `image_format` of its source: .png for GIF, whose 256 colours are too few."""
     image_format = "PNG" if image_format == "GIF" else image_format
     return next(suffix for suffix, form in SUFFIXES.items() if form == image_format)

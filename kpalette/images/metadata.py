@@ -1,4 +1,4 @@
-"""What a picture file says beside its pixels: EXIF, XMP, and colour profiles, which are used up into sRGB."""
+"""Metadata of picture files: EXIF, XMP and resolution, adapted to a picture in new colours."""
 
 import io
 import logging
@@ -12,7 +12,7 @@ from kpalette.images.exif import ORIENTATION, clean_exif
 
 _log = logging.getLogger(__name__)
 
-# Tags of a TIFF's own folder that describe how its pixels are stored, not what the picture is.
+# Tags of a TIFF's main folder that describe how its pixels are stored, not what the picture is.
 _TIFF_STRUCTURE = (
     {*range(0x00FE, 0x010D), 0x0111, ORIENTATION, *range(0x0115, 0x011A), 0x011C, *range(0x0120, 0x0126), 0x0129}
     | {0x012D, *range(0x013D, 0x015C), *range(0x0200, 0x0215), 0x02BC, *range(0x80E3, 0x80E7), 0x8649, 0x8773, 0x935C}
@@ -23,7 +23,7 @@ _XMP_ORIENTATION = re.compile(rb'(tiff:Orientation="|<tiff:Orientation>)[1-8]')
 
 
 def upright(image: Image.Image, name: str) -> Image.Image:
-    """Turns a decoded image by its EXIF orientation; damaged EXIF is dropped with a note."""
+    """Rotates a decoded `image` upright, as its EXIF orientation says; drops damaged EXIF with a note on `name`."""
     try:
         return ImageOps.exif_transpose(image)
     except DECODER_ERRORS:
@@ -37,15 +37,15 @@ def _note_damaged(name: str) -> None:
 
 
 def kept_metadata(opened: Image.Image, turned: Image.Image, name: str) -> dict[str, Any]:
-    """What of a file's metadata goes along with the picture.
+    """Collects the metadata of a file, adapted to a picture in new colours.
 
     Args:
-        opened: the image as its file has it.
-        turned: the same, upright, from which the size is taken.
-        name: what notes call the file.
+        opened: the image as it is in its file.
+        turned: the same, upright, for its size.
+        name: the file's name, for notes.
 
     Returns:
-        `dpi`, `exif` and `xmp` where there are any, fit to be written beside new colours.
+        `dpi`, `exif` and `xmp`, as far as the file has them.
     """
     kept: dict[str, Any] = {}
     try:
@@ -64,22 +64,22 @@ def kept_metadata(opened: Image.Image, turned: Image.Image, name: str) -> dict[s
 
 
 def _exif_from_tags(image: Image.Image) -> bytes:
-    """The tags as an EXIF block where the file has none of its own: a TIFF's folder is that of its pixels too."""
+    """The tags of an image as an EXIF block: a TIFF has no such block, only tags in its main folder."""
     if image.format != "TIFF" and "Raw profile type exif" not in image.info:
         return b""
     return tiff_exif(image.getexif())
 
 
 def tiff_exif(found: Image.Exif) -> bytes:
-    """An EXIF block without the tags that describe how a TIFF stores its pixels.
+    """Makes an EXIF block without the tags that describe how a TIFF stores its pixels.
 
-    A TIFF's own folder is its EXIF folder, so that such tags of another file would take the place of its own.
+    A TIFF keeps EXIF tags and those of its pixels in one folder: the tags of another file would replace its own.
 
     Args:
-        found: a picture's tags.
+        found: the tags of a picture.
 
     Returns:
-        The block, empty where nothing remains.
+        The block, empty if no tags remain.
     """
     kept = Image.Exif()
     for tag, value in found.items():
@@ -94,13 +94,13 @@ def tiff_exif(found: Image.Exif) -> bytes:
 
 
 def exif_for_tiff(exif: bytes) -> bytes:
-    """The same block fit to be a TIFF's own folder; empty, with a note, where Pillow cannot write it.
+    """Adapts an EXIF block to a TIFF, which keeps it in the folder of its pixels.
 
     Args:
-        exif: a block that `clean_exif` gave.
+        exif: a block of `clean_exif`.
 
     Returns:
-        The block without the tags that describe how pixels are stored.
+        The block without the tags that describe how pixels are stored; empty, with a note, if Pillow cannot write it.
     """
     try:
         block = Image.Exif()
@@ -114,5 +114,5 @@ def exif_for_tiff(exif: bytes) -> bytes:
 
 
 def clean_xmp(xmp: bytes) -> bytes:
-    """XMP without thumbnails, its orientation reset."""
+    """Removes the thumbnails from a block of `xmp`, and resets its orientation."""
     return _XMP_ORIENTATION.sub(rb"\g<1>1", _XMP_THUMBNAILS.sub(b"", xmp))

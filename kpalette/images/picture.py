@@ -1,14 +1,16 @@
-"""The picture in memory, and the one place where 0..255 meets 0..1.
+"""`Picture`: a decoded picture file, and conversions between uint8 images, rgb in 0..1 and Lab.
 
-`image` is uint8 sRGB of shape (H, W, 3); a `Picture` adds the alpha channel and the metadata of its file.
+Everywhere in kpalette `image` is uint8 sRGB (H, W, 3). A `Picture` adds the alpha channel and the metadata of its file.
 """
 
+import io
+import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from kpalette.color.arrays import as_float, namespace
 from kpalette.color.gamut import BISECTION_STEPS, reduce_chroma
@@ -17,16 +19,26 @@ from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.types import Array, FloatArray, ImageArray
 
+_SHOWN = 512  # longest side in a notebook, in pixels
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Picture:
-    """A decoded picture file.
+    """A decoded picture file: pixels, transparency and metadata. A notebook shows it.
 
     Attributes:
-        rgb: uint8 sRGB (H, W, 3), turned upright.
-        alpha: uint8 (H, W), 0 transparent, or None.
-        format: Pillow's name of the file format, "PNG" for instance.
-        metadata: what is written beside the pixels: exif, xmp and icc_profile (bytes), dpi (a pair).
+        rgb: uint8 sRGB (H, W, 3), upright.
+        alpha: uint8 (H, W), 0 is transparent; None if the picture is opaque.
+        format: Pillow's name of the file format, such as "PNG".
+        metadata: what is stored in a file beside the pixels: exif, xmp and icc_profile (bytes), dpi (a pair of floats).
+
+    Example:
+        >>> picture = kpalette.read_image("photo.jpg")
+        >>> picture
+        <Picture of 128x128 pixels, JPEG>
+        >>> np.asarray(picture).shape
+        (128, 128, 3)
+        >>> negative = picture.with_rgb(255 - picture.rgb)
     """
 
     rgb: ImageArray
@@ -35,17 +47,42 @@ class Picture:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def with_rgb(self, rgb: ImageArray) -> "Picture":
-        """The same picture in other colours: alpha, format and metadata stay."""
+        """Returns the picture with other colours, `rgb` of the same size; alpha, format and metadata stay."""
         return replace(self, rgb=rgb)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """As an array: (H, W, 3), or (H, W, 4) where there is alpha."""
+        """The picture as an array (H, W, 3), or (H, W, 4) with alpha."""
         array = self.rgb if self.alpha is None else np.dstack([self.rgb, self.alpha])
         return np.array(array, dtype=dtype, copy=copy)
 
+    def __repr__(self) -> str:
+        """Size, format, and what there is beside the colours; not the arrays themselves."""
+        height, width = self.rgb.shape[:2]
+        extras = [*(["alpha"] if self.alpha is not None else []), *sorted(self.metadata)]
+        return f"<Picture of {width}x{height} pixels, {', '.join([self.format, *extras])}>"
+
+    def _repr_png_(self) -> bytes:
+        """The picture in a notebook: PNG, its longer side at most 512 pixels."""
+        shown = Image.fromarray(np.asarray(self))
+        shown.thumbnail((_SHOWN, _SHOWN))
+        stream = io.BytesIO()
+        shown.save(stream, "PNG")
+        return stream.getvalue()
+
 
 def as_picture(array: Any) -> Picture:
-    """Wraps uint8 (H, W, 3) or (H, W, 4) as a `Picture`; ArgumentError for anything else."""
+    """Makes a `Picture` of an array.
+
+    Args:
+        array: uint8 sRGB (H, W, 3), or (H, W, 4) with alpha.
+
+    Returns:
+        The picture.
+
+    Raises:
+        ArgumentError: if it is no such array; a path gets a message that names `read_image`.
+    """
+    check_no_path(array, name="image")
     array = np.asarray(array)
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (3, 4) or 0 in array.shape:
         raise ArgumentError(
@@ -56,32 +93,60 @@ def as_picture(array: Any) -> Picture:
     return Picture(np.ascontiguousarray(array[..., :3]), alpha)
 
 
+def check_no_path(value: Any, *, name: str) -> None:
+    """Refuses a path where a picture is needed.
+
+    Args:
+        value: what was passed as a picture.
+        name: the argument's name, for the message.
+
+    Raises:
+        ArgumentError: if `value` is a path; the message names `read_image`.
+    """
+    if isinstance(value, str | os.PathLike):
+        path = os.fspath(value)
+        raise ArgumentError(
+            f"`{name}` must be a picture, not a path: open it with kpalette.read_image. Received: {path!r}"
+        )
+
+
 def image_to_rgb(image: Array) -> Array:
-    """uint8 (..., 3), of any array library, to float32 rgb (..., 3) in 0..1."""
+    """Converts `image`, uint8 (..., 3) of any array library, to float32 rgb (..., 3) in 0..1."""
     if namespace(image) is np:
         image = np.asarray(image).astype(np.float32)
     return as_float(image) / np.float32(255)
 
 
 def rgb_to_image(rgb: FloatArray) -> ImageArray:
-    """Float rgb (..., 3) to uint8 (..., 3): clipped to 0..1 and rounded to the nearest."""
+    """Converts float `rgb` (..., 3) to uint8 (..., 3): clipped to 0..1, rounded to the nearest level."""
     image: ImageArray = np.rint(np.clip(rgb, 0.0, 1.0) * 255).astype(np.uint8)
     return image
 
 
 def lab_to_image(lab: FloatArray, *, steps: int = BISECTION_STEPS) -> ImageArray:
-    """CIELAB (..., 3) to uint8 sRGB (..., 3), chroma reduced into the gamut in so many halvings."""
+    """Converts `lab`, CIELAB (..., 3), to uint8 sRGB (..., 3), after chroma reduction in `steps` halvings."""
     return rgb_to_image(lab_to_rgb(reduce_chroma(lab, steps=steps)))
 
 
 def image_to_lab(image: ImageArray) -> FloatArray:
-    """uint8 sRGB (..., 3) to CIELAB (..., 3)."""
+    """Converts `image`, uint8 sRGB (..., 3), to CIELAB (..., 3), float32."""
     lab: FloatArray = rgb_to_lab(image_to_rgb(image))
     return lab
 
 
 def flatten(picture: Picture, background: str) -> Picture:
-    """Puts a picture on a colour, in any form that `Palette.parse` knows; blends gamma-encoded, as browsers do."""
+    """Puts a picture with transparency on a colour.
+
+    Args:
+        picture: any picture.
+        background: a colour, in any form that `Palette.parse` knows.
+
+    Returns:
+        An opaque picture. Colours are mixed in gamma-encoded sRGB, as browsers do.
+
+    Raises:
+        PaletteError: if `background` is no colour.
+    """
     color = np.array(parse_color(background)) * 255
     if picture.alpha is None:
         return picture
@@ -91,10 +156,12 @@ def flatten(picture: Picture, background: str) -> Picture:
 
 
 def resize(image: ImageArray, *, longest: int) -> ImageArray:
-    """Shrinks an image (H, W, C) so that its longer side is at most `longest` pixels; never enlarges."""
+    """Shrinks an `image` (H, W, C) whose longer side has more than `longest` pixels; never enlarges."""
     height, width = image.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:
         return image
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    import cv2  # a twentieth of a second, and seldom needed
+
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

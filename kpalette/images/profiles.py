@@ -1,4 +1,4 @@
-"""Colour profiles, converted to sRGB: ICC, and what EXIF says of Adobe RGB."""
+"""Colour profiles: conversion of a picture's colours to sRGB, from an ICC profile or from Adobe RGB."""
 
 import io
 import logging
@@ -22,16 +22,16 @@ _ADOBE_TO_SRGB = np.array(XYZ_TO_RGB, dtype=np.float64) @ _ADOBE_TO_XYZ
 
 
 def to_srgb(image: Image.Image, profile: bytes, name: str) -> tuple[ImageArray | None, bytes | None]:
-    """Uses up a colour profile.
+    """Converts colours from an ICC profile to sRGB.
 
     Args:
         image: 8 bits a channel, of any mode.
-        profile: ICC data.
-        name: what notes call the file.
+        profile: the ICC profile.
+        name: the file's name, for notes.
 
     Returns:
-        RGB in sRGB, uint8 (H, W, 3), where the profile is another one, else None; and the profile to write, None where
-        it cannot be used.
+        Colours in sRGB, uint8 (H, W, 3), None if the profile is sRGB already; and the profile to write into a file,
+        None, with a note, if the given one cannot be used.
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -46,21 +46,21 @@ def to_srgb(image: Image.Image, profile: bytes, name: str) -> tuple[ImageArray |
         assert converted is not None
         return np.array(converted), srgb.tobytes()
     except (ImageCms.PyCMSError, *DECODER_ERRORS):
-        _log.warning("%s has a colour profile that cannot be used, and is taken for sRGB", name)
+        _log.warning("%s has a colour profile that cannot be used: its colours are taken as sRGB", name)
         return None, None
 
 
 def _is_identity(source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile) -> bool:
-    """Whether colours stay as they are, whatever the profile is called: there are linear ones named sRGB."""
+    """Whether a conversion changes no colour. The name of a profile does not tell: some linear ones are named sRGB."""
     levels = np.arange(0, 256, 15, dtype=np.uint8)
     probes = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, len(levels), 3)
-    moved = ImageCms.profileToProfile(Image.fromarray(probes), source, target, outputMode="RGB")
-    assert moved is not None
-    return int(np.abs(np.asarray(moved).astype(int) - probes).max()) <= _SAME_LEVELS
+    converted = ImageCms.profileToProfile(Image.fromarray(probes), source, target, outputMode="RGB")
+    assert converted is not None
+    return int(np.abs(np.asarray(converted).astype(int) - probes).max()) <= _SAME_LEVELS
 
 
 def is_adobe_rgb(exif: bytes) -> bool:
-    """Whether EXIF says by its own means, without a profile, that colours are Adobe RGB (DCF 2.0: index R03)."""
+    """Whether the colours of a file without a profile are Adobe RGB, by its `exif` (DCF 2.0: index R03)."""
     try:
         block = Image.Exif()
         block.load(exif)
@@ -72,7 +72,7 @@ def is_adobe_rgb(exif: bytes) -> bool:
 
 
 def adobe_rgb_to_srgb(image: ImageArray) -> ImageArray:
-    """Adobe RGB (1998), uint8 (H, W, 3), to sRGB: both are D65, so that one matrix of linear rgb does it."""
+    """Converts an `image` in Adobe RGB (1998), uint8 (H, W, 3), to sRGB by one matrix of linear light: both are D65."""
     linear = (np.arange(256) / 255.0) ** (563 / 256)
     result = np.empty_like(image)
     for start in range(0, len(image), 256):

@@ -1,4 +1,4 @@
-"""The pictures that scikit-image ships inside its wheel, for demos and reports."""
+"""Sample pictures of scikit-image, for demos and reports."""
 
 import numpy as np
 
@@ -6,11 +6,21 @@ from kpalette.errors import ArgumentError
 from kpalette.types import ImageArray
 
 SAMPLES = ("astronaut", "chelsea", "coffee")
-"""Names of the pictures that scikit-image ships inside its wheel, for demos and reports."""
+"""Names of the sample pictures, which are inside scikit-image's own package."""
 
 
 def sample_image(name: str) -> ImageArray:
-    """One of scikit-image's own pictures (`SAMPLES`) as uint8 (H, W, 3); ArgumentError for another name."""
+    """Loads a sample picture.
+
+    Args:
+        name: one of `SAMPLES`.
+
+    Returns:
+        uint8 sRGB (H, W, 3).
+
+    Raises:
+        ArgumentError: if there is no such picture.
+    """
     if name not in SAMPLES:
         raise ArgumentError(f"`name` must be one of {', '.join(SAMPLES)}. Received: {name!r}")
     import skimage.data

@@ -234,7 +234,7 @@ def test_colours_under_another_profile_are_converted(tmp_path, photo, caplog):
     picture = read_image(saved(tmp_path / "lab.png", photo, icc_profile=lab))
     np.testing.assert_array_equal(picture.rgb, photo)
     assert "icc_profile" not in picture.metadata
-    assert "lab.png has a colour profile that cannot be used, and is taken for sRGB" in caplog.text
+    assert "lab.png has a colour profile that cannot be used: its colours are taken as sRGB" in caplog.text
 
     # sRGB with its red and blue primaries exchanged: the conversion must exchange them back.
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
