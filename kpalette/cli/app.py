@@ -82,7 +82,11 @@ def run(command: click.Command, *, name: str) -> None:
         click.echo("kpalette: stopped", err=True)
         sys.exit(130)
     except KPaletteError as error:
-        text = str(error) if isinstance(error, FailuresError) else one_line(error_text(error))
+        text = (
+            str(error)
+            if isinstance(error, FailuresError)
+            else one_line(error_text(error, parameters=_parameters(command)))
+        )
         click.echo(f"kpalette: error: {text}", err=True)
         sys.exit(1)
     except BrokenPipeError:
@@ -93,6 +97,14 @@ def run(command: click.Command, *, name: str) -> None:
         _discard_stdout()
         click.echo(f"kpalette: error: {error.filename or 'standard output'}: {error.strerror or error}", err=True)
         sys.exit(1)
+
+
+def _parameters(command: click.Command) -> list[click.Parameter]:
+    """The parameters of a command; of the group's command that the arguments name."""
+    if isinstance(command, click.Group):
+        name = next((argument for argument in sys.argv[1:] if argument in _COMMANDS), "")
+        command = command.get_command(click.Context(command), name) or command
+    return command.params
 
 
 def _exit_on_sigterm() -> None:

@@ -47,7 +47,7 @@ class RecolorerChoice(click.Choice[str]):
         return registry.list_color_maps() if self.color_maps else registry.list_recolorers()
 
 
-def _complete_palette(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
+def complete_palette(context: click.Context, option: click.Parameter, begun: str) -> list[CompletionItem]:
     """Completes names of presets in the shell, and names of files."""
     presets = [CompletionItem(name) for name in list_presets() if name.startswith(begun)]
     return [*presets, CompletionItem(begun, type="file")]
@@ -126,7 +126,7 @@ target_options = _grouped(
         "-p",
         "--palette",
         metavar="COLOURS|PRESET|FILE",
-        shell_complete=_complete_palette,
+        shell_complete=complete_palette,
         help='The palette: "F4A300,8B4513", "orange purple", nord, moss.gpl, ...',
     ),
     click.option("--like", metavar="IMAGE", help="Take the palette from this picture."),
@@ -139,7 +139,7 @@ edit_options = _grouped(
     click.option(
         "--source",
         metavar="COLOURS|PRESET|FILE",
-        shell_complete=_complete_palette,
+        shell_complete=complete_palette,
         help="The picture's own palette.  [default: taken from the picture]",
     ),
     click.option(

@@ -5,16 +5,14 @@ from pathlib import Path
 
 import click
 
-from kpalette.cli.options import COLORS, method_option, read_source
+from kpalette.cli.options import COLORS, complete_palette, method_option, read_source
 from kpalette.errors import OutputError, one_line
 from kpalette.files import write_file
-from kpalette.images.encode import encode_image
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.files import PALETTE_SUFFIXES
 from kpalette.palettes.formats import FORMS, encode_palette
 from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import find_palette, list_presets, preset_about
-from kpalette.report.sheet import swatch_image
 from kpalette.types import DEFAULT_COLORS
 
 _BINARY = ("ase", "png")
@@ -23,7 +21,14 @@ _SUFFIXES = {**PALETTE_SUFFIXES, ".png": "png"}
 
 @click.command()
 @click.argument("image", required=False)
-@click.option("-p", "--palette", "given", metavar="COLOURS|PRESET|FILE", help="Take these colours instead of IMAGE's.")
+@click.option(
+    "-p",
+    "--palette",
+    "given",
+    metavar="COLOURS|PRESET|FILE",
+    shell_complete=complete_palette,
+    help="Take these colours instead of IMAGE's.",
+)
 @click.option("-k", "--colors", type=COLORS, help="How many colours.  [default: 4; all that -p has]")
 @method_option
 @click.option(
@@ -33,9 +38,15 @@ _SUFFIXES = {**PALETTE_SUFFIXES, ".png": "png"}
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--list", "listing", is_flag=True, help="List the presets, your own among them.")
 def palette(
-    image: str | None, given: str | None, colors: int | None, method: str, form: str | None, output: str | None,
-    force: bool, listing: bool,
-) -> None:  # fmt: skip
+    image: str | None,
+    given: str | None,
+    colors: int | None,
+    method: str,
+    form: str | None,
+    output: str | None,
+    force: bool,
+    listing: bool,
+) -> None:
     """Print the colours of IMAGE (`-` is standard input), darkest first, or of a preset or palette file.
 
     `hex` prints a code a line (with swatches and shares on a terminal), `json` Lab values and shares too; `gpl` is for
@@ -86,6 +97,9 @@ def _encoded(found: Palette, form: str, name: str, *, to_file: bool) -> bytes:
     if form == "hex" and not to_file:
         return "".join(f"{code}\n" for code in found.hex).encode()
     if form == "png":
+        from kpalette.images.encode import encode_image
+        from kpalette.report.sheet import swatch_image
+
         return encode_image(swatch_image(found), image_format="PNG")
     return encode_palette(found, form=form, name=name)
 

@@ -1,17 +1,20 @@
 """Error messages of the command line: options take the place of the arguments of Python functions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import click
 
 from kpalette.errors import ExistsError, KPaletteError, TooManyColorsError, TransparencyError
 
 
-def error_text(error: KPaletteError) -> str:
+def error_text(error: KPaletteError, *, parameters: Sequence[click.Parameter] = ()) -> str:
     """The message of an error, with options instead of Python arguments.
 
     Args:
         error: any error of kpalette.
+        parameters: those of the command that ran: their options take the place of arguments of the same name.
 
     Returns:
         The message; may hold several lines only if that of `error` does.
@@ -26,7 +29,11 @@ def error_text(error: KPaletteError) -> str:
         return f"{error.fault}: write .png or .webp, or use --background white"
     if isinstance(error, TooManyColorsError):
         return f"{error.fault}, -k N takes the N that represent it best"
-    return str(error)
+    text = str(error)
+    for parameter in parameters:
+        shown = max(parameter.opts, key=len) if isinstance(parameter, click.Option) else parameter.human_readable_name
+        text = text.replace(f"`{parameter.name}`", shown)
+    return text
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Colours as people write them: reading them, rounding them to 8 bits, and the CSS names nearest to them."""
 
-import difflib
 import re
 from functools import lru_cache
 from typing import Any
@@ -95,6 +94,8 @@ def parse_color(text: str) -> tuple[float, float, float]:
     if name in CSS_NAMES:
         r, g, b, *_ = ImageColor.getrgb(name)
         return r / 255, g / 255, b / 255
+    import difflib  # for errors alone
+
     close = difflib.get_close_matches(name, CSS_NAMES, n=1)
     raise PaletteError(f"unknown colour {token!r}: " + (f"did you mean {close[0]!r}?" if close else _FORMS))
 

@@ -1,7 +1,6 @@
 """Preset palettes by name, and `find_palette`: a file, a preset or colours, as a person types them."""
 
 import contextlib
-import difflib
 import functools
 import importlib.resources
 import json
@@ -144,6 +143,8 @@ def _normalized(name: str) -> str:
 
 def _similar_preset(normalized: str) -> str:
     names = [*dict.fromkeys([*(name for name, _ in _user_files()), *_shipped()])]
+    import difflib  # for errors alone
+
     close = difflib.get_close_matches(normalized, names, n=1, cutoff=0.7)
     return f"the preset {close[0]!r}" if close else ""
 

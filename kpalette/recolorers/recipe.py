@@ -154,4 +154,4 @@ def _same_colors(found: Palette, target: Palette, *, in_order: bool) -> bool:
     difference = delta_e(found.lab[:, np.newaxis], target.lab[np.newaxis])
     nearest = np.arange(len(found)) if in_order else np.argmin(difference, axis=1)
     same = difference[np.arange(len(found)), nearest].max() <= _SAME_COLOR
-    return bool(same) and len(np.unique(nearest)) == len(found)
+    return bool(same) and len(set(nearest.tolist())) == len(found)
