@@ -1,1 +1,1 @@
-"""How good a result is: figures, reference rows, intervals."""
+"""Quality of a result: figures, reference rows, intervals."""

@@ -1,7 +1,7 @@
-"""All figures by which recolourings are judged, each defined once. 8-bit sRGB in, Python floats out.
+"""Figures that measure the quality of a recolouring, each defined once: 8-bit sRGB in, Python floats out.
 
-No figure may be trusted alone: SSIM is won by doing nothing, palette distances by posterising. Judge `ssim`,
-`palette_de` (or `palette_de_ab`), `richness` and `false_edges` together.
+No figure is enough alone. The best SSIM is reached by changing nothing, the best palette distance by posterising. Look
+at `ssim`, `palette_de` (or `palette_de_ab`), `richness` and `false_edges` together.
 """
 
 from typing import Any
@@ -12,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from kpalette.color.difference import delta_e_76, delta_e_2000
 from kpalette.errors import ArgumentError
-from kpalette.images.picture import Picture, as_picture, image_to_lab
+from kpalette.images.picture import Picture, as_picture, check_no_path, image_to_lab
+from kpalette.palettes.convert import as_palette
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette, assign
 from kpalette.types import MIN_COLORS, FloatArray, ImageArray
 
 _SSIM_WINDOW = 7  # scikit-image's default
-_AB_BIN = 2.0
-_SMOOTH, _EDGE = 2.0, 6.0  # dE76 between neighbours: below is smooth, above is an edge
+_AB_BIN = 2.0  # side of a bin in the ab plane
+_SMOOTH, _EDGE = 2.0, 6.0  # dE76 between neighbours: smooth below the first, an edge above the second
 
 FIGURES = {
     "ssim": "structure: SSIM of 8-bit grey against the source, 1 is identical",
@@ -31,7 +32,7 @@ FIGURES = {
     "micdm": "mean of both directed nearest-colour distances between the palettes (CIEDE2000)",
     "lightness_drift": "mean absolute change of L",
 }
-"""Every figure of `measure` with what it says."""
+"""The figures of `measure` by name, and what each one says."""
 
 
 def _check_pair(a: ImageArray, b: ImageArray) -> None:
@@ -46,16 +47,17 @@ def _check_pair(a: ImageArray, b: ImageArray) -> None:
         raise ArgumentError(f"the images must be of one size: the first is {sizes[0]}, the second {sizes[1]}")
 
 
-def _rgb(image: ImageArray | Picture) -> ImageArray:
-    return image.rgb if isinstance(image, Picture) else image
+def _rgb(image: ImageArray | Picture, name: str) -> ImageArray:
+    check_no_path(image, name=name)
+    return image.rgb if isinstance(image, Picture) else np.asarray(image)
 
 
 def _structural_similarity(a: NDArray[Any], b: NDArray[Any], **options: Any) -> tuple[float, FloatArray]:
-    from skimage.metrics import structural_similarity  # 0.2 s: only where SSIM is asked for
+    from skimage.metrics import structural_similarity  # takes 0.2 s to import
 
     pad = [max(0, _SSIM_WINDOW - side) for side in a.shape[:2]]
     if any(pad):
-        # Smaller than one window: repeat the border, so that a 1x1 picture has a figure too.
+        # An image smaller than the window is extended by its border: even one pixel then has a figure.
         widths = [(0, pad[0]), (0, pad[1])]
         a, b = np.pad(a, widths, mode="edge"), np.pad(b, widths, mode="edge")
     score, difference = structural_similarity(a, b, full=True, **options)  # type: ignore[no-untyped-call]
@@ -67,25 +69,33 @@ def _grey(image: ImageArray) -> ImageArray:
 
 
 def ssim(a: ImageArray | Picture, b: ImageArray | Picture) -> float:
-    """Structural similarity of 8-bit grey (BT.601, rounded), scikit-image's defaults; as published in the field.
+    """Structural similarity (SSIM) of two images in 8-bit grey, as publications on recolouring report it.
+
+    Grey is BT.601, rounded; the windows and constants are scikit-image's defaults.
 
     Args:
         a: a `Picture`, or uint8 sRGB (H, W, 3).
         b: a `Picture`, or uint8 sRGB (H, W, 3).
 
     Returns:
-        -1..1; 1 for images of equal grey. It sees lightness only: report a palette distance beside it.
+        -1..1; 1 for images of equal grey. It measures lightness only: report a palette distance beside it.
 
     Raises:
-        ArgumentError: if sizes differ or an array is no uint8 image.
+        ArgumentError: if the sizes differ, or one is no such image.
+
+    Example:
+        >>> picture = kpalette.read_image("photo.jpg")
+        >>> darker = picture.rgb // 2
+        >>> kpalette.ssim(picture, picture), round(kpalette.ssim(picture, darker), 2)
+        (1.0, 0.74)
     """
-    a, b = _rgb(a), _rgb(b)
+    a, b = _rgb(a, "a"), _rgb(b, "b")
     _check_pair(a, b)
     return _structural_similarity(_grey(a), _grey(b))[0]
 
 
 def ssim_map(a: ImageArray, b: ImageArray) -> ImageArray:
-    """The local SSIM of two images (H, W, 3) as uint8 grey (H, W, 3): white is equal, black is lost structure."""
+    """The local SSIM of two images `a` and `b` (H, W, 3), uint8 grey (H, W, 3): white is equal, black is different."""
     _check_pair(a, b)
     local = _structural_similarity(_grey(a), _grey(b))[1][: a.shape[0], : a.shape[1]]
     grey = np.rint(np.clip(local, 0.0, 1.0) * 255).astype(np.uint8)
@@ -93,7 +103,15 @@ def ssim_map(a: ImageArray, b: ImageArray) -> ImageArray:
 
 
 def ssim_color(a: ImageArray, b: ImageArray) -> float:
-    """Mean SSIM of L, a and b (data ranges 100, 256, 256) of two images (H, W, 3); only against a ground truth."""
+    """SSIM in colour: the mean over L, a and b (data ranges 100, 256, 256). For comparisons with a ground truth.
+
+    Args:
+        a: uint8 sRGB (H, W, 3).
+        b: uint8 sRGB (H, W, 3).
+
+    Returns:
+        -1..1; 1 for equal images.
+    """
     _check_pair(a, b)
     lab_a, lab_b = image_to_lab(a), image_to_lab(b)
     scores = [
@@ -104,27 +122,47 @@ def ssim_color(a: ImageArray, b: ImageArray) -> float:
 
 
 def _paired(image: ImageArray | Picture, target: Palette) -> tuple[Palette, NDArray[np.float64], NDArray[np.float64]]:
-    """Re-extracted palette, and its swatches (k, 3) next to the target swatches (k, 3) they are compared with."""
+    """Extracts the image's palette, and pairs its colours with those of the target.
+
+    Pairs are one-to-one with the least total CIEDE2000 (Hungarian method). If the image has fewer colours than the
+    target, each of the remaining target colours gets its nearest colour.
+
+    Returns:
+        The palette, and the pairs as Lab: its colours (k, 3), the target's colours (k, 3).
+    """
     found = extract_palette(image, size=max(len(target), MIN_COLORS), method="kmeans")
     distance = delta_e_2000(found.lab[:, None], target.lab[None])
-    partner = np.argmin(distance, axis=0)  # an image of fewer colours: the nearest stands for several
+    partner = np.argmin(distance, axis=0)
     rows, columns = assign(distance)
     partner[columns] = rows
     return found, found.lab[partner], target.lab
 
 
 def palette_distance(image: ImageArray | Picture, target: Palette | str) -> float:
-    """How far an image's own colours are from a palette (`palette_de`).
+    """Palette distance: how far the colours of an image are from a palette (`palette_de`).
+
+    As many colours as the palette has are extracted from the image by "kmeans", and paired with the palette's.
 
     Args:
-        image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); pixels count by their alpha.
-        target: k swatches, or a string for `Palette.parse`.
+        image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); each pixel counts by its alpha.
+        target: the palette, or what `as_palette` makes one of, a string of colours for instance.
 
     Returns:
-        The image's k colours by `kmeans`, assigned to the target by the Hungarian method under CIEDE2000: mean
-        CIEDE2000 of the pairs.
+        The mean CIEDE2000 of the pairs; 0 is exact.
+
+    Raises:
+        ArgumentError: if `image` is no such image.
+        PaletteError: if `target` cannot be read.
+
+    Example:
+        >>> halves = np.zeros((4, 4, 3), np.uint8)
+        >>> halves[:2] = 255
+        >>> round(kpalette.palette_distance(halves, "black white"), 3)
+        0.0
+        >>> round(kpalette.palette_distance(halves, "navy white"), 1)
+        9.5
     """
-    _, colors, swatches = _paired(image, Palette.parse(target) if isinstance(target, str) else target)
+    _, colors, swatches = _paired(image, as_palette(target, name="target"))
     return float(np.mean(delta_e_2000(colors, swatches)))
 
 
@@ -141,6 +179,7 @@ def _palette_figures(image: Picture, target: Palette) -> dict[str, float]:
 
 
 def _effective_colors(lab: FloatArray) -> float:
+    """Effective number of colours in the ab plane: exp of the entropy of its histogram, in bins of 2 units."""
     bins = np.floor(lab[..., 1:].reshape(-1, 2) / _AB_BIN).astype(np.int64) + 128
     count = np.bincount(bins[:, 0] * 256 + bins[:, 1])
     share = count[count > 0] / count.sum()
@@ -148,23 +187,42 @@ def _effective_colors(lab: FloatArray) -> float:
 
 
 def richness(source: ImageArray, output: ImageArray) -> float:
-    """Effective number of ab colours (exp of the entropy of 2-unit bins), output over source, both (H, W, 3)."""
+    """Colour richness: the effective number of ab colours of an image, relative to its source.
+
+    Args:
+        source: uint8 sRGB (H, W, 3).
+        output: uint8 sRGB (H, W, 3), the source recoloured.
+
+    Returns:
+        Above 0; below 1 the colours are flattened.
+    """
     return _effective_colors(image_to_lab(output)) / _effective_colors(image_to_lab(source))
 
 
 def false_edges(source: ImageArray, output: ImageArray) -> float:
-    """Share of 4-neighbour pairs with dE76 below 2 in the source and above 6 in the output, images (H, W, 3)."""
+    """False edges: the share of neighbouring pixels that were smooth and became an edge.
+
+    Args:
+        source: uint8 sRGB (H, W, 3).
+        output: uint8 sRGB (H, W, 3), the source recoloured.
+
+    Returns:
+        The share of pairs of neighbours, 0..1, whose dE76 is below 2 in `source` and above 6 in `output`.
+
+    Raises:
+        ArgumentError: if the sizes differ, or one is no such image.
+    """
     _check_pair(source, output)
     return _false_edges(image_to_lab(source), image_to_lab(output))
 
 
 def _false_edges(before: FloatArray, after: FloatArray) -> float:
-    torn = pairs = 0
+    false = pairs = 0
     for axis in (0, 1):
         steps = [_neighbour_steps(lab, axis) for lab in (before, after)]
-        torn += int(np.sum((steps[0] < _SMOOTH) & (steps[1] > _EDGE)))
+        false += int(np.sum((steps[0] < _SMOOTH) & (steps[1] > _EDGE)))
         pairs += steps[0].size
-    return torn / pairs if pairs else 0.0
+    return false / pairs if pairs else 0.0
 
 
 def _neighbour_steps(lab: FloatArray, axis: int) -> FloatArray:
@@ -179,7 +237,7 @@ def ab_error(output: FloatArray, truth: FloatArray, *, mask: ArrayLike | None = 
     Args:
         output: CIELAB (H, W, 3).
         truth: CIELAB (H, W, 3).
-        mask: booleans (H, W), the pixels that count (those whose ground truth is exact); all if None.
+        mask: booleans (H, W), the pixels that count, such as those with an exact ground truth; all if None.
 
     Returns:
         The distance in Lab units; nan if no pixel counts.
@@ -190,26 +248,41 @@ def ab_error(output: FloatArray, truth: FloatArray, *, mask: ArrayLike | None = 
 
 
 def measure(
-    source: ImageArray, output: ImageArray, target: Palette, *, alpha: ImageArray | None = None
+    source: ImageArray | Picture,
+    output: ImageArray | Picture,
+    target: Palette | str,
+    *,
+    alpha: ImageArray | None = None,
 ) -> dict[str, float]:
-    """All of `FIGURES` for one recolouring.
+    """Measures one recolouring by all `FIGURES`.
 
     Args:
-        source: uint8 sRGB (H, W, 3).
-        output: uint8 sRGB (H, W, 3), the source recoloured.
-        target: the palette that was asked for.
-        alpha: uint8 (H, W) where pixels are transparent: those do not count, nor do their neighbourhoods see them.
+        source: a `Picture`, or uint8 sRGB (H, W, 3).
+        output: the source recoloured, likewise.
+        target: the palette that was asked for, or what `as_palette` makes one of.
+        alpha: uint8 (H, W): pixels of alpha 0 do not count. That of `output` if None.
 
     Returns:
         Figures by name, in the order of `FIGURES`.
 
     Raises:
-        ArgumentError: if sizes differ or an array is no uint8 image.
+        ArgumentError: if the sizes differ, or one is no such image.
+        PaletteError: if `target` cannot be read.
+
+    Example:
+        >>> picture = kpalette.read_image("photo.jpg")
+        >>> figures = kpalette.measure(picture, picture, "orange saddlebrown")
+        >>> figures["ssim"], figures["richness"], round(figures["palette_de"], 1)
+        (1.0, 1.0, 25.2)
     """
+    target = as_palette(target, name="target")
+    if alpha is None and isinstance(output, Picture):
+        alpha = output.alpha
+    source, output = _rgb(source, "source"), _rgb(output, "output")
     _check_pair(source, output)
     shown = np.ones(source.shape[:2], dtype=np.bool_) if alpha is None else alpha > 0
     if not shown.all():
-        # Hidden pixels become one grey in both, so that no window and no pair of neighbours tells their colours.
+        # Hidden pixels become the same grey in both images, so that their colours affect no window and no neighbour.
         source, output = (np.where(shown[..., np.newaxis], x, np.uint8(128)) for x in (source, output))
     before, after = image_to_lab(source), image_to_lab(output)
     local = _structural_similarity(_grey(source), _grey(output))

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: how far a mean or median may be off."""
+"""Bootstrap intervals: how uncertain a mean or median is."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,15 +12,23 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of a statistic.
 
+    The values are resampled with replacement many times. The interval holds the central part of the statistics of the
+    samples.
+
     Args:
         values: numbers (n,).
-        statistic: a function of (array, axis=...), `numpy.mean` or `numpy.median` for instance.
-        level: coverage.
-        draws: resamples.
-        seed: of the resampling.
+        statistic: a function of (array, axis=...), such as `numpy.mean` or `numpy.median`.
+        level: the part of the samples that the interval holds, 0..1.
+        draws: how many samples are drawn.
+        seed: seed of the random numbers.
 
     Returns:
-        Lower and upper end.
+        Lower and upper end of the interval.
+
+    Example:
+        >>> low, high = bootstrap_interval([1.0, 2.0, 3.0, 4.0])
+        >>> low, high
+        (1.5, 3.5)
     """
     array = np.asarray(values, dtype=np.float64)
     chosen = np.random.default_rng(seed).integers(0, len(array), (draws, len(array)))

@@ -1,7 +1,11 @@
-"""Reference rows for tables of figures: what bounds them, and what games each one. Not for pictures one wants to keep.
+"""Reference rows for tables of figures: simple maps of colours that show the best value each figure can reach.
 
-`source` does nothing (best ssim), `reachable` moves every source cluster onto its target's ab as far as gamut allows,
-`nearest` posterises (best palette distance), `nearest-ab` gives each source cluster its target's ab and keeps L.
+They are no recolorers: each one is good in some figure and bad in others.
+
+- `source` changes nothing: the best SSIM.
+- `reachable` shifts the ab of every source cluster to its target, as far as the gamut allows.
+- `nearest` replaces each colour by the nearest target colour (posterising): the best palette distance.
+- `nearest-ab` gives each source cluster the ab of its target and keeps L.
 """
 
 from collections.abc import Callable
@@ -19,29 +23,29 @@ def _through_lab(image: ImageArray, mapping: Callable[[FloatArray], FloatArray])
 
 
 def unchanged(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
-    """Does nothing: uint8 (H, W, 3) back as it is."""
+    """Returns `image`, uint8 (H, W, 3), as it is; `source` and `target` are not used."""
     return image
 
 
 def reachable(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
-    """Adds to each pixel's ab the move of its nearest source swatch; L kept, chroma reduced into sRGB."""
+    """Shifts the ab of each pixel of `image` by that of its nearest `source` colour towards `target`; keeps L."""
     shift = (target.lab - source.lab)[:, 1:]
 
     def mapping(lab: FloatArray) -> FloatArray:
-        moved = np.array(lab)
-        moved[:, 1:] += shift[source.nearest(lab)]
-        return moved
+        shifted = np.array(lab)
+        shifted[:, 1:] += shift[source.nearest(lab)]
+        return shifted
 
     return _through_lab(image, mapping)
 
 
 def nearest(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
-    """Gives each pixel the target swatch nearest to it in Lab."""
+    """Gives each pixel of `image` the nearest colour of `target` in Lab; `source` is not used."""
     return _through_lab(image, lambda lab: target.lab[target.nearest(lab)])
 
 
 def nearest_ab(image: ImageArray, source: Palette, target: Palette) -> ImageArray:
-    """Gives each pixel the ab of its source swatch's target; L kept, chroma reduced into sRGB."""
+    """Gives each pixel of `image` the ab that its nearest `source` colour has in `target`; keeps L."""
 
     def mapping(lab: FloatArray) -> FloatArray:
         chosen = target.lab[source.nearest(lab)]
@@ -56,4 +60,4 @@ REFERENCES: dict[str, Callable[[ImageArray, Palette, Palette], ImageArray]] = {
     "nearest": nearest,
     "nearest-ab": nearest_ab,
 }
-"""Reference rows by name: (image, source palette, matched target palette) to image."""
+"""Reference rows by name: functions of (image, source palette, matched target palette) to image."""

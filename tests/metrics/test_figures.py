@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -164,3 +166,29 @@ def test_images_must_fit(photo, function):
         function(photo, photo / 255)
     with pytest.raises(ArgumentError, match="the first image must be uint8"):
         function(photo[..., 0], photo)
+
+
+@pytest.mark.parametrize(
+    ("use", "name"),
+    [
+        (lambda path, image: metrics.ssim(path, image), "a"),
+        (lambda path, image: metrics.ssim(image, path), "b"),
+        (lambda path, image: metrics.measure(path, image, "red blue"), "source"),
+        (lambda path, image: metrics.measure(image, path, "red blue"), "output"),
+        (lambda path, image: metrics.palette_distance(path, "red blue"), "image"),
+    ],
+)
+@pytest.mark.parametrize("path", ["photo.jpg", Path("photo.jpg")])
+def test_a_path_in_place_of_a_picture_is_refused(photo, use, name, path):
+    message = f"`{name}` must be a picture, not a path: open it with kpalette.read_image. Received: 'photo.jpg'"
+    with pytest.raises(ArgumentError) as error:
+        use(path, photo)
+    assert str(error.value) == message
+
+
+def test_measure_takes_pictures_with_their_alpha_and_palettes_in_any_form(photo, hazy, four):
+    alpha = np.zeros(photo.shape[:2], np.uint8)
+    alpha[:64] = 255
+    expected = metrics.measure(photo, hazy, four, alpha=alpha)
+    assert metrics.measure(Picture(photo), Picture(hazy, alpha), list(four.hex)) == expected
+    assert expected != metrics.measure(photo, hazy, four)
