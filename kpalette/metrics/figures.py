@@ -160,7 +160,7 @@ def palette_distance(image: ImageArray | Picture, target: Palette | str) -> floa
         >>> round(kpalette.palette_distance(halves, "black white"), 3)
         0.0
         >>> round(kpalette.palette_distance(halves, "navy white"), 1)
-        9.5
+        14.8
     """
     _, colors, swatches = _paired(image, as_palette(target, name="target"))
     return float(np.mean(delta_e_2000(colors, swatches)))
