@@ -1,1 +1,1 @@
-"""A checkpoint folder, read and written without Keras."""
+"""Checkpoint folders: reading and writing network weights without Keras."""

@@ -1,14 +1,14 @@
-"""What stands in a checkpoint's `config.json`, and the check that it does: everything in it is taken for hostile.
+"""The `config.json` of a checkpoint, and its check. The file is treated as untrusted input.
 
 ```
 {"config": {"filters": 64, ...},             arguments of the model's constructor: numbers, strings, true, false, null
- "dtype": "float16" or "float32",            as which the tensors are stored
+ "dtype": "float16" or "float32",            the type of the stored tensors
  "files": [{"bytes": 123, "name": "weights.safetensors", "sha256": "..."}, ...],
  "format": 1,
- "graph": {"bytes": 123, "name": "graph.onnx", "sha256": "...", "initializers": {...}},    may be left out: the model
-                                             for ONNX Runtime, without weights (`kpalette.runtimes.graph`)
- "kpalette": "0.1.0",                        which release wrote it; may be left out
- "model": "PaletteNet",                      which of kpalette's own models it is
+ "graph": {"bytes": 123, "name": "graph.onnx", "sha256": "...", "initializers": {...}},    optional: the model for ONNX
+                                             Runtime, without weights (`kpalette.runtimes.graph`)
+ "kpalette": "0.1.0",                        optional: the release that wrote the file
+ "model": "PaletteNet",                      the name of one of kpalette's models
  "tensors": {"stem_conv/kernel": {"file": "weights.safetensors", "shape": [3, 3, 3, 64]}, ...}}
 ```
 """
@@ -23,11 +23,11 @@ from kpalette.errors import KPaletteError
 FORMAT = 1
 CONFIG_FILE, METRICS_FILE, ABOUT_FILE = "config.json", "metrics.json", "MODEL.md"
 GRAPH_FILE = "graph.onnx"
-BEST = "best"  # in a run folder, the checkpoint of its best weights
+BEST = "best"  # the folder of the best weights inside a run folder
 WEIGHTS_FILE = re.compile(r"weights(-[0-9]{5}-of-[0-9]{5})?\.safetensors")
 ITEM_SIZES = {"float16": 2, "float32": 4}
 MAX_VALUES = 2**30
-"""How many numbers a checkpoint may hold, 4 GiB of them: the largest networks here have a hundredth of that."""
+"""The most numbers that a checkpoint may hold: 4 GiB. The largest networks of kpalette have a hundredth of that."""
 
 KEYS: dict[str, type] = {"format": int, "model": str, "config": dict, "dtype": str, "files": list, "tensors": dict}
 _FILE_KEYS: dict[str, type] = {"name": str, "sha256": str, "bytes": int}
@@ -37,21 +37,27 @@ _MAX_RANK = 8
 
 
 class CheckpointError(KPaletteError):
-    """A checkpoint that is not there, is damaged, or does not fit the model."""
+    """A checkpoint is missing or damaged, or does not fit the model.
+
+    Example:
+        >>> check_config({"format": 2}, Path("config.json"))
+        Traceback (most recent call last):
+        kpalette.weights.config.CheckpointError: config.json: "format" must be 1: ...
+    """
 
 
 def check_config(document: Any, path: Path) -> dict[str, Any]:
-    """Checks what was read from a `config.json`.
+    """Checks the content of a `config.json`.
 
     Args:
-        document: what it holds, as JSON gives it.
-        path: where it lies, for the message.
+        document: the content, as `json.loads` returns it.
+        path: the file, for the message.
 
     Returns:
-        `document`, which is as the head of this module says.
+        `document`. It has the form that the head of this module shows.
 
     Raises:
-        CheckpointError: if anything in it is not; the message names the file and what is wrong.
+        CheckpointError: if it has not; the message names the file and what is wrong.
     """
     if not isinstance(document, dict):
         raise CheckpointError(f"{path}: must hold a JSON object. Received: {_short(document)}")
@@ -79,7 +85,7 @@ def _check_keys(value: Any, keys: dict[str, type], path: Path, where: str) -> No
     for key, kind in keys.items():
         if key not in value:
             raise CheckpointError(f'{path}: {where}"{key}" is missing')
-        # `type`, since True is an int to isinstance.
+        # Not isinstance: True is an instance of int.
         if type(value[key]) is not kind:
             raise CheckpointError(f'{path}: {where}"{key}" must be {_JSON_NAMES[kind]}. Received: {_short(value[key])}')
 
@@ -90,7 +96,7 @@ def _check_files(files: list[Any], path: Path) -> dict[str, int]:
         where = f'"files"[{number}]: '
         _check_keys(entry, _FILE_KEYS, path, where)
         name, size = entry["name"], entry["bytes"]
-        # The only names there are: none leads out of the folder.
+        # No other names are allowed: none of these leads out of the folder.
         if not WEIGHTS_FILE.fullmatch(name):
             raise CheckpointError(
                 f'{path}: {where}"name" must be weights.safetensors or weights-00001-of-00002.safetensors, and so on. '
@@ -113,7 +119,7 @@ def _check_tensors(tensors: dict[str, Any], sizes: dict[str, int], item_size: in
     for name, entry in tensors.items():
         where = f'"tensors"[{_short(name)}]: '
         _check_keys(entry, _TENSOR_KEYS, path, where)
-        # What the head of a safetensors file cannot name, or what would break a line of a message.
+        # Names that a safetensors file cannot hold, or that would break the line of a message.
         if not name.isprintable() or name in ("", "__metadata__"):
             raise CheckpointError(f'{path}: "tensors" has a wrong name: {_short(name)}')
         shape, file = entry["shape"], entry["file"]

@@ -1,6 +1,6 @@
-"""A checkpoint as a folder: `config.json`, weights as safetensors, `metrics.json`, `MODEL.md`. No Keras is needed.
+"""Checkpoint folders: `config.json`, weights as safetensors, `metrics.json`, `MODEL.md`. Keras is not needed.
 
-Reading runs no code of a file's and takes no class from it: JSON is checked entry by entry, weights by SHA-256.
+Reading is safe: no code or class is loaded from a file, JSON is checked entry by entry, and weights by their SHA-256.
 """
 
 import importlib.metadata
@@ -33,13 +33,20 @@ from kpalette.weights.tensors import read_json, read_tensors, to_json, to_stored
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """What a checkpoint holds.
+    """The content of a checkpoint folder.
 
     Attributes:
-        folder: where it lies.
-        config: its `config.json`, checked: "model", "config" (the model's arguments), "tensors" and so on.
+        folder: the folder.
+        config: the checked `config.json`: "model", "config" (the model's arguments), "tensors" and so on.
         tensors: float32 arrays by the names of the model's variables.
-        metrics: its `metrics.json`, {} where there is none.
+        metrics: `metrics.json`; {} if there is none.
+
+    Example:
+        >>> config = {"model": "PaletteNet", "config": {"filters": 4}}
+        >>> folder = write_checkpoint("small", config=config, tensors={"kernel": np.ones((2, 3))})
+        >>> checkpoint = read_checkpoint(folder)
+        >>> checkpoint.config["config"], checkpoint.tensors["kernel"].shape
+        ({'filters': 4}, (2, 3))
     """
 
     folder: Path
@@ -52,14 +59,14 @@ def read_checkpoint(name_or_folder: str | os.PathLike[str]) -> Checkpoint:
     """Reads a checkpoint and checks all of it.
 
     Args:
-        name_or_folder: a preset's name, or a folder.
+        name_or_folder: the name of a preset, or a folder.
 
     Returns:
-        What it holds; tensors stored as float16 come as float32.
+        The content; tensors that are stored as float16 are converted to float32.
 
     Raises:
         ArgumentError: if there is no preset of that name and no such folder.
-        CheckpointError: if the preset has no weights yet, or anything in the folder is missing, changed or malformed.
+        CheckpointError: if the weights of the preset are missing, or a file is missing, changed or malformed.
     """
     folder = _find(name_or_folder)
     path = folder / CONFIG_FILE
@@ -87,7 +94,7 @@ def _find(name_or_folder: str | os.PathLike[str]) -> Path:
         has_config = is_folder and (folder / CONFIG_FILE).exists()
     except (OSError, ValueError) as error:
         raise CheckpointError(f"cannot read {folder}: {reason(error)}") from None
-    # A folder of pictures that happens to be called like a preset does not hide it.
+    # A preset takes precedence over a folder of the same name that is no checkpoint.
     if by_name and not has_config and (text in PRESETS or not is_folder):
         return find_preset(text)
     if not is_folder:
@@ -107,23 +114,25 @@ def write_checkpoint(
     half: bool = True,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a checkpoint whole or not at all: into a neighbouring folder first, which is then renamed.
+    """Writes a checkpoint, whole or not at all: a temporary folder beside it is written first, and then renamed.
 
     Args:
-        folder: where to; folders above it are made. Nothing, an empty folder, or with `overwrite` a checkpoint.
-        config: "model", the model's class name, and "config", its arguments; a `Checkpoint.config` will do.
-        tensors: arrays of finite numbers by name, any shape; stored as float16 or float32.
+        folder: the folder, which must be missing or empty, or a checkpoint if `overwrite` is true. Folders above it are
+            made.
+        config: "model", the name of the model's class, and "config", its arguments. May be a `Checkpoint.config`.
+        tensors: arrays of finite numbers by name, of any shape; stored as float16 or float32.
         metrics: figures for `metrics.json`, anything that JSON can hold.
-        about: for `MODEL.md`: what the weights were trained on, and by which command.
-        half: whether to store as float16, half the size, some 3 digits; float32 is exact.
-        overwrite: whether a checkpoint that is there may be replaced.
+        about: text for `MODEL.md`: what the weights were trained on, and by which command.
+        half: whether to store float16, which has half the size and some 3 digits; float32 is exact.
+        overwrite: whether an existing checkpoint may be replaced.
 
     Returns:
         The folder.
 
     Raises:
-        ArgumentError: if `config`, `tensors` or `metrics` cannot be stored; the message names what.
-        OutputError: if something else is in the way, or writing fails, on a full disk for instance.
+        ArgumentError: if `config`, `tensors` or `metrics` cannot be stored; the message names the entry.
+        ExistsError: if there is a checkpoint and `overwrite` is false.
+        OutputError: if there is something else in the folder, or writing fails.
     """
     target = _target(folder, overwrite=overwrite)
     if not {"model", "config"} <= config.keys():
@@ -141,7 +150,7 @@ def write_checkpoint(
                 raise ArgumentError(f"cannot be stored: {error}") from None
             (temporary / CONFIG_FILE).write_text(to_json(document, "config"), "utf-8")
             (temporary / METRICS_FILE).write_text(metrics_text, "utf-8")
-            (temporary / ABOUT_FILE).write_text(_about(target.name, document, stored, about), "utf-8")
+            (temporary / ABOUT_FILE).write_text(_model_card(target.name, document, stored, about), "utf-8")
             _target(folder, overwrite=overwrite)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {reason(error)}") from None
@@ -149,7 +158,7 @@ def write_checkpoint(
 
 
 def _target(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """The folder behind links; OutputError where a checkpoint cannot go."""
+    """The folder, links resolved; OutputError if no checkpoint may be written there."""
     if not os.fspath(folder):
         raise OutputError("the folder's name is empty")
     try:
@@ -175,7 +184,7 @@ def _target(folder: str | os.PathLike[str], *, overwrite: bool) -> Path:
 
 
 def _is_checkpoint(folder: Path) -> bool:
-    """Whether it is one of any format, be its weights damaged: other programs have a `config.json` too."""
+    """Whether a folder is a checkpoint, of any format, perhaps damaged: other programs write a `config.json`, too."""
     try:
         document = read_json(folder / CONFIG_FILE)
     except CheckpointError:
@@ -190,7 +199,7 @@ def _version() -> dict[str, str]:
         return {}
 
 
-def _about(name: str, document: dict[str, Any], tensors: dict[str, NDArray[Any]], about: str | None) -> str:
+def _model_card(name: str, document: dict[str, Any], tensors: dict[str, NDArray[Any]], about: str | None) -> str:
     config = ", ".join(f"{key}={value!r}" for key, value in sorted(document["config"].items()))
     values = sum(array.size for array in tensors.values())
     megabytes = sum(entry["bytes"] for entry in document["files"]) / 1e6

@@ -1,4 +1,4 @@
-"""The checkpoints that ship, and where they lie."""
+"""Preset checkpoints by name: which ones ship with kpalette, and where they are."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from kpalette.errors import ArgumentError
 from kpalette.weights.config import CONFIG_FILE, CheckpointError
 
 PRESETS = ("palettenet", "ablated")
-"""The checkpoints that ship, once they are trained."""
+"""The names of the preset checkpoints."""
 
 _TRAIN = {
     "palettenet": "python -m kpalette.train --phase adversarial --from RUN",
@@ -16,22 +16,22 @@ _PACKAGE = Path(__file__).parents[1]
 
 
 def list_checkpoints() -> tuple[str, ...]:
-    """Names of the presets whose weights are there."""
+    """The names of the presets whose weights are installed."""
     return tuple(name for name in PRESETS if _preset_folder(name) is not None)
 
 
 def find_preset(name: str) -> Path:
-    """The folder of a preset: in the installed package, or in the clone that the package is imported from.
+    """Finds the folder of a preset: in the installed package, or in the clone that the package is imported from.
 
     Args:
         name: one of `PRESETS`.
 
     Returns:
-        Its folder, which has a `config.json`.
+        The folder, which has a `config.json`.
 
     Raises:
         ArgumentError: if there is no such preset.
-        CheckpointError: if its weights are not there; the message says how to make them.
+        CheckpointError: if its weights are missing; the message says how to train them.
     """
     if name not in PRESETS:
         raise ArgumentError(f"no checkpoint {name!r}: give one of {', '.join(PRESETS)}, or a checkpoint folder")
@@ -45,7 +45,7 @@ def find_preset(name: str) -> Path:
 
 def _preset_folder(name: str) -> Path | None:
     places = [_PACKAGE / "checkpoints" / name]
-    # Beside an installed package lie other people's folders.
+    # A folder beside the package counts only in a clone: beside an installed package are folders of other programs.
     if (_PACKAGE.parent / "pyproject.toml").is_file():
         places.append(_PACKAGE.parent / "checkpoints" / name)
     return next((place for place in places if (place / CONFIG_FILE).is_file()), None)

@@ -1,4 +1,4 @@
-"""The files of a checkpoint, one by one: JSON and safetensors, read with every check and written."""
+"""The files of a checkpoint: reading JSON and safetensors with every check, and writing them."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from kpalette.files import read_file
 from kpalette.weights.config import CONFIG_FILE, CheckpointError
 
 FILE_BYTES = 15_000_000
-"""How large a file of weights may become; only a single tensor above it has a larger one to itself."""
+"""The largest file of weights that is written. Only a single tensor may be larger: it gets a file of its own."""
 
 _HALF_MAX = float(np.finfo(np.float16).max)
 _MAX_JSON = 4 * 2**20
@@ -36,13 +36,13 @@ def read_json(path: Path) -> Any:
     """Reads a JSON file of a checkpoint.
 
     Args:
-        path: where it lies.
+        path: the file.
 
     Returns:
-        What it holds.
+        Its content, as `json.loads` returns it.
 
     Raises:
-        CheckpointError: if it is missing, too large, or no JSON.
+        CheckpointError: if the file is missing, too large, or no JSON.
     """
 
     def refuse(constant: str) -> Any:
@@ -58,12 +58,12 @@ def read_tensors(folder: Path, entry: dict[str, Any], config: dict[str, Any]) ->
     """Reads one file of weights, after checking its SHA-256.
 
     Args:
-        folder: of the checkpoint.
-        entry: the file's own in "files" of `config`.
-        config: what `check_config` gave.
+        folder: the folder of the checkpoint.
+        entry: the entry of the file in "files" of `config`.
+        config: the result of `check_config`.
 
     Returns:
-        The file's tensors by name, as float32.
+        The tensors of the file by name, as float32.
 
     Raises:
         CheckpointError: if the file is missing, changed, or does not hold exactly what `config` says.
@@ -93,46 +93,46 @@ def read_tensors(folder: Path, entry: dict[str, Any], config: dict[str, Any]) ->
 
 
 def to_json(value: Any, what: str) -> str:
-    """Text of a JSON file of a checkpoint.
+    """The text of a JSON file of a checkpoint.
 
     Args:
-        value: what it is to hold; NumPy's numbers and arrays are taken for plain ones.
-        what: the argument it came by, for the message.
+        value: the content; NumPy's numbers and arrays are converted to plain ones.
+        what: the name of the argument that `value` comes from, for the message.
 
     Returns:
-        JSON, keys in order, indented, with a line end.
+        JSON, indented, keys sorted, with a line end.
 
     Raises:
-        ArgumentError: if JSON cannot hold it, NaN for instance.
+        ArgumentError: if JSON cannot hold `value`, because of NaN for instance.
     """
     try:
-        return json.dumps(value, sort_keys=True, indent=2, allow_nan=False, default=_plain) + "\n"
+        return json.dumps(value, sort_keys=True, indent=2, allow_nan=False, default=_as_python) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(f"`{what}` must be what JSON can hold: {reason(error)}") from None
 
 
-def _plain(value: Any) -> Any:
+def _as_python(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} is not")
 
 
 def to_stored(name: str, value: Any, dtype: str) -> NDArray[Any]:
-    """Turns a tensor into what is stored.
+    """Converts a tensor to the array that is stored.
 
     Args:
-        name: the tensor's, for the message.
+        name: the name of the tensor, for the message.
         value: numbers, of any shape and dtype.
         dtype: "float16" or "float32".
 
     Returns:
-        An array of that dtype, in C order.
+        An array of that dtype, in C order: safetensors writes the memory of other orders as it is, in the wrong order.
 
     Raises:
-        ArgumentError: if it is no array of finite numbers, or `dtype` cannot hold them.
+        ArgumentError: if `value` is no array of finite numbers, or `dtype` cannot hold them.
     """
     try:
-        with np.errstate(over="ignore"):  # told of below, by name
+        with np.errstate(over="ignore"):  # the check below names the tensor
             array = np.asarray(value, np.float32, order="C")
     except (TypeError, ValueError):
         raise ArgumentError(f"`tensors`: {name!r} is no array of numbers") from None
@@ -149,11 +149,11 @@ def write_tensors(folder: Path, tensors: dict[str, NDArray[Any]]) -> dict[str, A
     """Writes the files of weights.
 
     Args:
-        folder: where to.
-        tensors: what `to_stored` gave, by name.
+        folder: the folder to write into.
+        tensors: results of `to_stored` by name.
 
     Returns:
-        "files" and "tensors" of `config.json`.
+        The entries "files" and "tensors" of `config.json`.
 
     Raises:
         OSError: if a file cannot be written.
@@ -161,7 +161,7 @@ def write_tensors(folder: Path, tensors: dict[str, NDArray[Any]]) -> dict[str, A
     shards: list[dict[str, NDArray[Any]]] = []
     room = 0
     for name, array in tensors.items():
-        # In the file's head stands the name, a few words and numbers.
+        # Upper bound of the tensor's entry in the head of the file: its name, escaped, and some 160 characters.
         needed = array.nbytes + 6 * len(name) + 160
         if needed > room:
             shards.append({})

@@ -212,7 +212,7 @@ class TestWholeOrNotAtAll:
             (tmp_path / "x/theirs").write_text("theirs")
             return "about"
 
-        monkeypatch.setattr(weights, "_about", slow)
+        monkeypatch.setattr(weights, "_model_card", slow)
         with pytest.raises(OutputError, match="no checkpoint"):
             write(tmp_path / "x", overwrite=True)
         assert contents(tmp_path / "x") == {"theirs": b"theirs"}
@@ -503,3 +503,16 @@ def test_no_backend_is_needed(folder):
         f"read_checkpoint({str(folder)!r}); assert not {{'keras', 'tensorflow', 'jax', 'torch'}} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_arrays_in_any_memory_order_come_back_as_they_were(tmp_path):
+    values = np.arange(24.0).reshape(2, 3, 4)
+    stored = {
+        "plain": values, "transposed": values.T, "fortran": np.asfortranarray(values), "strided": values[:, ::2, ::-1],
+        "scalar": np.float64(3), "row": np.asfortranarray(values[0]).astype(np.float16).T,
+    }  # fmt: skip
+    for half in (True, False):
+        folder = write(tmp_path / str(half), tensors=stored, half=half)
+        for name, array in read_checkpoint(folder).tensors.items():
+            assert array.shape == np.shape(stored[name])
+            np.testing.assert_array_equal(array, stored[name])
