@@ -1,1 +1,1 @@
-"""What people look at: contact sheets, SVG figures, markdown tables."""
+"""Reports for people: contact sheets, SVG figures, markdown tables, progress bars."""

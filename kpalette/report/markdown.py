@@ -1,4 +1,4 @@
-"""GitHub markdown: tables, and how they come into a document."""
+"""GitHub markdown: tables, and replacing a block of a document."""
 
 import re
 
@@ -6,24 +6,38 @@ from kpalette.errors import ArgumentError, one_line
 
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> str:
-    """A GitHub markdown table, numbers to the right of the first column."""
+    """Makes a GitHub markdown table.
+
+    Args:
+        header: titles of the columns.
+        rows: texts, as many as columns; all columns but the first are aligned to the right.
+
+    Returns:
+        The lines of the table.
+
+    Example:
+        >>> print(markdown_table(["name", "ssim"], [["soft", "0.95"]]), end="")
+        | name | ssim |
+        | --- | ---: |
+        | soft | 0.95 |
+    """
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "".join("| " + " | ".join(one_line(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 
 
 def replace_block(text: str, name: str, content: str) -> str:
-    """Puts content between the lines `<!-- NAME -->` and `<!-- end NAME -->` of a document.
+    """Replaces the text between the lines `<!-- NAME -->` and `<!-- end NAME -->` of a document.
 
     Args:
-        text: of the document.
-        name: of the block.
-        content: what comes in place of what is there.
+        text: the document.
+        name: the name of the block.
+        content: the new text of the block.
 
     Returns:
-        The new text; all else stays as it is.
+        The new document; all else stays as it is.
 
     Raises:
-        ArgumentError: names the line that is not there.
+        ArgumentError: if one of the two lines is missing; the message names it.
     """
     start = _line_of(text, f"<!-- {name} -->").end()
     end = _line_of(text, f"<!-- end {name} -->", behind=start).start()

@@ -1,4 +1,4 @@
-"""Labelled side-by-side sheets: pictures in a grid, each with its name and figures, the palette on top."""
+"""Contact sheets: pictures in a grid, each with its name and figures, the palette on top; and palettes as pictures."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from kpalette.color.names import rgb_to_levels
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import resize
 from kpalette.palettes.palette import Palette
@@ -13,8 +14,8 @@ from kpalette.types import ImageArray
 
 _BACKGROUND, _INK, _QUIET = (250, 250, 248), (24, 24, 24), (104, 104, 100)
 _MARGIN, _GAP, _SWATCH = 24, 20, 40
-_TITLE = 36  # characters
-_CAPTION = 330  # pixels that a line of figures takes
+_TITLE = 36  # longest title, in characters
+_CAPTION = 330  # width of a line of figures, in pixels
 
 
 def make_sheet(
@@ -26,15 +27,15 @@ def make_sheet(
     columns: int | None = None,
     tile: int = 480,
 ) -> ImageArray:
-    """Draws a sheet.
+    """Draws a contact sheet.
 
     Args:
-        images: uint8 sRGB (H, W, 3), any sizes; shrunk to `tile`, never enlarged.
-        labels: for each image a name and a line of figures.
-        palette: its swatches are drawn on top, with their hex codes.
-        title: one line, left of the swatches.
-        columns: tiles in a row; 2 for four images, else up to 3, if None.
-        tile: longest side of a tile in pixels.
+        images: uint8 sRGB (H, W, 3), of any sizes; larger ones are shrunk to `tile`.
+        labels: a name and a line of figures for each image.
+        palette: its colours are drawn on top, with their hex codes.
+        title: one line, left of the colours.
+        columns: images in a row; if None 2 for four images, else up to 3.
+        tile: longest side of an image on the sheet, in pixels.
 
     Returns:
         The sheet, uint8 sRGB (H, W, 3).
@@ -44,14 +45,14 @@ def make_sheet(
     """
     if not images or len(images) != len(labels):
         raise ArgumentError(f"a sheet needs one label for each image. Received: {len(images)} and {len(labels)}")
-    title = _plain(title)
+    title = _drawable(title)
     tiles = [resize(image, longest=tile) for image in images]
     columns = max(1, min(columns or (2 if len(tiles) == 4 else 3), len(tiles)))
     width, height = max(t.shape[1] for t in tiles), max(t.shape[0] for t in tiles)
     cell = (max(width, _CAPTION), height + 58)
     rows = -(-len(tiles) // columns)
     top = _MARGIN + _SWATCH + 30 + _GAP
-    # Wide enough for the swatches and their codes whatever the tiles are.
+    # Wide enough for the palette and the title, however small the images are.
     least = 2 * _MARGIN + len(palette) * 84 + 12 * len(title)
     sheet_size = (max(least, 2 * _MARGIN + columns * cell[0] + (columns - 1) * _GAP), top + rows * cell[1] + _MARGIN)
     sheet = Image.new("RGB", sheet_size, _BACKGROUND)
@@ -67,13 +68,25 @@ def make_sheet(
 
 
 def swatch_image(palette: Palette, *, side: int = 96) -> ImageArray:
-    """A palette as a picture: a square of `side` pixels for each swatch, side by side, uint8 sRGB (side, k side, 3)."""
-    colors = np.rint(palette.rgb * 255).astype(np.uint8)
+    """Draws a palette as a row of squares.
+
+    Args:
+        palette: k colours.
+        side: of a square, in pixels.
+
+    Returns:
+        uint8 sRGB (side, k side, 3).
+
+    Example:
+        >>> swatch_image(Palette.parse("red blue"), side=2)[0].tolist()
+        [[255, 0, 0], [255, 0, 0], [0, 0, 255], [0, 0, 255]]
+    """
+    colors = rgb_to_levels(palette.rgb)
     return np.ascontiguousarray(np.broadcast_to(colors.repeat(side, axis=0), (side, len(palette) * side, 3)))
 
 
-def _plain(text: str) -> str:
-    """What the built-in font can draw: ASCII, cut to a length that fits beside the swatches."""
+def _drawable(text: str) -> str:
+    """Reduces a title to what Pillow's font can draw, ASCII, and to the length that fits beside the palette."""
     ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "replace").decode()
     return ascii_text if len(ascii_text) <= _TITLE else ascii_text[: _TITLE - 3] + "..."
 
@@ -81,7 +94,7 @@ def _plain(text: str) -> str:
 def _draw_header(draw: ImageDraw.ImageDraw, title: str, palette: Palette, width: int) -> None:
     draw.text((_MARGIN, _MARGIN + 8), title, _INK, ImageFont.load_default(22))
     step = 84
-    left = width - _MARGIN - step * len(palette) + 9  # the gap behind the last one
+    left = width - _MARGIN - step * len(palette) + 9  # there is no gap after the last one
     for i, code in enumerate(palette.hex):
         x = left + i * step
         draw.rectangle((x, _MARGIN, x + step - 9, _MARGIN + _SWATCH), fill=code, outline=_QUIET)

@@ -1,4 +1,4 @@
-"""Figures of studies and searches as SVG files, all in one dress."""
+"""SVG figures of studies and searches, all in one style."""
 
 import io
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "kpalette", "font.family": 
 
 
 def import_matplotlib() -> Any:
-    """Matplotlib; ArgumentError that says how to install it where it is missing."""
+    """Imports Matplotlib; an ArgumentError says how to install it if it is missing."""
     try:
         import matplotlib
     except ImportError:
@@ -21,14 +21,15 @@ def import_matplotlib() -> Any:
 
 @contextmanager
 def svg_axes(width: float, height: float) -> Iterator[tuple[Any, io.BytesIO]]:
-    """Axes to draw on; once the block is left, the stream holds the file.
+    """Opens axes to draw on; when the block ends, the figure is written to the stream.
 
     Args:
-        width: of the figure, inches.
-        height: likewise.
+        width: width of the figure in inches.
+        height: height of the figure in inches.
 
     Yields:
-        Matplotlib's axes, and the stream: the same bytes for the same drawing and version of Matplotlib.
+        Matplotlib's axes, and the stream that gets the SVG file: the same bytes for the same drawing and the same
+        version of Matplotlib.
 
     Raises:
         ArgumentError: if Matplotlib is not installed.
