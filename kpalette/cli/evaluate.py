@@ -1,7 +1,6 @@
 """`evaluate`: the study, its tables and its figure."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 from kpalette.errors import ArgumentError, OutputError, one_line
 from kpalette.files import check_free, check_writable, read_file, write_file
 from kpalette.parallel import MAX_WORKERS
+from kpalette.report.progress import ProgressBar
 
 if TYPE_CHECKING:
     from kpalette.study.records import Study
@@ -45,9 +45,17 @@ _BLOCKS = ("figures", "styles", "probes")
 @click.option("--into", metavar="FILE.md", help="Put the tables into the marked blocks of this document.")
 @click.option("--force", is_flag=True, help="Replace files of FOLDER.")
 def evaluate(
-    images: str | None, palettes: str | None, models: tuple[str, ...], lightness: tuple[float, ...], per_picture: int,
-    limit: int | None, jobs: int | None, output: str | None, into: str | None, force: bool,
-) -> None:  # fmt: skip
+    images: str | None,
+    palettes: str | None,
+    models: tuple[str, ...],
+    lightness: tuple[float, ...],
+    per_picture: int,
+    limit: int | None,
+    jobs: int | None,
+    output: str | None,
+    into: str | None,
+    force: bool,
+) -> None:
     """Measure recolorers beside reference rows, on IMAGES (a folder or tar) or on the sample pictures.
 
     Tables and the sheet of examples are by the figures of `kpalette compare`; means, of the sample pictures medians.
@@ -60,11 +68,17 @@ def evaluate(
         raise click.UsageError("--palettes are asked of IMAGES: the sample pictures have their own")
     prefix, statistic = ("samples", "median") if images is None else ("pictures", "mean")
     _check_outputs(output, into, prefix, force=force)
-    with _progress() as progress:
+    with ProgressBar() as bar:
         study = study_of(
-            images, palettes=palettes, models=models or None, lightness=lightness or None, per_picture=per_picture,
-            limit=limit, workers=jobs, progress=progress,
-        )  # fmt: skip
+            images,
+            palettes=palettes,
+            models=models or None,
+            lightness=lightness or None,
+            per_picture=per_picture,
+            limit=limit,
+            workers=jobs,
+            progress=partial(_advance, bar),
+        )
     if output is not None:
         _write(Path(output), study, models or None, prefix, statistic, force=force)
     if into is not None:
@@ -75,7 +89,7 @@ def evaluate(
 
 
 def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: bool) -> None:
-    """Whatever would fail in the end fails now."""
+    """Raises now what would fail at the end, after minutes of work."""
     if output is not None:
         from kpalette.report.svg import import_matplotlib
 
@@ -190,21 +204,7 @@ def _print(study: "Study", statistic: str) -> None:
     console.print(study_table(study.probes, tuple(PROBES), statistic=statistic))
 
 
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, else a line now and then; both on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-
-        def say(done: int, total: int) -> None:
-            if done == total or done * 10 // total > (done - 1) * 10 // total:
-                click.echo(f"[{done}/{total}] pictures", err=True)
-
-        yield say
-        return
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+def _advance(bar: ProgressBar, done: int, total: int) -> None:
+    """Shows the pictures done; without a terminal as a line for each tenth of them."""
+    tenth = done == total or done * 10 // total > (done - 1) * 10 // total
+    bar.update(done, total=total, line=f"[{done}/{total}] pictures" if tenth else "")

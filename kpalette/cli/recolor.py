@@ -2,14 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from kpalette.batch.job import Job, RecolorFile
+from kpalette.batch.job import Job, Outcome, RecolorFile
 from kpalette.batch.manifest import Manifest
 from kpalette.batch.run import default_workers, run_batch
 from kpalette.cli.jobs import plan_jobs
@@ -33,6 +31,7 @@ from kpalette.images.files import SUFFIXES, check_output, format_of, suffix_of
 from kpalette.parallel import MAX_WORKERS
 from kpalette.recolorers.recipe import Recipe
 from kpalette.recolorers.registry import DEFAULT_MODEL, list_networks
+from kpalette.report.progress import ProgressBar
 from kpalette.runtimes.network import RUNTIMES
 from kpalette.weights.presets import find_preset
 
@@ -123,21 +122,27 @@ def _batch(planned: list[Job], work: RecolorFile, workers: int, *, resume: bool,
     record = _record(folders, output, work, resume) if folders else None
     failures: list[str] = []
     try:
-        with _progress(len(planned)) as advance:
-            for outcome in run_batch(
-                planned, InOptionWords(work), workers=workers, record=record, set_up=set_up_streams
-            ):
+        with ProgressBar(total=len(planned)) as bar:
+            in_words = InOptionWords(work)
+            outcomes = run_batch(planned, in_words, workers=workers, record=record, set_up=set_up_streams)
+            for number, outcome in enumerate(outcomes, start=1):
                 if outcome.error is not None:
                     failures.append(one_line(outcome.error))
-                    advance(f"{outcome.job.source}: failed")
-                else:
-                    advance(f"{outcome.destination} (done before)" if outcome.skipped else outcome.destination)
+                said = _said(outcome)
+                note = one_line(Path(said).name)
+                bar.update(number, note=note, line=f"[{number}/{len(planned)}] {one_line(said)}")
     finally:
         remove_parts(folders)
     if failures:
         raise FailuresError(f"{len(failures)} of {len(planned)} pictures failed:", failures)
     if record is not None and not resume and output is None:
         record.remove()
+
+
+def _said(outcome: Outcome) -> str:
+    if outcome.error is not None:
+        return f"{outcome.job.source}: failed"
+    return f"{outcome.destination} (done before)" if outcome.skipped else outcome.destination
 
 
 def _record(folders: list[str], output: str | None, work: RecolorFile, resume: bool) -> Manifest | None:
@@ -149,30 +154,3 @@ def _record(folders: list[str], output: str | None, work: RecolorFile, resume: b
         return record
     _log.warning("%s cannot be written: --resume will not know of this batch", record.path)
     return None
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal, else a line for each picture; both on standard error."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        count = 0
-
-        def say(text: str) -> None:
-            nonlocal count
-            count += 1
-            click.echo(f"[{count}/{total}] {one_line(text)}", err=True)
-
-        yield say
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("", total=total)
-
-        def advance(text: str) -> None:
-            bar.update(task, advance=1, description=one_line(Path(text).name))
-
-        yield advance

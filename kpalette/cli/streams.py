@@ -11,8 +11,6 @@ import click
 
 from kpalette.errors import KPaletteError, OutputError
 
-_closed: set[str] = set()
-
 
 class FailuresError(KPaletteError):
     """Several errors at once, a line for each.
@@ -32,7 +30,6 @@ def set_up_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller (`>&-`)
             setattr(sys, name, open(os.devnull, mode))
-            _closed.add(name)
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("kpalette: note: %(message)s"))
     logging.getLogger("kpalette").handlers[:] = [notes]
@@ -63,7 +60,7 @@ def write_stdout(data: bytes) -> None:
     """Writes bytes to standard output: to a file or pipe, never to a terminal."""
     if sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal: give -o FILE, or redirect it into a file")
-    if "stdout" in _closed:
+    if getattr(sys.stdout, "name", None) == os.devnull:  # as `set_up_streams` made it
         raise OutputError("standard output is closed")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()

@@ -34,9 +34,13 @@ Edges = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
 def limit_slopes(
-    before: FloatArray, after: FloatArray, *, passes: int = PASSES, steepest: float = STEEPEST,
+    before: FloatArray,
+    after: FloatArray,
+    *,
+    passes: int = PASSES,
+    steepest: float = STEEPEST,
     steps: int = BISECTION_STEPS,
-) -> FloatArray:  # fmt: skip
+) -> FloatArray:
     """Limits what parts neighbours of a recoloured picture that were alike in the picture, and still are in lightness.
 
     First, where chroma leaps because the gamut cut it, the greater chroma falls to a ramp from the lesser, of `REACH`
