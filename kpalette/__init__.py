@@ -19,17 +19,6 @@ __version__ = "0.1.0"
 _HOME = {
     "AdversarialTrainer": "training.adversarial",
     "ArgumentError": "errors",
-    "ImageError": "errors",
-    "KPaletteError": "errors",
-    "OutputError": "errors",
-    "Palette": "palettes.palette",
-    "PaletteDiscriminator": "models.discriminator",
-    "PaletteError": "errors",
-    "PaletteNet": "models.generator",
-    "Picture": "images.picture",
-    "Recolored": "recolorers.base",
-    "Recolorer": "recolorers.base",
-    "TrainConfig": "training.config",
     "delta_e": "color.difference",
     "evaluate": "study.run",
     "extract_palette": "palettes.extract",
@@ -37,22 +26,37 @@ _HOME = {
     "get_recolorer": "recolorers.registry",
     "hue_pairs": "data.pipeline",
     "hue_shift": "color.gamut",
+    "ImageError": "errors",
+    "KPaletteError": "errors",
     "lab_to_rgb": "color.spaces",
     "list_presets": "palettes.presets",
     "list_recolorers": "recolorers.registry",
     "load_checkpoint": "models.checkpoint",
     "load_palette": "palettes.files",
     "measure": "metrics.figures",
+    "OutputError": "errors",
+    "Palette": "palettes.palette",
     "palette_distance": "metrics.figures",
+    "PaletteDiscriminator": "models.discriminator",
+    "PaletteError": "errors",
+    "PaletteNet": "models.generator",
+    "Picture": "images.picture",
+    "Plan": "recolorers.base",
     "read_image": "images.files",
+    "Recipe": "recolorers.recipe",
     "recolor": "recolorers.recolor",
+    "Recolored": "recolorers.base",
+    "Recolorer": "recolorers.base",
+    "RecolorerEntry": "recolorers.registry",
     "rgb_to_lab": "color.spaces",
     "save_checkpoint": "models.checkpoint",
     "save_palette": "palettes.files",
     "ssim": "metrics.figures",
     "train": "training.run",
+    "TrainConfig": "training.config",
     "write_image": "images.files",
 }
+"""The module of each public name."""
 
 __all__ = sorted(_HOME)
 
@@ -83,9 +87,12 @@ if TYPE_CHECKING:
     from kpalette.palettes.palette import Palette as Palette
     from kpalette.palettes.presets import find_palette as find_palette
     from kpalette.palettes.presets import list_presets as list_presets
+    from kpalette.recolorers.base import Plan as Plan
     from kpalette.recolorers.base import Recolored as Recolored
     from kpalette.recolorers.base import Recolorer as Recolorer
+    from kpalette.recolorers.recipe import Recipe as Recipe
     from kpalette.recolorers.recolor import recolor as recolor
+    from kpalette.recolorers.registry import RecolorerEntry as RecolorerEntry
     from kpalette.recolorers.registry import get_recolorer as get_recolorer
     from kpalette.recolorers.registry import list_recolorers as list_recolorers
     from kpalette.study.run import evaluate as evaluate
@@ -103,4 +110,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOME])
+    return [*__all__, "__version__"]

@@ -203,7 +203,7 @@ def test_public_names_load_lazily_and_all_exist():
         "assert not before & {'numpy', 'cv2', 'PIL', 'scipy'}, before;"
         "[getattr(kpalette, name) for name in kpalette.__all__];"
         "assert callable(kpalette.recolor); import kpalette.recolorers.recolor; assert callable(kpalette.recolor);"
-        "assert set(kpalette.__all__) <= set(dir(kpalette))"
+        "assert set(dir(kpalette)) == {*kpalette.__all__, '__version__'}"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="module 'kpalette' has no attribute 'nothing'"):

@@ -38,9 +38,10 @@ class Recipe:
         ArgumentError: if a value has a wrong type or range, or `match` is unknown.
 
     Example:
-        >>> import kpalette
-        >>> recipe = kpalette.Recipe(kpalette.Palette.parse("red blue"), model="soft")
-        >>> plan = recipe.plan(kpalette.Picture(kpalette.images.samples.sample_image("coffee")))
+        >>> from kpalette import Palette, Picture, Recipe
+        >>> from kpalette.images.samples import sample_image
+        >>> recipe = Recipe(Palette.parse("red blue"), model="soft")
+        >>> plan = recipe.plan(Picture(sample_image("coffee")))
         >>> plan.target.hex, plan.lightness
         (('#0000ff', '#ff0000'), 0.0)
     """
