@@ -86,9 +86,9 @@ class Plan:
     Example:
         >>> import numpy as np
         >>> from kpalette import Palette, Picture, Plan, get_recolorer
-        >>> plan = Plan(get_recolorer("soft"), Palette.parse("red blue"), Palette.parse("blue red"), 1.0)
+        >>> plan = Plan(get_recolorer("soft"), Palette.parse("navy red"), Palette.parse("green yellow"), 1.0)
         >>> plan.apply(Picture(np.array([[[255, 0, 0]]], np.uint8))).image.tolist()
-        [[[0, 0, 255]]]
+        [[[255, 255, 0]]]
     """
 
     recolorer: Recolorer
