@@ -1,5 +1,8 @@
 import importlib
+import importlib.util
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,40 @@ def load(package: str) -> Any:
     if os.environ.get("KPALETTE_REQUIRE_BACKENDS"):
         return importlib.import_module(package)
     return pytest.importorskip(package)
+
+
+PROGRAMS = {
+    "chromium": ("chromium", "chromium-browser", "google-chrome"),
+    "exiftool": ("exiftool",),
+    "ffmpeg": ("ffmpeg",),
+    "imagemagick": ("magick", "convert"),
+}
+"""Other people's programs that tests run, and the names that each may have."""
+
+
+def find_program(name: str) -> str | None:
+    """The path of one of `PROGRAMS`, or None."""
+    for found in filter(None, map(shutil.which, PROGRAMS[name])):
+        # Windows has a `convert` of its own.
+        if name != "imagemagick" or "ImageMagick" in _version(found):
+            return found
+    if name == "ffmpeg" and importlib.util.find_spec("imageio_ffmpeg"):
+        return str(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
+    return None
+
+
+def _version(path: str) -> str:
+    return subprocess.run([path, "-version"], capture_output=True, text=True).stdout
+
+
+def program(name: str) -> str:
+    """The path of one of `PROGRAMS`. Without it the test is skipped; in continuous integration (CI=true) it fails."""
+    found = find_program(name)
+    if found is None and os.environ.get("CI") == "true":
+        pytest.fail(f"{name} is not installed")
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
 
 
 @pytest.fixture(params=BACKENDS)

@@ -1,7 +1,6 @@
 """The page on a server of its own, and a browser; skipped without KPALETTE_BROWSER=1: `make test-browser` sets it."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+
+from tests.conftest import find_program
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
@@ -75,9 +76,10 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     # Debian's Chromium where it is, else the one that `playwright install chromium` fetched.
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+        opened = playwright.chromium.launch(
+            executable_path=find_program("chromium"), args=["--no-sandbox", "--disable-gpu"]
+        )
         yield opened
         opened.close()
 

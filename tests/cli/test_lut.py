@@ -44,7 +44,7 @@ def test_a_hald_picture(kp, small):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["a.png", "-p", COLORS, "-o", "a.lut"], 1, "cannot tell the form of a.lut: use .cube, or .png"),
+        (["a.png", "-p", COLORS, "-o", "a.lut"], 1, "cannot tell the format of a.lut: use .cube, or .png"),
         (["a.png", "-p", COLORS, "--size", "5"], 1, "a .cube table has 17, 33, 65 nodes a side, not 5"),
         (["a.png", "-p", COLORS, "-o", "-", "--size", "5"], 2, "a .cube table has 17, 33 or 65 nodes a side, not 5"),
         (["a.png", "-p", COLORS, "-o", "a.png"], 1, "a.png exists already"),

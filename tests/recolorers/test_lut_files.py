@@ -1,4 +1,4 @@
-import shutil
+import re
 import subprocess
 
 import numpy as np
@@ -15,26 +15,9 @@ from kpalette.images.samples import sample_image
 from kpalette.recolorers.lattice import Lattice
 from kpalette.recolorers.lut_files import CUBE_SIZES, HALD_SIZES, check_lut, encode_cube, hald_image, write_lut
 from kpalette.recolorers.recipe import make_recipe
+from tests.conftest import program
 
-
-def ffmpeg() -> str | None:
-    """A ffmpeg on the path, or the one of the imageio-ffmpeg package."""
-    found = shutil.which("ffmpeg")
-    if found is None:
-        try:
-            import imageio_ffmpeg
-        except ImportError:
-            return None
-        found = imageio_ffmpeg.get_ffmpeg_exe()
-    return found
-
-
-def imagemagick() -> str | None:
-    for name in ("magick", "convert"):
-        found = shutil.which(name)
-        if found and "ImageMagick" in subprocess.run([found, "-version"], capture_output=True, text=True).stdout:
-            return found
-    return None
+COLORS = "orange saddlebrown purple green"
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +26,13 @@ def picture():
 
 
 def lattice_of(picture, size: int, model: str = "soft") -> Lattice:
-    plan = make_recipe("orange saddlebrown purple green", model=model).plan(picture)
+    plan = make_recipe(COLORS, model=model).plan(picture)
     recolorer = get_recolorer(model)
     return recolorer.lattice(picture, plan, size=size)
 
 
 def read_cube(data: bytes) -> np.ndarray:
-    """A reader after the specification, apart from the writer: (blue, green, red, 3)."""
+    """Reads a .cube file by the specification, with no code of the writer: (blue, green, red, 3)."""
     size, rows = 0, []
     for line in data.decode("ascii").splitlines():
         if line.startswith("LUT_3D_SIZE"):
@@ -65,12 +48,12 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("size", CUBE_SIZES)
 @pytest.mark.parametrize("model", ["soft", "fitted", "baseline"])
-def test_a_cube_read_by_others_does_what_recolor_does(picture, size, model):
+def test_a_cube_read_by_another_program_does_what_recolor_does(picture, size, model):
     """Interpolated by SciPy from the text of the file."""
     table = read_cube(encode_cube(lattice_of(picture, size, model), title="look"))
     axes = [np.linspace(0, 1, size)] * 3
     mapped = RegularGridInterpolator(axes, table)(image_to_rgb(picture.rgb[::3, ::3])[..., ::-1])
-    ours = recolor(picture, "orange saddlebrown purple green", model=model).rgb[::3, ::3]
+    ours = recolor(picture, COLORS, model=model).rgb[::3, ::3]
     assert difference(np.rint(mapped * 255).astype(np.uint8), ours) <= {17: 1.0, 33: 0.5, 65: 0.1}[size]
 
 
@@ -82,27 +65,35 @@ def test_the_order_of_a_cube_is_red_first():
 
 def test_a_title_is_one_plain_line():
     data = encode_cube(Lattice.bake(lambda lab: lab, size=2), title='a "b"\nLUT_3D_SIZE 9 é')
-    assert data.startswith(b'TITLE "a _b__LUT_3D_SIZE 9 _"\nLUT_3D_SIZE 2\nDOMAIN_MIN 0 0 0\nDOMAIN_MAX 1 1 1\n')
+    assert data.startswith(b'TITLE "a _b__LUT_3D_SIZE 9 _"\nLUT_3D_SIZE 2\n0.000000 0.000000 0.000000\n')
 
 
-@pytest.mark.skipif(ffmpeg() is None, reason="ffmpeg is not installed")
+def test_all_lines_after_the_size_are_nodes():
+    """ImageMagick 7 takes any other line there for a node, and shifts all that follow."""
+    lines = encode_cube(Lattice.bake(lambda lab: lab, size=17), title="look").decode().splitlines()
+    size = lines.index("LUT_3D_SIZE 17")
+    assert lines[:size] == ['TITLE "look"']
+    assert len(lines[size + 1 :]) == 17**3
+    assert all(re.fullmatch(r"[01]\.\d{6} [01]\.\d{6} [01]\.\d{6}", line) for line in lines[size + 1 :])
+
+
 @pytest.mark.parametrize("model", ["soft", "fitted", "baseline"])
 def test_ffmpeg_agrees(tmp_path, picture, model):
     write_image(tmp_path / "in.png", picture)
     write_lut(tmp_path / "look.cube", lattice_of(picture, 33, model), title="look")
     filters = "format=gbrp,lut3d=look.cube:interp=trilinear"
-    command = [ffmpeg(), "-loglevel", "error", "-i", "in.png", "-vf", filters, "-pix_fmt", "rgb24", "out.png"]
+    command = [program("ffmpeg"), "-loglevel", "error", "-i", "in.png", "-vf", filters, "-pix_fmt", "rgb24", "out.png"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    ours = recolor(picture, "orange saddlebrown purple green", model=model).rgb
+    ours = recolor(picture, COLORS, model=model).rgb
     assert difference(read_image(tmp_path / "out.png").rgb, ours) <= 0.5
 
 
-@pytest.mark.skipif(imagemagick() is None, reason="ImageMagick is not installed")
-def test_imagemagick_agrees_on_a_hald_picture(tmp_path, picture):
+@pytest.mark.parametrize("model", ["soft", "fitted", "baseline"])
+def test_imagemagick_agrees_on_a_hald_picture(tmp_path, picture, model):
     write_image(tmp_path / "in.png", picture)
-    write_lut(tmp_path / "hald.png", lattice_of(picture, 64), title="")
-    subprocess.run([imagemagick(), "in.png", "hald.png", "-hald-clut", "out.png"], cwd=tmp_path, check=True)
-    ours = recolor(picture, "orange saddlebrown purple green").rgb
+    write_lut(tmp_path / "hald.png", lattice_of(picture, 64, model), title="")
+    subprocess.run([program("imagemagick"), "in.png", "hald.png", "-hald-clut", "out.png"], cwd=tmp_path, check=True)
+    ours = recolor(picture, COLORS, model=model).rgb
     assert difference(read_image(tmp_path / "out.png").rgb, ours) <= 0.5
 
 
@@ -118,11 +109,11 @@ def test_hald_pictures_hold_the_colours_of_the_identity_in_order(size):
     np.testing.assert_array_equal(flat[size * size * (size - 1)], [0, 0, 255])
 
 
-def test_what_a_form_cannot_hold(tmp_path):
+def test_what_a_format_cannot_hold(tmp_path):
     with pytest.raises(ArgumentError, match="must have a square number of nodes a side. Received: 17"):
         hald_image(Lattice.bake(lambda lab: lab, size=17))
     for name, size, message in (
-        ("a.3dl", None, "cannot tell the form of .*a.3dl: use .cube, or .png for a Hald picture"),
+        ("a.3dl", None, "cannot tell the format of .*a.3dl: use .cube, or .png for a Hald picture"),
         ("a.cube", 20, "a .cube table has 17, 33, 65 nodes a side, not 20"),
         ("a.png", 33, "a .png table has 16, 25, 36, 49, 64 nodes a side, not 33"),
     ):
