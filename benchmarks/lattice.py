@@ -15,10 +15,9 @@ from kpalette.color.difference import delta_e
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
-from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.base import ColorMapRecolorer
 from kpalette.recolorers.lattice import LATTICE_SIZE
-from kpalette.recolorers.recolor import make_plan
-from kpalette.recolorers.registry import get_recolorer
+from kpalette.recolorers.recipe import make_recipe
 from kpalette.study.cases import REPORT_PALETTES, sample_pictures
 from kpalette.types import FloatArray
 
@@ -32,16 +31,15 @@ def figures(a: FloatArray, b: FloatArray) -> tuple[float, float]:
 
 
 def compare(picture: Picture, model: str, strength: float, palette: str, size: int) -> tuple[list[float], list[float]]:
-    """Figures of the lattice, unrounded and by 8 bits, and of rounding alone, against the exact mapping."""
-    plan = make_plan(picture, palette, model=model, lightness=strength)
-    recolorer = get_recolorer(model)
-    assert isinstance(recolorer, LatticeRecolorer)
-    arguments = (picture, plan.source, plan.target)
-    mapping = recolorer.mapping_for(*arguments, lightness=strength)
-    raw = mapping(rgb_to_lab(image_to_rgb(picture.rgb)).reshape(-1, 3))
+    """Figures of the lattice, unrounded and by 8 bits, and of rounding alone, against the exact colour map."""
+    plan = make_recipe(palette, model=model, lightness=strength).plan(picture)
+    recolorer = plan.recolorer
+    assert isinstance(recolorer, ColorMapRecolorer)
+    color_map = recolorer.color_map_for(picture, plan)
+    raw = color_map(rgb_to_lab(image_to_rgb(picture.rgb)).reshape(-1, 3))
     exact = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0).reshape(picture.rgb.shape)
     rounded = image_to_rgb(rgb_to_image(exact))
-    lattice = recolorer.lattice(*arguments, lightness=strength, size=size)
+    lattice = recolorer.lattice(picture, plan, size=size)
     through = figures(lattice.apply_float(image_to_rgb(picture.rgb)), exact)
     in_bytes = figures(image_to_rgb(lattice.apply(picture.rgb)), rounded)
     return [*through, *in_bytes], list(figures(rounded, exact))
@@ -52,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=LATTICE_SIZE, help="nodes a side")
     size = parser.parse_args().size
-    print("| recolourer, lightness | picture | mean | 99th % | worst mean | worst 99th % | 8 bits: mean | 99th % |")
+    print("| recolorer, lightness | picture | mean | 99th % | worst mean | worst 99th % | 8 bits: mean | 99th % |")
     print("|---" * 8 + "|")
     rounding = []
     for model, strength in SETTINGS:

@@ -65,10 +65,10 @@ def small(folder: str, runtime: str, _: str) -> Callable[[], Any]:
     from kpalette.images.picture import as_picture, resize
     from kpalette.images.samples import sample_image
     from kpalette.recolorers.network import NetworkRecolorer
-    from kpalette.recolorers.recolor import make_plan
+    from kpalette.recolorers.recipe import make_recipe
 
     picture = as_picture(resize(sample_image("astronaut"), longest=SIZE))
-    plan = make_plan(picture, TARGET, model=NetworkRecolorer(folder, runtime=runtime))
+    plan = make_recipe(TARGET, model=NetworkRecolorer(folder, runtime=runtime)).plan(picture)
     return lambda: plan.apply(picture).clipped
 
 
@@ -76,13 +76,13 @@ def file(folder: str, runtime: str, _: str) -> Callable[[], Any]:
     """JPEG to JPEG: all that the command line does."""
     from kpalette import read_image, write_image
     from kpalette.recolorers.network import NetworkRecolorer
-    from kpalette.recolorers.recolor import make_plan
+    from kpalette.recolorers.recipe import make_recipe
 
     recolorer, place = NetworkRecolorer(folder, runtime=runtime), Path(folder).parent
 
     def work() -> float:
         picture = read_image(place / "a.jpg")
-        done = make_plan(picture, TARGET, model=recolorer).apply(picture)
+        done = make_recipe(TARGET, model=recolorer).plan(picture).apply(picture)
         write_image(place / "b.jpg", picture.with_rgb(done.image), overwrite=True)
         return done.clipped
 

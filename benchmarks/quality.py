@@ -1,4 +1,4 @@
-"""Quality of all recolourers and reference rows: medians over three pictures of scikit-image x six palettes.
+"""Quality of all recolorers and reference rows: medians over three pictures of scikit-image x six palettes.
 
     python benchmarks/quality.py [--intervals]
     python benchmarks/quality.py --tar TRAIN.TAR --palettes PALETTES.JSON [--count 40]
@@ -21,21 +21,21 @@ from kpalette.images.picture import Picture
 from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.base import LatticeRecolorer
+from kpalette.recolorers.base import ColorMapRecolorer
 from kpalette.recolorers.registry import get_recolorer
-from kpalette.study.cases import sample_pairs
-from kpalette.study.compare import Row, compare, compare_references, summarize
+from kpalette.study.cases import sample_cases
+from kpalette.study.compare import MethodResult, compare, compare_references
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 
 
-def settings() -> Iterator[tuple[str, LatticeRecolorer, str, float]]:
-    """Every label, recolourer, extraction and lightness strength of the table."""
+def settings() -> Iterator[tuple[str, ColorMapRecolorer, str, float]]:
+    """Every label, recolorer, extraction and lightness strength of the table."""
     for name, extractions in (("soft", ("kmeans",)), ("fitted", ("kmeans",)), ("baseline", METHODS)):
         recolorer = get_recolorer(name)
-        assert isinstance(recolorer, LatticeRecolorer)
+        assert isinstance(recolorer, ColorMapRecolorer)
         for extraction in extractions:
             for strength in STRENGTHS:
                 yield f"{name} ({extraction}), lightness {strength:g}", recolorer, extraction, strength
@@ -57,7 +57,7 @@ def tar_pairs(tar: str, palettes: str, count: int) -> Iterator[tuple[Picture, Pa
                 yield picture, Palette.from_hex([colors[chosen][i] for i in four])
 
 
-def rows(pairs: Iterator[tuple[Picture, Palette]]) -> Iterator[Row]:
+def rows(pairs: Iterator[tuple[Picture, Palette]]) -> Iterator[MethodResult]:
     """One row for each method, picture and palette; images are dropped, figures kept."""
     for picture, target in pairs:
         for row in compare_references(picture, target):
@@ -66,6 +66,17 @@ def rows(pairs: Iterator[tuple[Picture, Palette]]) -> Iterator[Row]:
             source = extract_palette(picture, size=len(target), method=extraction)
             row = list(compare(picture, target, models=[recolorer], source=source, lightness=strength))[1]
             yield replace(row, method=label, image=NO_IMAGE)
+
+
+def medians(measured: list[MethodResult]) -> dict[str, dict[str, float]]:
+    """The median of each figure over all rows of a method."""
+    grouped: dict[str, list[MethodResult]] = {}
+    for row in measured:
+        grouped.setdefault(row.method, []).append(row)
+    return {
+        method: {name: float(np.median([row.figures[name] for row in group])) for name in COLUMNS}
+        for method, group in grouped.items()
+    }
 
 
 def print_table(table: dict[str, dict[str, float]], cell: Callable[[str, str], str]) -> None:
@@ -85,9 +96,10 @@ def main() -> None:
     options = parser.parse_args()
     if (options.tar is None) != (options.palettes is None):
         parser.error("--tar and --palettes go together")
-    pairs = sample_pairs() if options.tar is None else tar_pairs(options.tar, options.palettes, options.count)
+    samples = ((case.picture, case.target) for cases in sample_cases() for case in cases)
+    pairs = samples if options.tar is None else tar_pairs(options.tar, options.palettes, options.count)
     measured = list(rows(pairs))
-    table = summarize(measured)
+    table = medians(measured)
 
     def cell(method: str, name: str) -> str:
         digits = {"palette_de": 1, "palette_de_ab": 1, "richness": 2}.get(name, 3)

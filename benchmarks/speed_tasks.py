@@ -5,6 +5,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,18 @@ def scratch() -> Path:
     return Path(folder.name)
 
 
-def prepared(model: str, image: np.ndarray) -> tuple[Any, Any, Any, Any]:
-    """A recolourer, the picture, its palette, and the target's."""
+def prepared(model: str, image: np.ndarray) -> tuple[Any, Any]:
+    """The picture and its plan, by the recolorer's own lightness."""
     from kpalette.images.picture import as_picture
     from kpalette.palettes.extract import extract_palette
     from kpalette.palettes.palette import Palette
+    from kpalette.recolorers.base import Plan
     from kpalette.recolorers.registry import get_recolorer
 
     recolorer, source = get_recolorer(model), as_picture(image)
     palette = extract_palette(source, method=recolorer.extraction)
-    return recolorer, source, palette, palette.matched(Palette.from_hex(TARGET))
+    target = palette.matched(Palette.from_hex(TARGET))
+    return source, Plan(recolorer, palette, target, recolorer.default_lightness)
 
 
 def extraction(method: str) -> Task:
@@ -63,12 +66,12 @@ def rebake(model: str) -> Task:
     """Bakes for changing targets."""
     from kpalette.palettes.palette import Palette
 
-    recolorer, source, palette, target = prepared(model, picture())
-    targets = [target, palette.matched(Palette.from_hex(OTHER))]
+    source, plan = prepared(model, picture())
+    plans = [plan, replace(plan, target=plan.source.matched(Palette.from_hex(OTHER)))]
 
     def bake() -> None:
-        targets.reverse()
-        recolorer.lattice(source, palette, targets[0], lightness=recolorer.default_lightness)
+        plans.reverse()
+        plan.recolorer.lattice(source, plans[0])
 
     return bake, 1.0
 
@@ -78,8 +81,8 @@ def first_bake(model: str) -> Task:
     image = picture()
 
     def bake() -> None:
-        recolorer, source, palette, target = prepared(model, image)
-        recolorer.lattice(source, palette, target, lightness=recolorer.default_lightness)
+        source, plan = prepared(model, image)
+        plan.recolorer.lattice(source, plan)
 
     return bake, 1.0
 
@@ -87,16 +90,16 @@ def first_bake(model: str) -> Task:
 def lattice_apply(_: str) -> Task:
     """Array to array."""
     image = picture()
-    recolorer, source, palette, target = prepared("soft", image)
-    lattice = recolorer.lattice(source, palette, target, lightness=0.0)
+    source, plan = prepared("soft", image)
+    lattice = plan.recolorer.lattice(source, plan)
     return lambda: lattice.apply(image), 1.0
 
 
 def float_apply(_: str) -> Task:
     """The same for float32 arrays."""
     image = picture()
-    recolorer, source, palette, target = prepared("soft", image)
-    lattice = recolorer.lattice(source, palette, target, lightness=0.0)
+    source, plan = prepared("soft", image)
+    lattice = plan.recolorer.lattice(source, plan)
     rgb = image / np.float32(255)
     return lambda: lattice.apply_float(rgb), 1.0
 
