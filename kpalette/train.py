@@ -1,9 +1,10 @@
-"""`python -m kpalette.train`: trains PaletteNet. The function is `kpalette.training.run.train`.
+"""The command `python -m kpalette.train`; the function `train` is in `kpalette.training.run`.
 
-The package's public name `train` is that function, and so is this module when it is called: `kpalette.train(config)`
-works whatever was imported before.
+Importing this module replaces the function `kpalette.train` by the module. So the module can be called too, and
+`kpalette.train(config)` works in every case.
 """
 
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import Field, fields, replace
@@ -14,22 +15,27 @@ from typing import Any
 import click
 
 from kpalette.cli.app import run
-from kpalette.errors import ArgumentError
+from kpalette.cli.streams import silent_stderr
+from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.training.config import CHOICES, TrainConfig, describe, read_entries
 from kpalette.training.run import FREE, check_same, read_config, train
 
 _FLAGS = {name: f"--{name}/--no-{name}" for name in ("discriminator", "shuffle", "smooth")}
-_NAMES = {"start_from": "--from", "resume": "--resume"}
+_NAMES = {"start_from": "--from"}
 
 
 def _option(field: "Field[Any]", text: str) -> Callable[[Any], Any]:
-    """The option of a field of `TrainConfig`: its name, its type, its own words."""
-    name = _FLAGS.get(field.name) or _NAMES.get(field.name) or "--" + field.name.replace("_", "-")
+    """The command line option of a field of `TrainConfig`, with the field's docstring as help."""
+    name = _FLAGS.get(field.name) or _name(field.name)
     shown: dict[str, Any] = {"show_default": field.default is not None and field.default is not False}
     if field.name in _FLAGS or field.name == "resume":
         return click.option(name, field.name, is_flag=True, default=field.default, help=text, **shown)
     kind: Any = click.Choice(CHOICES[field.name]) if field.name in CHOICES else _kind(str(field.type))
     return click.option(name, field.name, type=kind, default=field.default, help=text, **shown)
+
+
+def _name(field: str) -> str:
+    return _NAMES.get(field) or "--" + field.replace("_", "-")
 
 
 def _kind(annotation: str) -> type:
@@ -48,30 +54,45 @@ def _with_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--config",
     metavar="FILE",
-    help="Options as JSON, best.json of a search or config.json of a run; those given here win.",
+    help="JSON file of options: best.json of a search or config.json of a run. Options given here override it.",
 )
-@click.option("--quiet", is_flag=True, help="Say nothing on standard error but errors.")
+@click.option("--quiet", is_flag=True, help="Print only errors on standard error.")
 def command(config: str | None, quiet: bool, **options: Any) -> None:
     """Train PaletteNet into a run folder.
 
     \b
+    python -m kpalette.train --phase adversarial          # from the phase 1 that ships, on the embedded pictures
     python -m kpalette.train --phase pretrain --images PICTURES --run runs/one
     python -m kpalette.train --phase adversarial --from runs/one --images PICTURES --run runs/two
     """  # noqa: D301
     source = click.get_current_context().get_parameter_source
     given = {name: value for name, value in options.items() if source(name) is click.core.ParameterSource.COMMANDLINE}
-    settings = TrainConfig(**options) if config is None else _from_file(Path(config), given)
-    if settings.resume:
-        own = read_config(settings.folder)
-        check_same(settings, own, list(given))
-        # What was left out is the run's own, not the default.
-        settings = replace(own, **{name: getattr(settings, name) for name in FREE if name in given})
-    best: Path = train(settings, quiet=quiet)
+    try:
+        settings = _settings(config, options, given)
+        best: Path = train(settings, quiet=quiet, guard=silent_stderr)
+    except KPaletteError as error:
+        raise KPaletteError(_in_option_words(str(error))) from None
     click.echo(best)
 
 
+def _settings(config: str | None, options: dict[str, Any], given: dict[str, Any]) -> TrainConfig:
+    settings = TrainConfig(**options) if config is None else _from_file(Path(config), given)
+    if not settings.resume:
+        return settings
+    own = read_config(settings.folder)
+    check_same(settings, own, list(given))
+    # Options that were not given are the run's own, not the defaults; the folder may have been moved.
+    return replace(own, **{name: getattr(settings, name) for name in FREE if name in (*given, "run")})
+
+
+def _in_option_words(message: str) -> str:
+    """An error message with options in place of the fields of `TrainConfig`."""
+    names = {field.name for field in fields(TrainConfig)}
+    return re.sub(r"`(\w+)`", lambda found: _name(found[1]) if found[1] in names else found[0], message)
+
+
 def _from_file(path: Path, given: dict[str, Any]) -> TrainConfig:
-    """What a file holds, but for where its run went, and over it what was given; `given` grows by the file's."""
+    """The options of a file, overridden by the given ones; adds the file's options to `given`."""
     entries = {name: value for name, value in read_entries(path).items() if name not in ("run", "resume")}
     merged = {**entries, **given}
     try:

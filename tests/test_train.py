@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kpalette.errors import ArgumentError
+from kpalette.errors import KPaletteError
 from kpalette.training.config import TrainConfig
 
 module = importlib.import_module("kpalette.train")
@@ -17,7 +17,7 @@ module = importlib.import_module("kpalette.train")
 def trained(monkeypatch):
     """Calls the command, and gives the config that would be trained."""
     found: list[TrainConfig] = []
-    monkeypatch.setattr(module, "train", lambda config, quiet: found.append(config) or Path("best"))
+    monkeypatch.setattr(module, "train", lambda config, quiet, guard: found.append(config) or Path("best"))
 
     def call(*arguments: object) -> TrainConfig:
         CliRunner().invoke(module.command, [str(a) for a in arguments], catch_exceptions=False)
@@ -61,7 +61,7 @@ def test_a_resumed_run_has_what_the_file_says(tmp_path, trained):
     path.write_text('{"batch_size": 16}')
     assert trained("--config", path, "--run", run, "--resume").filters == 4
     path.write_text('{"batch_size": 8}')
-    with pytest.raises(ArgumentError, match="has batch_size 16, not 8: leave it out"):
+    with pytest.raises(KPaletteError, match="has batch_size 16, not 8: leave it out"):
         trained("--config", path, "--run", run, "--resume")
 
 
@@ -70,14 +70,14 @@ def test_a_resumed_run_has_what_the_file_says(tmp_path, trained):
     [
         ("{", "is no config of a run: "),
         ('{"lr": 1}', "is no config of a run: unknown entries: lr"),
-        ('{"filters": 0}', "best.json: `filters` must be a positive whole number. Received: 0"),
-        (json.dumps({"phase": "adversarial"}), "best.json: phase `adversarial` starts from phase 1"),
+        ('{"filters": 0}', "best.json: --filters must be a positive whole number. Received: 0"),
+        (json.dumps({"start_from": ""}), "best.json: --from is empty"),
     ],
 )
 def test_a_damaged_file(tmp_path, trained, text, message):
     path = tmp_path / "best.json"
     path.write_text(text)
-    with pytest.raises(ArgumentError) as error:
+    with pytest.raises(KPaletteError) as error:
         trained("--config", path)
     assert message in str(error.value)
     assert str(path) in str(error.value)

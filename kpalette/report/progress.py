@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ProgressBar:
-    """A progress bar on standard error, or lines if that is not a terminal.
+    """A progress bar on standard error, or lines if that is not a terminal. The first `update` shows the bar.
 
     Args:
         total: steps of the work; `update` can set it later.
@@ -28,20 +28,21 @@ class ProgressBar:
         columns: Any = (
             BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False),
         )  # fmt: skip
-        self._bar = Progress(*columns, console=self._console, disable=not self._terminal)
+        self._bar = Progress(*columns, console=self._console)
         self._task = self._bar.add_task("", total=total)
         self._interval, self._last = interval, time.monotonic()
+        self._shown = False
 
     def __enter__(self) -> "ProgressBar":
-        """Shows the bar."""
-        self._bar.start()
+        """The bar itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leaves the bar as it is and goes to the next line."""
-        self._bar.stop()
+        if self._shown:
+            self._bar.stop()
 
     def say(self, text: str) -> None:
         """Prints a line above the bar."""
@@ -56,8 +57,12 @@ class ProgressBar:
             note: short text beside the bar.
             line: what is printed instead where there is no terminal; nothing if empty.
         """
-        self._bar.update(self._task, completed=done, total=total, description=note)
-        if line and not self._terminal and time.monotonic() - self._last >= self._interval:
+        if self._terminal:
+            if not self._shown:
+                self._bar.start()
+                self._shown = True
+            self._bar.update(self._task, completed=done, total=total, description=note)
+        elif line and time.monotonic() - self._last >= self._interval:
             self._last = time.monotonic()
             self.say(line)
 

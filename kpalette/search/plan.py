@@ -68,8 +68,6 @@ class Plan:
             value = getattr(self, name)
             if not (value is None and name in ("trials", "pictures")) and (not isinstance(value, int) or value < 1):
                 raise ArgumentError(f"`{name}` must be a positive whole number. Received: {value!r}")
-        if self.phase == "adversarial" and not self.start_from:
-            raise ArgumentError("phase `adversarial` starts from phase 1: give its run folder (--from RUN)")
         if self.phase == "pretrain" and self.start_from:
             raise ArgumentError("--from is for phase `adversarial`: runs of phase 1 start from nothing")
         check_space(self.space, self.settings, phase=self.phase)

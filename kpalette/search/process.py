@@ -20,7 +20,7 @@ def main() -> None:
     try:
         config = TrainConfig(**json.loads(sys.argv[1]))
         if (config.folder / CONFIG).is_file():
-            config = replace(read_config(config.folder), resume=True)
+            config = replace(read_config(config.folder), run=config.run, resume=True)
         train(config)
     except KPaletteError as error:
         print(f"kpalette: error: {one_line(error)}", file=sys.stderr)

@@ -9,7 +9,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from kpalette.errors import KPaletteError, OutputError, one_line, reason
+from kpalette.errors import ArgumentError, KPaletteError, OutputError, one_line, reason
 from kpalette.files import hold_lock, host_mark, write_file
 from kpalette.report.svg import import_matplotlib
 from kpalette.search.address import ANSWER, DEFAULT_CHIEF, check_port, set_role, split_address, wait_for_chief
@@ -21,7 +21,7 @@ from kpalette.search.report import RUNS, Report, final_lines
 from kpalette.search.space import possible
 from kpalette.search.trial import Runner, run_trial
 from kpalette.search.tuner import Chief, SearchTuner, Talk
-from kpalette.training.run import open_samplers, read_start
+from kpalette.training.run import open_samplers, read_start, shipped_start
 
 STATE = "oracle.json"
 """Of KerasTuner, in a search's folder."""
@@ -153,6 +153,8 @@ def count_pictures(plan: Plan, folder: Path, *, say: Say) -> tuple[int, int]:
     """
     options = {**plan.settings, "phase": plan.phase, "start_from": plan.start_from}
     config = plan.config(possible(plan.space, options), seed=0, run=folder / RUNS / "none")
+    if config.trains_both and shipped_start(config) is None:
+        raise ArgumentError("no phase-1 checkpoint ships here for --phase adversarial: give a run folder with --from")
     if config.start_from:
         read_start(config.start_from)
     training, selection, notes = open_samplers(config)

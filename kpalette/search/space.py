@@ -190,7 +190,7 @@ def check_space(space: tuple[Dimension, ...], settings: Mapping[str, Any], *, ph
     for name, value in (*settings.items(), *((d.name, value) for d in space for value in d.ends)):
         if isinstance(known[name].default, bool) and not isinstance(value, bool):
             raise ArgumentError(f"`{name}` must be true or false. Received: {value!r}")
-    base = {**settings, "phase": phase, "start_from": "a run" if started else ""}
+    base = {**settings, "phase": phase, "start_from": "a run" if started else None}
     for dimension in space:
         if dimension.name in SHARED:
             raise ArgumentError(f"`{dimension.name}` must be the same for all runs: figures would not compare")

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from kpalette.errors import KPaletteError, OutputError, one_line, reason
-from kpalette.files import hold_lock
+from kpalette.files import LOCK, hold_lock
 from kpalette.search.process import NOT_THE_RUNS
 from kpalette.search.records import FIGURES
 from kpalette.search.space import OF_THE_START
 from kpalette.training.config import CONFIG, TrainConfig
-from kpalette.training.run import FREE, LOCK, read_config, start_of
+from kpalette.training.run import FREE, read_config, shipped_start, start_of
 
 TALK = "talk.txt"
 """What a run says, in its folder."""
@@ -110,7 +110,7 @@ def _begun(config: TrainConfig) -> bool:
     decided = {*FREE, "start_from", *(OF_THE_START if config.start_from else ())}
     decided |= {"sharpen"} if own.conditioning == "target" else set()  # there is no choice that it could sharpen
     same = all(getattr(own, f.name) == getattr(config, f.name) for f in fields(config) if f.name not in decided)
-    starts = (config.start_from, config.start_from and start_of(config.start_from))
+    starts = {config.start_from, start_of(config.start_from) if config.start_from else shipped_start(config)}
     if not same or own.start_from not in starts:
         raise OutputError(f"{config.folder} holds a run of another search: move it away, or give another --output")
     return True

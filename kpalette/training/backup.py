@@ -1,7 +1,7 @@
-"""Backups of a run: everything that a killed run needs to go on as if nothing had happened.
+"""Backups of a run: all that a killed run needs to continue exactly where it was.
 
-One safetensors file an epoch, written whole or not at all; the last two are kept, and a damaged one gives way to the
-one before it.
+Each epoch writes one safetensors file, whole or not at all. The last two are kept; if the newer one is damaged, the
+older one is used.
 """
 
 import contextlib
@@ -20,16 +20,21 @@ from kpalette.files import write_file
 
 Tensors = dict[str, NDArray[np.generic]]
 
+BACKUP = "backup"
+"""Name of the folder of the backups in a run folder."""
+
 _KEPT = 2
+_PREFIX = "epoch-"
 
 
 def trainer_tensors(trainer: Any) -> Tensors:
     """All variables of both networks and both optimizers, by role and number."""
-    return {name: np.array(variable.value) for name, variable in _variables(trainer).items()}
+    # Some releases of safetensors scramble arrays that are not in C order.
+    return {name: np.array(variable.value, order="C") for name, variable in _variables(trainer).items()}
 
 
 def restore_trainer(trainer: Any, tensors: Tensors) -> None:
-    """Puts back what `trainer_tensors` gave; ArgumentError names the first tensor that does not fit."""
+    """Restores the variables from `trainer_tensors`; an ArgumentError names the first tensor that does not fit."""
     variables = _variables(trainer)
     for name in sorted(variables.keys() ^ tensors.keys()):
         raise ArgumentError(f"the backup and the run's config.json differ: {name} is only in one of them")
@@ -37,7 +42,7 @@ def restore_trainer(trainer: Any, tensors: Tensors) -> None:
         if tuple(variable.shape) != tensors[name].shape:
             raise ArgumentError(
                 f"the backup and the run's config.json differ: {name} has shape {tensors[name].shape}, "
-                f"wanted is {tuple(variable.shape)}"
+                f"needed is {tuple(variable.shape)}"
             )
     for name, variable in variables.items():
         variable.assign(tensors[name])
@@ -57,16 +62,16 @@ def _variables(trainer: Any) -> dict[str, Any]:
 
 
 def write_backup(folder: Path, *, epoch: int, tensors: Tensors, notes: dict[str, Any]) -> None:
-    """Writes the backup of an epoch and drops all but the last two.
+    """Writes the backup of an epoch and removes all but the last two.
 
     Args:
-        folder: of the backups.
-        epoch: how many epochs are done.
-        tensors: of `trainer_tensors`.
-        notes: anything that JSON can hold.
+        folder: the folder of the backups.
+        epoch: number of epochs done.
+        tensors: from `trainer_tensors`.
+        notes: any values that JSON can hold.
 
     Raises:
-        OutputError: if it cannot be written; those before it stay.
+        OutputError: if it cannot be written; earlier backups stay.
     """
     metadata = {"epoch": str(epoch), "notes": json.dumps(notes), "sha256": _digest(tensors)}
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,27 +82,32 @@ def write_backup(folder: Path, *, epoch: int, tensors: Tensors, notes: dict[str,
 
 
 def read_backup(folder: Path) -> tuple[int, Tensors, dict[str, Any], list[str]]:
-    """Reads the last backup that is whole.
+    """Reads the newest backup that is not damaged.
 
     Args:
-        folder: of the backups.
+        folder: the folder of the backups.
 
     Returns:
-        Epochs done, tensors, notes, and a line for each damaged backup that was passed over; 0 epochs and nothing else
-        where there is no backup at all.
+        Epochs done, tensors, notes, and a line for each damaged backup that was skipped; 0 epochs and nothing else if
+        there is no backup at all.
 
     Raises:
-        ArgumentError: if there are backups, and every one is damaged.
+        ArgumentError: if there are backups, but all are damaged.
     """
-    passed: list[str] = []
+    skipped: list[str] = []
     for path in _found(folder):
         try:
-            return (*_read(path), passed)
+            return (*_read(path), skipped)
         except (OSError, ValueError, KeyError, SafetensorError) as error:
-            passed.append(f"{path} is damaged: {one_line(error)}")
-    if passed:
-        raise ArgumentError(f"no backup can be read: {'; '.join(passed)}; start the run anew in another folder")
-    return 0, {}, {}, passed
+            skipped.append(f"{path} is damaged: {one_line(error)}")
+    if skipped:
+        raise ArgumentError(f"no backup can be read: {'; '.join(skipped)}; start the run anew in another folder")
+    return 0, {}, {}, skipped
+
+
+def last_epoch(folder: Path) -> int:
+    """The number of epochs done according to the newest backup's name; 0 if there is no backup."""
+    return int(next((path.stem.removeprefix(_PREFIX) for path in _found(folder)), 0))
 
 
 def _read(path: Path) -> tuple[int, Tensors, dict[str, Any]]:
@@ -106,7 +116,7 @@ def _read(path: Path) -> tuple[int, Tensors, dict[str, Any]]:
     length = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]
     if _digest(tensors) != metadata["sha256"]:
-        raise ValueError("its tensors are not those that were written")
+        raise ValueError("its tensors have changed since they were written")
     return int(metadata["epoch"]), tensors, json.loads(metadata["notes"])
 
 
@@ -119,9 +129,9 @@ def _digest(tensors: Tensors) -> str:
 
 
 def _path(folder: Path, epoch: int) -> Path:
-    return folder / f"epoch-{epoch:06d}.safetensors"
+    return folder / f"{_PREFIX}{epoch:06d}.safetensors"
 
 
 def _found(folder: Path) -> list[Path]:
-    """Backups, the newest first."""
-    return sorted(folder.glob("epoch-*.safetensors"), reverse=True) if folder.is_dir() else []
+    """Backups, newest first."""
+    return sorted(folder.glob(f"{_PREFIX}[0-9]*.safetensors"), reverse=True) if folder.is_dir() else []

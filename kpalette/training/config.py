@@ -1,18 +1,22 @@
-"""`TrainConfig`: everything that decides a training run, as it is written to the run's config.json."""
+"""`TrainConfig`: all options of a training run, as stored in the run's config.json."""
 
 import ast
 import inspect
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from kpalette.data.pairs import hue_rows
 from kpalette.errors import ArgumentError
 from kpalette.files import read_file
+from kpalette.weights.config import BEST
 
 CONFIG = "config.json"
-"""What a run folder's config is called."""
+"""Name of the options' file in a run folder."""
+
+PRETRAIN = "pretrain"
+"""Name of the folder, inside a run folder, of a phase 1 that is trained first."""
 
 PHASES = ("pretrain", "adversarial")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
@@ -30,126 +34,132 @@ _PHASE_DEFAULTS: dict[str, dict[str, Any]] = {
         "patience": 5, "sharpen": 0.9,
     },
 }  # fmt: skip
-"""What an option is if None; in phase 2 what `palettenet` was trained with, but for its length."""
+"""Values that stand in for None, by phase; `palettenet` was trained with those of phase 2, but for longer."""
 
 _WINDOW = 7  # pixels a side, of SSIM in `kpalette.training.losses.structure_term`
 _LAST_SEED = 2**32 - 1
 CHOICES = {
     "phase": PHASES, "precision": PRECISIONS, "schedule": SCHEDULES, "conditioning": ("pairs", "target"),
 }  # fmt: skip
-"""Options of a few words, and which."""
+"""Options with a fixed list of values."""
 
 _WHOLE = ("filters", "batch_size", "crop", "epochs", "previews", "threads")
 _SHARES = ("unrelated", "selection_share", "natural")
 _POSITIVE = ("learning_rate", "discriminator_rate")
-_NOT_NEGATIVE = (
-    "sharpen",
-    "l2",
-    "mse_weight",
-    "palette_weight",
-    "spread_weight",
-    "edges_weight",
-    "structure_weight",
-    "adversarial_weight",
-    "clip",
-    "seed",
-    "patience",
-)
+_TERMS = ("mse", "palette", "spread", "edges", "structure", "adversarial")
+_NOT_NEGATIVE = ("sharpen", "l2", "clip", "seed", "patience", *(f"{term}_weight" for term in _TERMS))
+
+_NOT_OF_PHASE_1 = {
+    *_PHASE_DEFAULTS["adversarial"], "phase", "start_from", "discriminator", "discriminator_rate"
+} - {"epochs"}  # fmt: skip
+"""Options of a phase 2 that a phase 1 trained before it does not take."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """A training run. Raises ArgumentError, one line, for a value out of range."""
+    """Options of a training run; each is an option of `python -m kpalette.train` too.
+
+    Raises:
+        ArgumentError: if a value is out of range.
+
+    Example:
+        >>> config = TrainConfig(phase="adversarial", batch_size=16)
+        >>> config.epochs, str(config.folder)
+        (20, 'runs/adversarial')
+    """
 
     phase: str = "pretrain"
-    """"pretrain" (encoder and decoder, squared error) or "adversarial" (decoder and discriminator)."""
+    """"pretrain" trains encoder and decoder on squared error; "adversarial" trains the decoder and a discriminator."""
     run: str | None = None
-    """Folder of the run: config.json, log.csv, tensorboard/, previews/, backup/, best/; runs/<phase> if None."""
+    """Run folder: config.json, log.csv, tensorboard/, previews/, backup/, best/; runs/<phase> if None."""
     start_from: str | None = None
-    """A run or checkpoint whose weights training starts from; phase 2 needs one of phase 1."""
+    """Run or checkpoint whose weights training starts from. Without it phase 1 starts from random weights. Phase 2
+    starts from the phase-1 checkpoint that ships (`ablated`); where `filters` or `conditioning` differ from that
+    checkpoint's, it trains phase 1 first, in <run>/pretrain."""
     discriminator: bool = True
-    """Whether phase 2 has one; without, all else equal, is the arm that tells what it adds."""
+    """Whether phase 2 trains a discriminator. Runs with and without it differ in nothing else."""
     resume: bool = False
-    """Whether a run that exists goes on from its last whole epoch."""
+    """Whether to continue an existing run after its last complete epoch."""
 
     images: str | None = None
     """A folder of pictures, a tar of them, or ArtBench-10 in any of its forms; the embedded pictures if None."""
     limit: int | None = None
-    """So many pictures, spread evenly over all; every picture if None."""
+    """Number of pictures to use, spread evenly over all; every picture if None."""
     palettes: str | None = None
-    """Designed palettes, a JSON file {"palettes": [{"name": ..., "colors": [...]}]}; kpalette's presets if None."""
+    """JSON file of designed palettes, {"palettes": [{"name": ..., "colors": [...]}]}; kpalette's presets if None."""
     selection_share: float = 0.1
-    """Share of the artists whose pictures choose the best weights."""
+    """Share of the artists whose pictures choose the best weights; training does not use these pictures."""
     crop: int = 96
-    """Side of the squares that training sees, pixels."""
+    """Side of the training squares, pixels."""
     image_size: int | None = None
-    """What the pictures' short side is brought to before; a third more than `crop` if None."""
+    """Length that the short side of each picture is resized to before cropping; a third more than `crop` if None."""
     unrelated: float = 0.5
-    """Share of each batch that asks for an unrelated palette; the rest are hue pairs."""
+    """Share of each batch with an unrelated target palette; the rest are hue pairs."""
     natural: float = 0.5
-    """Share of samples that show the picture in its own hues."""
+    """Share of samples that keep the picture's own hues."""
     shuffle: bool = True
-    """Whether every pass over the pictures has an order of its own."""
+    """Whether each pass over the pictures has a new random order."""
 
     filters: int = 32
-    """Channels of the first level of new networks."""
+    """Channels of the first level of a new network."""
     conditioning: str = "pairs"
-    """What the network hears of: "pairs" of source and target swatches, or the "target" alone."""
+    """Palettes that a new network receives: "pairs" of source and target swatches, or the "target" alone."""
     dropout: float = 0.0
     """Share of features dropped in the decoder."""
     l2: float = 0.0
     """Weight of the L2 penalty on the generator's kernels."""
     smooth: bool = True
-    """Whether what the head moves is smoothed where the picture is; whatever training starts from."""
+    """Whether the head smooths its output where the picture is smooth; also applies to weights that are loaded."""
     sharpen: float | None = None
-    """What the choice among pairs is sharpened by before training, a natural logarithm: 0.69 cuts reach 10 to 7. 0, or
-    0.9 (phase 2, by pairs) if None; give 0 where training starts from weights that are sharpened already."""
+    """Sharpens the choice among pairs before training, a natural logarithm: 0.69 lowers its reach from 10 to 7. 0, or
+    0.9 (phase 2, by pairs) if None; give 0 if training starts from weights that were sharpened before."""
 
     batch_size: int = 8
-    """Samples of a step, over all devices."""
+    """Samples per step, over all devices."""
     epochs: int | None = None
-    """Epochs of the run, counted from its start; 100 or 20 (phase 2) if None."""
+    """Epochs of the run, counted from its start; 100, or 20 (phase 2) if None. A phase 1 that is trained first has the
+    same number."""
     steps_per_epoch: int | None = None
     """Steps between validations; one pass over the pictures if None."""
     learning_rate: float | None = None
-    """Of the generator's Adam; 4e-4 or 5e-4 (phase 2) if None."""
+    """Learning rate of the generator's Adam; 4e-4, or 5e-4 (phase 2) if None."""
     discriminator_rate: float = 2e-4
-    """Of the discriminator's Adam."""
+    """Learning rate of the discriminator's Adam."""
     schedule: str = "cosine"
-    """"constant", "cosine" (to nothing at the end) or "step" (a tenth after each third)."""
+    """Schedule of both rates: "constant", "cosine" (to 0 at the end) or "step" (a tenth after each third)."""
     clip: float = 1.0
-    """Norm that gradients are clipped to; 0 leaves them."""
+    """Largest norm of the gradients; larger ones are scaled down. 0 turns this off."""
     ema: float = 0.999
-    """Momentum of the averaged weights, which are what is validated and kept, less in short runs; 0 for none."""
+    """Momentum of the averaged weights, which are validated and kept; lower in short runs. 0 turns averaging off."""
     precision: str = "auto"
-    """"float32", "mixed_bfloat16", or "auto": the second on accelerators and on CPUs that compute in it."""
+    """"float32", "mixed_bfloat16", or "auto": bfloat16 on accelerators and on CPUs that compute in it."""
 
     mse_weight: float | None = None
-    """What the squared error where the answer is known counts in the generator's loss; 100 if None."""
+    """Loss weight of the squared error where the answer is known; 100 if None."""
     palette_weight: float | None = None
-    """What the way of the clusters' means from their swatches counts; 0, or 100 (phase 2) if None."""
+    """Loss weight of the distance of the clusters' means from their swatches; 0, or 100 (phase 2) if None."""
     spread_weight: float | None = None
-    """What lost or gained spread within clusters counts; 0, or 0.3 (phase 2) if None."""
+    """Loss weight of lost or gained spread within clusters; 0, or 0.3 (phase 2) if None."""
     edges_weight: float | None = None
-    """What torn smooth places count; 0, or 20 (phase 2) if None."""
+    """Loss weight of new edges in smooth places; 0, or 20 (phase 2) if None."""
     structure_weight: float | None = None
-    """What lost SSIM of grey counts; 0, or 8 (phase 2) if None."""
+    """Loss weight of lost SSIM of grey; 0, or 8 (phase 2) if None."""
     adversarial_weight: float | None = None
-    """What the discriminator's judgement counts; 0, or 0.05 (phase 2) if None."""
+    """Loss weight of the discriminator's judgement; 0, or 0.05 (phase 2) if None."""
 
     patience: int | None = None
-    """Epochs without a better validation after which the run stops, 0 for never; 0 or 5 (phase 2) if None."""
+    """Epochs without a better validation after which the run stops; 0 never stops early. 0, or 5 (phase 2) if None."""
     previews: int = 6
-    """Pictures of each preview."""
+    """Number of pictures in each preview."""
     devices: int = 1
-    """Accelerators, or logical CPU devices, to share the batch among."""
+    """Number of accelerators, or logical CPU devices, that share the batch."""
     threads: int = 2
     """Threads that prepare samples."""
     seed: int = 0
-    """Of initialisation, order, crops, shifts and palettes."""
+    """Seed of initial weights, order, crops, hue turns and palettes."""
 
     def __post_init__(self) -> None:
-        """Puts the phase's own values in for None, and checks every value."""
+        """Replaces None by the phase's own values, and checks every value."""
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise _wrong(name, f"one of {', '.join(allowed)}", getattr(self, name))
@@ -170,8 +180,8 @@ class TrainConfig:
             _check(name, getattr(self, name), "a number above 0", lambda v: 0 < v < float("inf"))
         for name in _NOT_NEGATIVE:
             _check(name, getattr(self, name), "a number, not negative", lambda v: 0 <= v < float("inf"))
-        if self.phase == "adversarial" and not self.start_from and not self.resume:
-            raise ArgumentError("phase `adversarial` starts from phase 1: give its run folder (--from RUN)")
+        if self.start_from == "":
+            raise ArgumentError("`start_from` is empty: is a variable unset?")
         if self.sharpen and self.conditioning == "target":
             raise ArgumentError("`sharpen` is for the choice among pairs: `conditioning` target has none")
         if self.structure_weight and self.crop < _WINDOW:
@@ -200,26 +210,46 @@ class TrainConfig:
 
     @property
     def folder(self) -> Path:
-        """Of the run."""
+        """The run folder."""
         return Path(self.run or "")
 
     @property
     def teach(self) -> bool:
-        """Whether rows of unrelated palettes have an answer, the teacher's."""
+        """Whether rows with an unrelated palette have an answer to learn from, the teacher's."""
         return self.phase == "pretrain"
 
     @property
     def adversarial(self) -> bool:
-        """Whether there is a discriminator."""
+        """Whether the run trains a discriminator."""
         return self.phase == "adversarial" and self.discriminator
 
+    @property
+    def trains_both(self) -> bool:
+        """Whether the run trains phase 1 before phase 2."""
+        return self.phase == "adversarial" and self.start_from is None
+
+    def parts(self) -> tuple["TrainConfig", ...]:
+        """The phases that the run trains, in order: itself, or phase 1 and phase 2.
+
+        A phase 1 that is trained first takes all options but those of phase 2: its loss weights, sharpening and
+        patience are phase 1's own, and so is its learning rate unless another than phase 2's own is given.
+        """
+        if not self.trains_both:
+            return (self,)
+        names = {field.name for field in fields(self)} - _NOT_OF_PHASE_1
+        shared = {name: getattr(self, name) for name in names}
+        if self.learning_rate != _PHASE_DEFAULTS["adversarial"]["learning_rate"]:
+            shared["learning_rate"] = self.learning_rate
+        first = TrainConfig(phase="pretrain", run=str(self.folder / PRETRAIN), **shared)
+        return first, replace(self, start_from=str(first.folder / BEST))
+
     def to_json(self) -> str:
-        """The config as it is written to a run folder."""
+        """The text of a run folder's config.json."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, path: Path) -> "TrainConfig":
-        """Reads the config.json of a run; ArgumentError names the file and what is wrong with it."""
+        """Reads the config.json of a run; an ArgumentError names the file and what is wrong with it."""
         try:
             return cls(**read_entries(path))
         except (ValueError, TypeError) as error:
@@ -227,7 +257,7 @@ class TrainConfig:
 
 
 def read_entries(path: Path) -> dict[str, Any]:
-    """What a config's file holds, by field; ArgumentError names the file and what is wrong with it."""
+    """The options in a config file, by field; an ArgumentError names the file and what is wrong with it."""
     data = read_file(path, error=ArgumentError, what="a run's config.json")
     try:
         values: Any = json.loads(data)
@@ -244,7 +274,7 @@ def _no_config(path: Path, error: Exception) -> ArgumentError:
 
 
 def describe() -> dict[str, str]:
-    """What each field of `TrainConfig` is, one line each, as its source says."""
+    """A line of help for each field of `TrainConfig`, read from its source."""
     body = ast.parse(inspect.getsource(TrainConfig)).body[0]
     assert isinstance(body, ast.ClassDef)
     found: dict[str, str] = {}
@@ -253,7 +283,7 @@ def describe() -> dict[str, str]:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.append(node.target.id)
         elif names and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            # One text may stand for several fields above it.
+            # Several fields may share the text below them.
             found |= dict.fromkeys(names, " ".join(str(node.value.value).split()))
             names = []
     return found

@@ -1,30 +1,29 @@
-"""What a run writes for people: log.csv, TensorBoard's events, preview pictures, the progress bar."""
+"""Logs of a training run: log.csv, TensorBoard's events, and progress on standard error."""
 
 import csv
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from kpalette.errors import OutputError
 from kpalette.files import read_file, write_file
+from kpalette.report.progress import ProgressBar, duration
 from kpalette.types import ImageArray
 
-_SILENCE = 60.0  # seconds between lines where there is no terminal to show a bar
+_INTERVAL = 60.0  # seconds between lines where there is no terminal
 
 
 class CsvLog:
     """log.csv: a row for each epoch, columns in the order of the first row.
 
     Args:
-        path: of the file.
-        done: epochs that a resumed run has behind it: rows beyond are dropped, an epoch without a backup is run again.
+        path: the file.
+        done: epochs that a resumed run has done. Later rows are dropped: an epoch without a backup is run again.
     """
 
     def __init__(self, path: Path, *, done: int = 0) -> None:
@@ -47,11 +46,11 @@ class CsvLog:
 
 
 class EventLog:
-    """TensorBoard's events, by its own writer, which needs no TensorFlow; nothing where tensorboard is missing.
+    """TensorBoard's event files. Writes nothing if tensorboard is not installed; TensorFlow is not needed.
 
     Args:
-        folder: of the event files.
-        suffix: of the event file's name.
+        folder: where the event files go.
+        suffix: end of the event file's name.
     """
 
     def __init__(self, folder: Path, *, suffix: str = "") -> None:
@@ -68,13 +67,13 @@ class EventLog:
         self._write(epoch, [{"tag": name, "simple_value": float(value)} for name, value in values.items()])
 
     def image(self, tag: str, image: ImageArray, data: bytes, *, epoch: int) -> None:
-        """Writes a picture (H, W, 3) that is encoded already."""
+        """Writes a picture, uint8 (H, W, 3); `data` is the same picture as PNG."""
         height, width = image.shape[:2]
         picture = {"height": height, "width": width, "colorspace": 3, "encoded_image_string": data}
         self._write(epoch, [{"tag": tag, "image": picture}])
 
     def histograms(self, tensors: Mapping[str, Any], *, epoch: int) -> None:
-        """Writes how the values of tensors are spread."""
+        """Writes histograms of tensors by name."""
         self._write(epoch, [{"tag": name, "histo": _histogram(np.asarray(x))} for name, x in tensors.items()])
 
     def _write(self, epoch: int, values: list[dict[str, Any]]) -> None:
@@ -85,7 +84,7 @@ class EventLog:
         self.add(Summary(value=[Summary.Value(**value) for value in values]), epoch=epoch)
 
     def add(self, summary: Any, *, epoch: int = 0) -> None:
-        """Writes a summary, TensorBoard's protocol buffer."""
+        """Writes a summary, a protocol buffer of TensorBoard's."""
         if self.writer is None:
             return
         from tensorboard.compat.proto.event_pb2 import Event
@@ -94,7 +93,7 @@ class EventLog:
         self.writer.flush()
 
     def close(self) -> None:
-        """Writes what waits."""
+        """Writes buffered events and closes the file."""
         if self.writer is not None:
             self.writer.close()
 
@@ -108,55 +107,54 @@ def _histogram(values: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Talk:
-    """Progress on standard error: a bar with images a second and time left; lines where it is no terminal.
+class TrainingProgress:
+    """Progress of a run on standard error: a bar over the epochs of all phases, with images per second and loss.
 
     Args:
-        steps: of an epoch.
-        epochs: of the run.
+        epochs: number of epochs of each phase.
+        steps: steps of an epoch.
         batch_size: images of a step.
-        quiet: whether nothing is said.
+        quiet: whether to print nothing.
     """
 
-    def __init__(self, *, steps: int, epochs: int, batch_size: int, quiet: bool = False) -> None:
+    def __init__(self, epochs: Sequence[int], *, steps: int, batch_size: int, quiet: bool = False) -> None:
         """See the class."""
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
-        self.bar = self.console.is_terminal and not quiet
-        columns = (
-            TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[speed]}"),
-            TimeElapsedColumn(), TimeRemainingColumn(),
-        )  # fmt: skip
-        self.progress = Progress(*columns, console=self.console, transient=True, disable=not self.bar)
-        self.steps, self.epochs, self.batch_size = steps, epochs, batch_size
-        self.task = self.progress.add_task("", total=epochs * steps, speed="")
-        self.said = time.monotonic()
+        self.epochs, self.steps, self.batch_size = epochs, steps, batch_size
+        self.bar = ProgressBar(total=sum(epochs) * steps, interval=_INTERVAL, quiet=quiet)
+        self.number = 0
 
-    def __enter__(self) -> "Talk":
-        """Shows the bar."""
-        self.progress.start()
+    def __enter__(self) -> "TrainingProgress":
+        """Progress itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Takes the bar away."""
-        self.progress.stop()
+        """Ends the bar."""
+        self.bar.__exit__(kind, error, trace)
 
-    def say(self, text: str) -> None:
-        """Writes a line above the bar."""
-        self.console.print(text, markup=False)
+    def begin_phase(self, number: int) -> None:
+        """Starts a phase, counted from 0."""
+        self.number = number
 
-    def begin(self, epoch: int) -> None:
-        """A new epoch."""
+    def begin_epoch(self, epoch: int) -> None:
+        """Starts an epoch of the phase, counted from 1."""
         self.epoch, self.started = epoch, time.perf_counter()
 
-    def step(self, done: int, logs: Mapping[str, float]) -> None:
-        """So many steps of the epoch are done."""
-        speed = done * self.batch_size / (time.perf_counter() - self.started)
-        name, text = f"epoch {self.epoch}/{self.epochs}", f"{speed:.1f} images/s  loss {logs.get('loss', 0.0):.4f}"
-        completed = (self.epoch - 1) * self.steps + done
-        self.progress.update(self.task, description=name, completed=completed, speed=text)
-        if not self.bar and time.monotonic() - self.said > _SILENCE:
-            left = (self.epochs * self.steps - completed) * self.batch_size / speed
-            self.say(f"{name}: step {done}/{self.steps}  {text}  {left / 60:.0f} minutes left")
-            self.said = time.monotonic()
+    def say(self, text: str) -> None:
+        """Prints a line above the bar; it names the phase if the run has two."""
+        self.bar.say(f"{self._phase}{text}")
+
+    def update(self, step: int, logs: Mapping[str, float]) -> None:
+        """Shows that so many steps of the epoch are done, with the speed and the loss."""
+        speed = step * self.batch_size / (time.perf_counter() - self.started)
+        name = f"{self._phase}epoch {self.epoch}/{self.epochs[self.number]}"
+        text = f"{speed:.1f} images/s  loss {logs.get('loss', 0.0):.4f}"
+        done = (sum(self.epochs[: self.number]) + self.epoch - 1) * self.steps + step
+        left = duration((sum(self.epochs) * self.steps - done) * self.batch_size / speed)
+        line = f"{name}: step {step}/{self.steps}  {text}  {left} left"
+        self.bar.update(done, note=f"{name}  {text}", line=line)
+
+    @property
+    def _phase(self) -> str:
+        return f"phase {self.number + 1}: " if len(self.epochs) > 1 else ""

@@ -1,4 +1,4 @@
-"""Which weights of a run are the best, and when it is not worth going on."""
+"""The choice of a run's best weights, and when to stop."""
 
 import math
 from collections.abc import Mapping
@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 SSIM_SLACK = 0.005
-"""How much structure phase 2 may cost."""
+"""How much lower than before phase 2 ssim may be."""
 
 FEW_EDGES = 1e-5
-"""False edges that are few enough, whatever phase 1 has; with limited slopes, trained networks have a tenth of that."""
+"""A share of false edges that is always allowed; with limited slopes, trained networks have a tenth of it."""
 
 
 class Best:
     """The best epoch of a run so far.
 
-    Phase 1 is judged by its mean ab error, hue pairs and unrelated palettes alike. Phase 2 is judged by how far the
-    result's colours are from the palette, `val_palette_de_ab`, and only where ssim is no more than 0.005 below phase
-    1's, richness no lower than phase 1's or 1, and false_edges no higher than phase 1's or 0.00001: flat or blotched is
-    no better.
+    Phase 1 takes the least `val_score`, the mean ab error over hue pairs and unrelated palettes. Phase 2 takes the
+    least `val_palette_de_ab`, the distance of the result's colours from the palette, among epochs that keep the
+    picture: ssim at most 0.005 below that of the starting weights, richness no lower than theirs or 1, and false_edges
+    no higher than theirs or 0.00001. So a flat or blotched result is never better.
 
     Args:
-        phase: of the run.
+        phase: "pretrain" or "adversarial".
     """
 
     def __init__(self, phase: str) -> None:
@@ -32,11 +32,11 @@ class Best:
 
     @property
     def found(self) -> bool:
-        """Whether there is a best epoch yet."""
+        """Whether there is a best epoch."""
         return math.isfinite(self.score)
 
-    def take(self, epoch: int, figures: Mapping[str, float]) -> bool:
-        """Hears of an epoch's validation; returns whether it is the best so far."""
+    def update(self, epoch: int, figures: Mapping[str, float]) -> bool:
+        """Takes an epoch's validation figures; returns whether it is the best epoch so far."""
         self.first = self.first or dict(figures)
         score = self._score(figures)
         if not score < self.score:  # NaN is not better either
@@ -52,22 +52,22 @@ class Best:
         smooth = figures["val_false_edges"] <= max(FEW_EDGES, self.first["val_false_edges"])
         return figures["val_palette_de_ab"] if keeps and rich and smooth else math.inf
 
-    def tired(self, epoch: int, patience: int) -> bool:
-        """Whether the last `patience` epochs were no better; never for 0."""
+    def should_stop(self, epoch: int, patience: int) -> bool:
+        """Whether the last `patience` epochs up to `epoch` were no better; never if `patience` is 0."""
         return patience > 0 and epoch - self.epoch >= patience
 
-    def verdict(self, folder: Path) -> str:
-        """What came of the run, one line."""
+    def summary(self, folder: Path) -> str:
+        """A line on the result, whose best weights are in `folder`."""
         if self.phase == "adversarial" and self.epoch == 0:
-            return f"phase 2 did not improve on phase 1: {folder} holds the weights that it started from"
+            return f"no epoch is better than phase 1: {folder} holds the weights it started from"
         return f"best: epoch {self.epoch}, in {folder}"
 
     def notes(self) -> dict[str, Any]:
-        """What a backup must hold of this."""
+        """The state as JSON values, for a backup."""
         score = self.score if self.found else None
         return {"first": self.first, "score": score, "epoch": self.epoch}
 
     def restore(self, notes: Mapping[str, Any]) -> None:
-        """Takes what `notes` gave."""
+        """Restores the state from `notes`."""
         self.first, self.epoch = dict(notes["first"]), int(notes["epoch"])
         self.score = math.inf if notes["score"] is None else float(notes["score"])

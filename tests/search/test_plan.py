@@ -54,7 +54,6 @@ def test_a_folder_keeps_its_plan(tmp_path):
     [
         ({"tuner": "luck"}, "`tuner` must be one of grid, random, bayesian, hyperband. Received: 'luck'"),
         ({"budget": 0}, "`budget` must be a positive whole number. Received: 0"),
-        ({"phase": "adversarial"}, "phase `adversarial` starts from phase 1: give its run folder (--from RUN)"),
         ({"start_from": "runs/one"}, "--from is for phase `adversarial`"),
         ({"space": WIDE}, "the grid needs a list of values, and `clip` is a range: give another --tuner"),
         ({"tuner": "hyperband", "budget": 8}, "hyperband needs a --budget of at least 9. Received: 8"),

@@ -245,6 +245,23 @@ def test_a_search_that_cannot_begin_leaves_nothing(tmp_path):
     assert not (tmp_path / "new" / PLAN).exists()
 
 
+def test_phase_2_starts_from_the_phase_1_that_ships(tmp_path, pictures, monkeypatch):
+    _, say = lines()
+    space = (Dimension("palette_weight", (1.0, 20.0)),)
+    started = []
+
+    def run(config: TrainConfig):
+        started.append(config.start_from)
+        return outcome(config)
+
+    given = {"phase": "adversarial", "space": space, "data": str(pictures)}
+    session.search(tmp_path / "new", given, run=run, say=say)
+    assert started == [None, None]  # which `train` takes for the checkpoint that ships
+    monkeypatch.setattr(session, "shipped_start", lambda config: None)
+    with pytest.raises(ArgumentError, match="no phase-1 checkpoint ships here for --phase adversarial: give"):
+        session.search(tmp_path / "other", given, run=run, say=say)
+
+
 def test_a_worker_whose_options_are_not_the_chiefs(tmp_path, pictures, quick):
     address = free_address()
     chief = stub("chief", tmp_path, address, pictures, quick)

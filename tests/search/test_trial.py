@@ -10,6 +10,7 @@ from kpalette.errors import KPaletteError, OutputError
 from kpalette.search import trial
 from kpalette.search.trial import finished, run_trial
 from kpalette.training.config import CONFIG, TrainConfig
+from kpalette.training.run import shipped_start
 from tests.conftest import ROOT
 
 HEADER = "epoch,val_mse,val_ab_error,val_ab_error_unrelated,val_ssim,val_palette_de_ab,val_richness,val_false_edges\n"
@@ -110,6 +111,10 @@ def test_the_run_of_another_search_is_not_taken_for_ones_own(tmp_path, process):
     assert run_trial(asked).reason == "it ran"
     with pytest.raises(OutputError, match="another search"):
         run_trial(replace(asked, start_from="palettenet"))
+    # Unless another start is given, phase 2 starts from the phase 1 that ships.
+    asked = config(tmp_path, phase="adversarial")
+    (own.folder / CONFIG).write_text(replace(asked, start_from=shipped_start(asked)).to_json())
+    assert run_trial(asked).reason == "it ran"
 
 
 def test_the_process_ends_with_its_parent(tmp_path, environment):

@@ -49,7 +49,7 @@ def test_the_third_arm_differs_by_the_discriminator_alone():
     ("values", "message"),
     [
         ({"phase": "both"}, "`phase` must be one of pretrain, adversarial. Received: 'both'"),
-        ({"phase": "adversarial"}, "phase `adversarial` starts from phase 1: give its run folder (--from RUN)"),
+        ({"start_from": ""}, "`start_from` is empty: is a variable unset?"),
         ({"batch_size": 0}, "`batch_size` must be a positive whole number. Received: 0"),
         ({"epochs": 1.5}, "`epochs` must be a positive whole number. Received: 1.5"),
         ({"image_size": -1}, "`image_size` must be a positive whole number. Received: -1"),
@@ -76,6 +76,26 @@ def test_values_out_of_range(values, message):
     with pytest.raises(ArgumentError) as error:
         TrainConfig(**values)
     assert str(error.value) == message
+
+
+def test_a_run_has_one_part_or_trains_phase_1_first():
+    for config in (TrainConfig(), TrainConfig(phase="adversarial", start_from="runs/one")):
+        assert not config.trains_both
+        assert config.parts() == (config,)
+    config = TrainConfig(
+        phase="adversarial", run="runs/x", epochs=3, filters=4, images="somewhere", seed=7, palette_weight=1.0,
+        discriminator=False, patience=2,
+    )  # fmt: skip
+    one, two = config.parts()
+    assert config.trains_both
+    assert one == TrainConfig(run="runs/x/pretrain", epochs=3, filters=4, images="somewhere", seed=7)
+    assert two == replace(config, start_from="runs/x/pretrain/best")
+
+
+def test_a_learning_rate_that_is_given_is_that_of_both_phases():
+    one, two = TrainConfig(phase="adversarial").parts()
+    assert (one.learning_rate, two.learning_rate) == (4e-4, 5e-4)
+    assert {part.learning_rate for part in TrainConfig(phase="adversarial", learning_rate=1e-5).parts()} == {1e-5}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"filterz": 3}', '{"filters": 0}', '{"filters": "x"}', "null"])

@@ -18,7 +18,6 @@ from tests.conftest import load
 from tests.training.conftest import TINY, run, start
 
 keras = load("keras")
-from kpalette.training.loop import bring_back  # noqa: E402
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -165,7 +164,7 @@ def test_phase_2_goes_on_too(phase_1, pictures, tmp_path, environment):
     ("config", "error", "message"),
     [
         ({"images": "nowhere"}, ImageError, "nowhere"),
-        ({"run": "{one}"}, OutputError, "one holds a run already: --resume goes on with it, --run names another"),
+        ({"run": "{one}"}, OutputError, "one holds a run already: `resume` goes on with it, `run` names another"),
         (
             {"run": "none", "resume": True},
             ArgumentError,
@@ -247,20 +246,9 @@ def test_one_run_at_a_time(phase_1):
             train(TrainConfig(run=str(phase_1), resume=True), quiet=True)
 
 
-def test_best_comes_back_where_a_kill_came_between_two_renames(tmp_path):
-    (tmp_path / ".kpalette-abc-old").mkdir()
-    bring_back(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["best"]
-    (tmp_path / ".kpalette-def-old").mkdir()
-    bring_back(tmp_path)
-    assert (tmp_path / ".kpalette-def-old").exists()
-
-
 def test_wrong_usage(environment):
-    code, _, errors = run(["--phase", "adversarial"], environment)
-    assert (code, errors) == (
-        1, "kpalette: error: phase `adversarial` starts from phase 1: give its run folder (--from RUN)\n",
-    )  # fmt: skip
+    code, _, errors = run(["--phase", "adversarial", "--from", ""], environment)
+    assert (code, errors) == (1, "kpalette: error: --from is empty: is a variable unset?\n")
     assert run(["--epochs", "many"], environment)[0] == 2
 
 
