@@ -37,10 +37,15 @@ def matched(source: Sequence[str], target: Palette | Sequence[str], *, match: st
         Target colours, each for the source colour of its place.
     """
     palette = target if isinstance(target, Palette) else Palette.from_hex(target)
-    own = Palette.from_hex(source)
+    own = _own_palette(source)
     if len(palette) < len(own):
         return palette.sorted().hex
     return own.matched(palette, match=match).hex
+
+
+def _own_palette(codes: Sequence[str]) -> Palette:
+    """The palette of a picture, which may be a single colour."""
+    return Palette.from_rgb([parse_color(code) for code in codes])
 
 
 def rematched(source: Sequence[str], target: Colors, locked: Sequence[bool], *, match: str) -> Colors:
@@ -123,7 +128,7 @@ def harmony(base: str, name: str, *, source: Sequence[str]) -> Colors:
     """
     if name not in HARMONIES:
         raise ArgumentError(f"`name` must be one of {', '.join(HARMONIES)}. Received: {name!r}")
-    one, own = Palette.from_rgb([parse_color(base)]), Palette.from_hex(source)
+    one, own = _own_palette([base]), _own_palette(source)
     _, chroma, hue = lab_to_lch(one.lab)[0]
     lightness = own.lab[:, 0]
     place = int(np.argmin(np.abs(lightness - one.lab[0, 0])))

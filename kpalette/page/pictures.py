@@ -13,7 +13,6 @@ from pathlib import PurePosixPath, PureWindowsPath
 import numpy as np
 from PIL import Image
 
-from kpalette.color.difference import delta_e
 from kpalette.errors import ImageError
 from kpalette.images.decode import decode_image
 from kpalette.images.encode import encode_image
@@ -21,7 +20,7 @@ from kpalette.images.picture import Picture, as_picture, resize
 from kpalette.images.samples import sample_image
 from kpalette.palettes.extract import extract_palettes
 from kpalette.palettes.palette import Palette
-from kpalette.types import MAX_COLORS, MIN_COLORS
+from kpalette.types import MIN_COLORS
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
 SUFFIXES = ("png", "jpg", "jpeg", "webp", "tif", "tiff")
@@ -58,7 +57,7 @@ class Opened:
     notes: tuple[str, ...] = ()
 
     def own(self, size: int) -> tuple[tuple[str, float], ...]:
-        """Its own colours and their shares: `size` of them, or fewer where it has no more, two at least."""
+        """The codes and shares of `size` of its colours; fewer if it has fewer, one if it is flat."""
         return self.palettes[size - MIN_COLORS]
 
 
@@ -79,7 +78,7 @@ def open_picture(data: bytes, *, name: str) -> Opened:
     picture, notes = _decode(data, name, least=SCREEN)
     width, height = _whole_size(data, picture)
     found = extract_palettes(picture, method=_EXTRACTION)
-    palettes = tuple(_at_least_two(palette) for palette in found)
+    palettes = tuple(_codes_and_shares(palette) for palette in found)
     digest = hashlib.sha256(data).hexdigest()
     return Opened(name, digest, picture.format, width, height, _on_screen(picture), palettes, notes)
 
@@ -148,12 +147,5 @@ def _on_screen(picture: Picture) -> Picture:
     return shrunk if shrunk.alpha is None or shrunk.alpha.any() else Picture(shrunk.rgb)
 
 
-def _at_least_two(palette: Palette) -> tuple[tuple[str, float], ...]:
-    """Codes and shares; a picture of one colour gets black or white beside it, since palettes have two colours."""
-    pairs = [(code, float(share)) for code, share in zip(palette.hex, palette.weights, strict=True)]
-    if len(pairs) < MIN_COLORS:
-        ends = Palette.parse("black white")
-        far = int(np.argmax(delta_e(palette.lab, ends.lab)))
-        pairs.insert(far * len(pairs), (ends.hex[far], 0.0))
-    assert len(pairs) <= MAX_COLORS
-    return tuple(pairs)
+def _codes_and_shares(palette: Palette) -> tuple[tuple[str, float], ...]:
+    return tuple((code, float(share)) for code, share in zip(palette.hex, palette.shares, strict=True))

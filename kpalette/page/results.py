@@ -25,7 +25,7 @@ from kpalette.recolorers.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.recipe import Recipe
 from kpalette.recolorers.registry import list_color_maps, list_networks, list_recolorers, registry
-from kpalette.types import ImageArray
+from kpalette.types import MIN_COLORS, ImageArray
 from kpalette.weights.presets import find_preset
 
 STRONG_CHANGE = 50.0
@@ -38,13 +38,15 @@ def page_recipe(method: str, source: Sequence[str], target: Sequence[str], light
     Args:
         method: name of a recolorer.
         source: the picture's own colours, `#rrggbb`.
-        target: what each of them becomes.
+        target: what each of them becomes; if `source` is a single colour, it becomes the first of two colours.
         lightness: lightness strength, 0..1.
 
     Returns:
         The recipe that the command line makes of `command`, so that both make the same file.
     """
-    return Recipe(Palette.from_hex(target), method, Palette.from_hex(source), "order", lightness)
+    # A single colour cannot be typed as a palette. It is extracted exactly, by the command too.
+    own = Palette.from_hex(source) if len(source) >= MIN_COLORS else None
+    return Recipe(Palette.from_hex(target), method, own, "order", lightness)
 
 
 def title_of(method: str) -> str:
@@ -86,14 +88,15 @@ def preview(picture: Picture, recipe: Recipe) -> Result:
     """
     load_network(recipe)  # once for all pictures, and no part of this one's seconds
     start = time.perf_counter()
-    done = picture.with_rgb(recipe.plan(picture).apply(picture).image)
+    plan = recipe.plan(picture)
+    done = picture.with_rgb(plan.apply(picture).image)
     seconds = time.perf_counter() - start
     if picture.alpha is not None:
-        figures = measure(picture.rgb, done.rgb, recipe.target, alpha=picture.alpha)
+        figures = measure(picture.rgb, done.rgb, plan.target, alpha=picture.alpha)
         return Result(recipe, done, figures["ssim"], figures["palette_de"], seconds)
     with ThreadPoolExecutor(1) as beside:
         kept = beside.submit(ssim, picture, done)
-        off = palette_distance(done, recipe.target)
+        off = palette_distance(done, plan.target)
     return Result(recipe, done, kept.result(), off, seconds)
 
 

@@ -324,8 +324,9 @@ def test_palettes_from_uploads(page, photo):
 def test_pictures_of_one_color(page):
     at = page(**LINK)
     upload(at, "one.png", file_of(np.full((30, 40, 3), 200, np.uint8)))
-    assert len(at.color_picker) == 3
+    assert len(at.color_picker) == 2  # that of the colour, and the one that harmonies start from
     assert "one\\.png" in said(at)
+    assert "This picture has one colour: it becomes the first of your palette." in said(at)
     assert len(at.metric) == 6
 
 
@@ -397,7 +398,7 @@ def test_a_method_that_fails_leaves_the_others(page, monkeypatch):
 
     genuine = results.preview
     monkeypatch.setattr(
-        results, "preview", lambda picture, work: (fail if work.method == "soft" else genuine)(picture, work)
+        results, "preview", lambda picture, work: (fail if work.recolorer.name == "soft" else genuine)(picture, work)
     )
     at = page(**LINK)
     text = said(at)

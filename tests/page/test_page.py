@@ -107,20 +107,22 @@ def test_pictures_of_odd_shapes_are_recolored_by_all(shape, both_networks):
     opened = open_picture(file_of(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)), name="odd.png")
     source = tuple(code for code, _ in opened.own(4))
     for method in list_recolorers():
-        done = results.preview(opened.screen, page_recipe(method, source, TARGET[: len(source)], 0.3))
+        done = results.preview(opened.screen, page_recipe(method, source, TARGET[: max(len(source), 2)], 0.3))
         assert done.picture.rgb.shape == opened.screen.rgb.shape
         assert np.isfinite([done.ssim, done.palette_de]).all()
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_pictures_of_few_colors_have_two_at_least(count):
+def test_pictures_of_few_colors_have_just_those(count):
     image = np.repeat(np.array([[[250, 250, 250]], [[10, 20, 30]], [[200, 10, 10]]], np.uint8)[:count], 20, axis=1)
     opened = open_picture(file_of(image), name="few.png")
     own = opened.own(8)
-    assert len(own) == max(count, 2)
+    assert len(own) == count
+    assert sum(share for _, share in own) == pytest.approx(1)
     source = tuple(code for code, _ in own)
-    done = results.preview(opened.screen, page_recipe("soft", source, TARGET[: len(source)], 0.0))
+    done = results.preview(opened.screen, page_recipe("soft", source, TARGET[: max(count, 2)], 0.0))
     assert done.picture.rgb.shape == image.shape
+    assert np.isfinite(done.palette_de)
 
 
 def test_bad_uploads_are_refused_in_words(bad_files):

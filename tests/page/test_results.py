@@ -77,6 +77,18 @@ def test_the_command_makes_the_very_file_of_the_download(tmp_path, photo, turned
         assert b"Maker" in read_image(made).metadata["exif"]
 
 
+@pytest.mark.parametrize("target", [TARGET[:2], ("#c8c8c8", "#101840")])
+def test_a_picture_of_one_colour_takes_the_first_of_the_palette(tmp_path, target):
+    data = file_of(np.full((6, 8, 3), 200, np.uint8))
+    (tmp_path / "flat.png").write_bytes(data)
+    recipe = page_recipe("baseline", ("#c8c8c8",), target, 1.0)
+    run(results.command(recipe, name="flat.png", image_format="PNG"), tmp_path)
+    made = tmp_path / "flat.baseline.png"
+    assert made.read_bytes() == results.whole_file(data, recipe, name="flat.png")
+    first = [int(target[0][i : i + 2], 16) for i in (1, 3, 5)]
+    assert np.abs(read_image(made).rgb.astype(int) - first).max() <= 1
+
+
 def test_the_command_of_a_sample_saves_it_first(tmp_path):
     recipe = page_recipe("soft", SOURCE, TARGET, 0.0)
     lines = results.command(recipe, name="coffee.png", image_format="PNG", sample="coffee").splitlines()

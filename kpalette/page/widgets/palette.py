@@ -41,14 +41,16 @@ def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
                   help="Each colour becomes the one of yours that is most like it")  # fmt: skip
         st.button("Reset", on_click=_reset, help="Back to the picture's own colours")
     st.slider("How many colours", MIN_COLORS, MAX_COLORS, key="count", on_change=_resize)
-    if len(own) < state.count:
+    if len(own) == 1:
+        st.caption(":material/info: This picture has one colour: it becomes the first of your palette.")
+    elif len(own) < state.count:
         st.caption(f":material/info: This picture has {len(own)} colours.")
     st.slider(
         "Light and dark from the palette", 0.0, 1.0, step=0.05, key="lightness",
         help="0 keeps light and dark as they are in the picture, 1 takes them from your palette",
     )  # fmt: skip
     _sources()
-    return state.source, state.targets[: len(own)]
+    return state.source, state.targets[: max(len(own), MIN_COLORS)]
 
 
 def _pairs(own: tuple[tuple[str, float], ...]) -> None:
