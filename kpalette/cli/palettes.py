@@ -68,8 +68,11 @@ def palette(
         found, name = find_palette(given, size=colors), Path(given).stem
     else:
         assert image is not None
-        found = extract_palette(read_source(image), size=colors or DEFAULT_COLORS, method=method)
+        size = colors or DEFAULT_COLORS
+        found = extract_palette(read_source(image), size=size, method=method)
         name = "standard input" if image == "-" else Path(image).stem
+        if len(found) < size:
+            click.echo(f"note: {one_line(image)} has only {len(found)} colour{'s' * (len(found) > 1)}", err=True)
     if form == "hex" and output is None and sys.stdout.isatty():
         _print_swatches(found)
         return

@@ -4,7 +4,16 @@ import os
 import numpy as np
 import pytest
 
-from kpalette import Palette, extract_palette, find_palette, list_presets, load_palette, read_image, recolor
+from kpalette import (
+    Palette,
+    extract_palette,
+    find_palette,
+    list_presets,
+    load_palette,
+    read_image,
+    recolor,
+    write_image,
+)
 from kpalette.palettes.formats import FORMS, encode_palette
 
 
@@ -88,3 +97,13 @@ def test_a_terminal_gets_swatches_and_no_bytes(kp, small):
     result = kp("palette", "a.png", "--format", "ase", terminal=True)
     assert (result.code, result.out) == (2, b"")
     assert "ase is not for a terminal: give -o FILE" in result.err
+
+
+@pytest.mark.parametrize(("count", "said"), [(1, "1 colour"), (2, "2 colours"), (4, "")])
+def test_a_picture_of_few_colours_gives_just_those_and_a_note(kp, small, count, said):
+    colors = np.array([[0, 0, 0], [200, 10, 10], [20, 200, 20], [250, 250, 250]], np.uint8)[:count]
+    write_image("few.png", np.repeat(colors[None], 5, axis=0))
+    result = kp("palette", "few.png")
+    assert len(result.text.split()) == count
+    assert result.err == (f"note: few.png has only {said}\n" if said else "")
+    assert kp("palette", "few.png", "-k", "8").text == result.text
