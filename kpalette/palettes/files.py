@@ -49,8 +49,8 @@ def load_palette(path: str | os.PathLike[str], *, size: int | None = None) -> Pa
         data = read_file(name, error=PaletteError, what="a palette file")
     except PaletteError as error:
         raise PaletteError(one_line(error)) from None
-    lab, weights = decode_colors(data, form=form, name=name)
-    return choose_colors(lab, weights, size=size, what=one_line(name))
+    lab, shares = decode_colors(data, form=form, name=name)
+    return choose_colors(lab, shares, size=size, what=one_line(name))
 
 
 def decode_palette(data: bytes, *, name: str, most: int = MAX_COLORS) -> Palette:
@@ -68,8 +68,8 @@ def decode_palette(data: bytes, *, name: str, most: int = MAX_COLORS) -> Palette
         PaletteError: as in `load_palette`.
     """
     check_size(most)
-    lab, weights = decode_colors(data, form=_form(name), name=name)
-    return choose_colors(lab, weights, size=most if len(lab) > most else None, what=one_line(name))
+    lab, shares = decode_colors(data, form=_form(name), name=name)
+    return choose_colors(lab, shares, size=most if len(lab) > most else None, what=one_line(name))
 
 
 def save_palette(
