@@ -29,8 +29,7 @@ _PREFIX = "epoch-"
 
 def trainer_tensors(trainer: Any) -> Tensors:
     """All variables of both networks and both optimizers, by role and number."""
-    # Some releases of safetensors scramble arrays that are not in C order.
-    return {name: np.array(variable.value, order="C") for name, variable in _variables(trainer).items()}
+    return {name: np.array(variable.value) for name, variable in _variables(trainer).items()}
 
 
 def restore_trainer(trainer: Any, tensors: Tensors) -> None:
@@ -73,9 +72,11 @@ def write_backup(folder: Path, *, epoch: int, tensors: Tensors, notes: dict[str,
     Raises:
         OutputError: if it cannot be written; earlier backups stay.
     """
+    # Some releases of safetensors scramble arrays of another order. Not ascontiguousarray: it changes the shape ().
+    in_c_order = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     metadata = {"epoch": str(epoch), "notes": json.dumps(notes), "sha256": _digest(tensors)}
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(_path(folder, epoch), save(tensors, metadata), overwrite=True)
+    write_file(_path(folder, epoch), save(in_c_order, metadata), overwrite=True)
     for path in _found(folder)[_KEPT:]:
         with contextlib.suppress(OSError):
             path.unlink()

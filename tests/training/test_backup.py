@@ -22,6 +22,17 @@ def test_what_was_written_comes_back(tmp_path):
     assert tensors["a/0001"].shape == ()
 
 
+def test_arrays_in_any_memory_order_come_back_as_they_were(tmp_path):
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    tensors = {"a": values.T, "b": np.asfortranarray(values), "c": values[:, ::2, ::-1], "d": np.array(3)}
+    write_backup(tmp_path, epoch=1, tensors=tensors, notes={})
+    _, found, _, passed = read_backup(tmp_path)
+    assert passed == []
+    for name, array in tensors.items():
+        assert found[name].shape == array.shape
+        np.testing.assert_array_equal(found[name], array)
+
+
 def test_the_last_two_are_kept(tmp_path):
     write(tmp_path, 1, 2, 3, 10, 9)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
