@@ -18,6 +18,7 @@ from kpalette.training.losses import (
     edges_term,
     fooling,
     hinge,
+    make_pictures,
     palette_terms,
     structure_term,
     weighted_mse,
@@ -102,14 +103,15 @@ class AdversarialTrainer(keras.Model):
         total = self.terms.mse * logs["mse"]
         # Where the answer is known, means that move as the swatches do would contradict it: turns are no shifts.
         unknown = 1.0 - ops.sign(ops.max(weight, axis=(1, 2)))
+        pictures = make_pictures(ab, inputs)
         if self.terms.palette or self.terms.spread:
-            logs["palette"], logs["spread"] = palette_terms(ab, inputs, rows=unknown)
+            logs["palette"], logs["spread"] = palette_terms(pictures, inputs, rows=unknown)
             total = total + self.terms.palette * logs["palette"] + self.terms.spread * logs["spread"]
         if self.terms.edges:
-            logs["edges"] = edges_term(ab, inputs)
+            logs["edges"] = edges_term(pictures)
             total = total + self.terms.edges * logs["edges"]
         if self.terms.structure:
-            logs["structure"] = structure_term(ab, inputs, rows=unknown)
+            logs["structure"] = structure_term(pictures, rows=unknown)
             total = total + self.terms.structure * logs["structure"]
         if self.discriminator is not None and self.terms.adversarial:
             logs["fooling"] = fooling(self._judge(_recolored(inputs, ab), inputs["target_palette"], inputs["mask"]))

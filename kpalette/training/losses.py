@@ -1,7 +1,8 @@
-"""The losses of PaletteNet's training as pure functions of tensors, and how they are weighed.
+"""Losses of PaletteNet's training, as pure functions of tensors, and their weights.
 
-Everything is in network range (L / 50 - 1, a / 128, b / 128) and float32, by `keras.ops`: every backend runs them.
-[P] is Cho et al. 2017; the hinge form of the adversarial loss is that of Lim and Ye 2017.
+Tensors are float32, and in network range (L / 50 - 1, a / 128, b / 128) unless a docstring says CIELAB. All functions
+use `keras.ops`, so every backend runs them. [P] is Cho et al. 2017; the hinge form of the adversarial loss is from Lim
+and Ye 2017.
 """
 
 from typing import Any, NamedTuple
@@ -15,69 +16,107 @@ from kpalette.palettes.clusters import swatch_shares
 from kpalette.recolorers.slopes import ALIKE, STEEPEST
 
 _MIN_SHARE = 0.02
-"""Share of a picture from which on a cluster counts in full: of fewer pixels the mean says little."""
+"""Share of a picture's pixels above which a cluster counts fully: the mean of fewer pixels is unreliable."""
 _CLUSTER_TAU = 3.0
-"""How sharply pixels belong to one cluster. `soft`'s own 10 leaves pixels between clusters to several of them, whose
-means then lie between the swatches: a network that meets those is no nearer to the palette than `soft`."""
+"""Reach of a cluster, dE76. `soft` uses 10, which shares the pixels between clusters among several of them. Their means
+then lie between the swatches, and a network that reaches those means is no nearer to the palette than `soft`."""
 _SCATTER = 3.0
-"""What variance that a cluster gains counts for: colours far from the palette are the outermost, not the mean."""
+"""Weight of the variance that a cluster gains: it is the outermost colours, not the mean, that lie far from the
+palette."""
 _SMOOTH, _ALLOWED, _EDGE = ALIKE, STEEPEST, 6.0
-"""dE76 between neighbours: up to where the picture is smooth, what is free in the answer, and what costs 1."""
+"""Steps between neighbours, dE76: the picture is smooth below the first, the answer is free up to the second, and the
+third costs 1."""
 _BT601 = (0.299, 0.587, 0.114)
 _WINDOW = 7  # of SSIM, pixels a side
 _HALVINGS = 8  # of the chroma reduction under these terms, as in training pairs
-_NO_SPREAD = 1e-3  # a cluster as narrow as this has no spread to keep
+_NO_SPREAD = 1e-3  # the spread of a cluster that has none to lose
 _TINY = 1e-6
 
 
 class LossWeights(NamedTuple):
-    """What each term of the generator's loss is multiplied by; a term of weight 0 is not computed."""
+    """Weights of the terms of the generator's loss; a term of weight 0 is not computed.
+
+    Example:
+        >>> LossWeights(palette=100.0).edges
+        0.0
+    """
 
     mse: float = 1.0
     """Squared error on ab where the answer is known ([P] equation 4)."""
     palette: float = 0.0
-    """Squared distance of the clusters' ab to where the palette wants them."""
+    """Squared distance of the clusters' mean ab from their goal."""
     spread: float = 0.0
-    """What the clusters lose of their spread: a flat answer is no answer."""
+    """Spread that clusters lose; without it a flat answer would do."""
     edges: float = 0.0
-    """Neighbours that were alike and are so no more: banding and blotches."""
+    """New edges between neighbours that were alike: banding and blotches."""
     structure: float = 0.0
-    """Structure of grey that is lost where chroma changes, though lightness does not."""
+    """Structure of grey that is lost because chroma changes."""
     adversarial: float = 0.0
     """The discriminator's judgement ([P] equation 5)."""
 
 
+class Pictures(NamedTuple):
+    """A batch of pictures before and after recolouring; `make_pictures` makes it once for all terms of a step.
+
+    Example:
+        >>> lab = np.zeros((1, 8, 8, 3), np.float32)
+        >>> make_pictures(lab[..., 1:], {"lab": lab}).before[0, 0, 0].tolist()
+        [50.0, 0.0, 0.0]
+    """
+
+    predicted: Any
+    """The generator's ab (B, H, W, 2), network range."""
+    before: Any
+    """CIELAB (B, H, W, 3)."""
+    after: Any
+    """CIELAB (B, H, W, 3) as it will be seen, with chroma reduced to sRGB. Gradients ignore the reduction."""
+
+
+def make_pictures(predicted: Any, inputs: dict[str, Any]) -> Pictures:
+    """Converts a batch and the generator's answer to CIELAB.
+
+    Args:
+        predicted: ab (B, H, W, 2), network range.
+        inputs: of `PaletteNet`; only "lab" is used.
+
+    Returns:
+        The pictures before and after.
+    """
+    before = from_network_range(inputs["lab"])
+    asked = ops.concatenate([before[..., :1], predicted * AB_SCALE], axis=-1)
+    return Pictures(predicted, before, asked + ops.stop_gradient(reduce_chroma(asked, steps=_HALVINGS) - asked))
+
+
 def weighted_mse(wanted: Any, predicted: Any, weight: Any) -> Any:
-    """Mean squared error of ab (B, H, W, 2) over pixels by weight (B, H, W); a scalar."""
+    """The mean squared error of ab (B, H, W, 2) over pixels with weights (B, H, W); a scalar."""
     error = ops.mean(ops.square(predicted - wanted), axis=-1)
     return ops.sum(error * weight) / (ops.sum(weight) + _TINY)
 
 
-def palette_terms(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) -> tuple[Any, Any]:
-    """Whether the picture's clusters went where the palette wants them, without a ground truth.
+def palette_terms(pictures: Pictures, inputs: dict[str, Any], *, rows: Any = 1.0) -> tuple[Any, Any]:
+    """The distance of the picture's clusters from the palette; needs no ground truth.
 
-    Pixels belong to source swatches by nearness, as in `soft` but nearly wholly to one. A cluster's mean ab should move
-    by what parts its target swatch from its source swatch, as far as the gamut allows at the source swatch's lightness,
-    and its pixels should lie about the mean as they did.
+    Each pixel belongs to the source swatches near to it, as in `soft`, but almost fully to one. The mean ab of a
+    cluster should move by the difference of its target swatch and its source swatch, as far as the gamut allows at the
+    lightness of the source swatch. Its pixels should keep their spread about the mean.
 
     Args:
-        predicted: ab (B, H, W, 2).
+        pictures: before and after.
         inputs: of `PaletteNet` with pairs.
-        rows: how much each row counts, (B,), or one number for all.
+        rows: weight of each row, (B,), or one number for all.
 
     Returns:
-        Two scalars, means over clusters: squared distance of the mean and the variance gained, squared relative loss of
-        spread.
+        Two scalars, means over clusters: the squared distance of the mean plus the variance gained, and the squared
+        relative loss of spread.
     """
-    lab = from_network_range(inputs["lab"])
     source, target = from_network_range(inputs["source_palette"]), from_network_range(inputs["target_palette"])
     mask = ops.cast(inputs["mask"], "float32")
-    shares = ops.stop_gradient(ops.stack(swatch_shares(lab, source, mask, tau=_CLUSTER_TAU), axis=-1))
+    shares = ops.stop_gradient(ops.stack(swatch_shares(pictures.before, source, mask, tau=_CLUSTER_TAU), axis=-1))
     at_source_l = ops.concatenate([source[..., :1], target[..., 1:]], axis=-1)
     reachable = to_network_range(reduce_chroma(at_source_l))[..., 1:]
     mass = ops.sum(shares, axis=(1, 2))
     own_mean, own_spread = _moments(inputs["lab"][..., 1:], shares, mass)
-    mean, spread = _moments(predicted, shares, mass)
+    mean, spread = _moments(pictures.predicted, shares, mass)
     wanted = own_mean + ops.stop_gradient(reachable - inputs["source_palette"][..., 1:])
     pixels = ops.sum(mass, axis=-1, keepdims=True)
     counts = mask * ops.clip(mass / (pixels * _MIN_SHARE + _TINY), 0.0, 1.0)
@@ -98,19 +137,20 @@ def _moments(ab: Any, shares: Any, mass: Any) -> tuple[Any, Any]:
     return mean, ops.sqrt(variance + _TINY)
 
 
-def edges_term(predicted: Any, inputs: dict[str, Any]) -> Any:
-    """Whether smooth places stay smooth: `metrics.false_edges` as a loss.
+def edges_term(pictures: Pictures) -> Any:
+    """New edges in smooth places: the figure `metrics.false_edges` as a loss.
+
+    It looks at the colours after the reduction of chroma to sRGB, since the reduction itself can tear dark places.
 
     Args:
-        predicted: ab (B, H, W, 2).
-        inputs: of `PaletteNet`; their pictures are of at least 2 pixels a side.
+        pictures: before and after, at least 2 pixels a side.
 
     Returns:
-        A scalar, mean over 4-neighbours: 0 where the picture has an edge too, or up to 4 dE76, 1 at 6, and so on by
-        the square; of the colours that are left once chroma is reduced to sRGB, which itself tears dark places.
+        A scalar, the mean over pairs of 4-neighbours. A pair costs 0 if the picture has an edge there, or if the step
+        is at most 4 dE76; 1 at a step of 6; and more by the square of what exceeds 4.
     """
-    before, after = from_network_range(inputs["lab"]), _shown(predicted, inputs)
-    asked = predicted * AB_SCALE
+    before, after = pictures.before, pictures.after
+    asked = pictures.predicted * AB_SCALE
     cut = ops.stop_gradient(ops.sum(ops.square(asked - after[..., 1:]), axis=-1) > _TINY)
     costs = []
     for axis in (1, 2):
@@ -120,28 +160,22 @@ def edges_term(predicted: Any, inputs: dict[str, Any]) -> Any:
     return (costs[0] + costs[1]) / 2
 
 
-def structure_term(predicted: Any, inputs: dict[str, Any], *, rows: Any = 1.0) -> Any:
-    """What `metrics.ssim` would miss: grey of BT.601 hangs on chroma too, at one and the same lightness of CIELAB.
+def structure_term(pictures: Pictures, *, rows: Any = 1.0) -> Any:
+    """The loss of SSIM of grey, the figure `metrics.ssim`.
+
+    The lightness L of CIELAB never changes, but grey of BT.601 depends on chroma too.
 
     Args:
-        predicted: ab (B, H, W, 2).
-        inputs: of `PaletteNet`; their pictures are of at least 7 pixels a side.
-        rows: how much each row counts, (B,) or a scalar.
+        pictures: before and after, at least 7 pixels a side.
+        rows: weight of each row, (B,), or one number for all.
 
     Returns:
-        A scalar: 1 minus the mean SSIM (Wang et al. 2004, windows of 7x7) of grey before and after, of the colours
-        that are left once chroma is reduced to sRGB.
+        A scalar: 1 minus the mean SSIM (Wang et al. 2004, windows of 7x7) of grey before and after.
     """
-    local = _similarity(_grey(from_network_range(inputs["lab"])), _grey(_shown(predicted, inputs)))
+    local = _similarity(_grey(pictures.before), _grey(pictures.after))
     lost = 1.0 - ops.mean(local, axis=(1, 2, 3))
     counts = ops.ones_like(lost) * ops.cast(rows, "float32")
     return ops.sum(lost * counts) / (ops.sum(counts) + _TINY)
-
-
-def _shown(predicted: Any, inputs: dict[str, Any]) -> Any:
-    """CIELAB (B, H, W, 3) as it will be seen, chroma reduced to sRGB; gradients pass as if nothing were reduced."""
-    lab = from_network_range(ops.concatenate([inputs["lab"][..., :1], predicted], axis=-1))
-    return lab + ops.stop_gradient(reduce_chroma(lab, steps=_HALVINGS) - lab)
 
 
 def _grey(lab: Any) -> Any:
@@ -150,7 +184,7 @@ def _grey(lab: Any) -> Any:
 
 
 def _similarity(x: Any, y: Any) -> Any:
-    """Local SSIM of grey (B, H, W, 1), as scikit-image has it by default: windows of 7x7, sample covariance."""
+    """Local SSIM of grey (B, H, W, 1), with scikit-image's defaults: windows of 7x7, sample covariance."""
 
     def mean(values: Any) -> Any:
         columns = ops.average_pool(values, (_WINDOW, 1), strides=1, padding="valid", data_format="channels_last")
@@ -166,10 +200,10 @@ def _similarity(x: Any, y: Any) -> Any:
 
 
 def _free_steps(lab: Any, cut: Any, axis: int) -> Any:
-    """dE76 between neighbours (B, H, W, 3), of which `cut` (B, H, W) are at the end of the gamut.
+    """dE76 between neighbours of CIELAB (B, H, W, 3); the pixels in `cut` (B, H, W) are at the edge of the gamut.
 
-    Those cannot come nearer to a neighbour of more chroma, so that it alone is asked to. Pulled on like any other, both
-    would pull the chroma asked for in a dark place opposite ways, and nothing would move.
+    Such a pixel cannot come nearer to a neighbour with more chroma, so only the neighbour gets a gradient. With
+    gradients for both, they would pull the chroma of a dark place in opposite directions, and nothing would move.
     """
     chroma = ops.sum(ops.square(lab[..., 1:]), axis=-1)
     (one, other), (c1, c2), (cut1, cut2) = (_neighbours(x, axis) for x in (lab, chroma, cut))
@@ -179,7 +213,7 @@ def _free_steps(lab: Any, cut: Any, axis: int) -> Any:
 
 
 def _neighbours(x: Any, axis: int) -> tuple[Any, Any]:
-    """Each pixel that has one after it along an axis, and that one."""
+    """All pixels but the last along an axis, and the pixel after each."""
     return (x[:, :-1], x[:, 1:]) if axis == 1 else (x[:, :, :-1], x[:, :, 1:])
 
 
@@ -189,10 +223,10 @@ def _steps(one: Any, other: Any) -> Any:
 
 
 def hinge(logits: Any) -> Any:
-    """The discriminator's loss on what is real: max(0, 1 - logit), elementwise. That on a fake is `hinge(-logits)`."""
+    """The discriminator's loss on real pictures, max(0, 1 - logit), elementwise; on fakes it is `hinge(-logits)`."""
     return ops.relu(1.0 - logits)
 
 
 def fooling(logits: Any) -> Any:
-    """The generator's loss under a discriminator: minus the mean logit."""
+    """The generator's loss from a discriminator: minus the mean logit."""
     return -ops.mean(logits)

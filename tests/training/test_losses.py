@@ -8,7 +8,15 @@ from kpalette.models.ranges import to_network_range
 from tests.conftest import load
 
 keras = load("keras")
-from kpalette.training.losses import edges_term, fooling, hinge, palette_terms, structure_term, weighted_mse  # noqa: E402
+from kpalette.training.losses import (  # noqa: E402
+    edges_term,
+    fooling,
+    hinge,
+    make_pictures,
+    palette_terms,
+    structure_term,
+    weighted_mse,
+)
 
 
 def scene(shift=(0.0, 0.0), seed=0):
@@ -29,7 +37,8 @@ def scene(shift=(0.0, 0.0), seed=0):
 
 def terms(ab, inputs) -> tuple[float, float]:
     tensors = {name: keras.ops.convert_to_tensor(value) for name, value in inputs.items()}
-    distance, spread = palette_terms(keras.ops.convert_to_tensor(ab.astype(np.float32)), tensors)
+    pictures = make_pictures(keras.ops.convert_to_tensor(ab.astype(np.float32)), tensors)
+    distance, spread = palette_terms(pictures, tensors)
     return float(distance), float(spread)
 
 
@@ -91,11 +100,11 @@ def test_rows_count_as_told():
     near, far = scene(shift=(-20.0, 10.0), seed=1), scene(shift=(60.0, 0.0), seed=2)
     both = {name: np.concatenate([near[name], far[name]]) for name in near}
     tensors = {name: keras.ops.convert_to_tensor(value) for name, value in both.items()}
-    ab = keras.ops.convert_to_tensor(both["lab"][..., 1:].astype(np.float32))
+    pictures = make_pictures(keras.ops.convert_to_tensor(both["lab"][..., 1:].astype(np.float32)), tensors)
     for rows, alone in (([1.0, 0.0], near), ([0.0, 1.0], far)):
-        found = [float(term) for term in palette_terms(ab, tensors, rows=keras.ops.convert_to_tensor(rows))]
+        found = [float(term) for term in palette_terms(pictures, tensors, rows=keras.ops.convert_to_tensor(rows))]
         assert found == pytest.approx(terms(alone["lab"][..., 1:], alone), rel=1e-4, abs=1e-7)
-    none = palette_terms(ab, tensors, rows=keras.ops.zeros(2))
+    none = palette_terms(pictures, tensors, rows=keras.ops.zeros(2))
     assert float(none[0]) == float(none[1]) == 0.0
 
 
@@ -107,7 +116,7 @@ def test_a_swatch_that_the_gamut_lacks_is_asked_for_as_far_as_it_goes():
 
 def structure(lab, ab, rows=1.0) -> float:
     lab, ab = (keras.ops.convert_to_tensor(x.astype(np.float32)) for x in (lab, ab))
-    return float(structure_term(ab, {"lab": lab}, rows=rows))
+    return float(structure_term(make_pictures(ab, {"lab": lab}), rows=rows))
 
 
 def test_structure_is_ssim_of_grey():
@@ -132,7 +141,8 @@ def test_smooth_places_stay_smooth():
     ab = inputs["lab"][..., 1:].copy()
 
     def term() -> float:
-        return float(edges_term(keras.ops.convert_to_tensor(ab), {"lab": keras.ops.convert_to_tensor(inputs["lab"])}))
+        lab = keras.ops.convert_to_tensor(inputs["lab"])
+        return float(edges_term(make_pictures(keras.ops.convert_to_tensor(ab), {"lab": lab})))
 
     assert term() == 0.0
     ab[:, :, 4:] += 30 / 128
@@ -154,7 +164,7 @@ def test_edges_are_those_of_colours_that_can_be_shown():
     steps = np.sqrt(np.sum(np.diff(shown[0, :, 0], axis=0) ** 2, axis=-1))
     assert steps.max() > 6  # the cut to the gamut alone tears
     inputs = {"lab": keras.ops.convert_to_tensor(to_network_range(lab))}
-    found = edges_term(keras.ops.convert_to_tensor(blue / np.float32(128)), inputs)
+    found = edges_term(make_pictures(keras.ops.convert_to_tensor(blue / np.float32(128)), inputs))
     assert float(found) == pytest.approx(np.mean(np.maximum(steps - 4, 0) ** 2 / 4) / 2, rel=0.05)
 
 
@@ -166,7 +176,7 @@ def test_what_the_gamut_tears_is_asked_for_less_chroma():
     lab, blue = dark_blue()
     ab = tf.Variable(blue / np.float32(128))
     with tf.GradientTape() as tape:
-        total = edges_term(ab.value(), {"lab": tf.constant(to_network_range(lab))})
+        total = edges_term(make_pictures(ab.value(), {"lab": tf.constant(to_network_range(lab))}))
     slope = np.sum(tape.gradient(total, ab).numpy() * blue, axis=-1)
     assert slope.min() >= 0
     assert slope.sum() > 0.2 * float(total)
@@ -179,8 +189,8 @@ def test_gradients_are_finite():
     inputs = {name: tf.constant(value) for name, value in scene(shift=(10.0, 0.0)).items()}
     ab = tf.Variable(tf.zeros((1, 16, 16, 2)))
     with tf.GradientTape() as tape:
-        total = sum(palette_terms(ab.value(), inputs)) + edges_term(ab.value(), inputs)
-        total += structure_term(ab.value(), inputs)
+        pictures = make_pictures(ab.value(), inputs)
+        total = sum(palette_terms(pictures, inputs)) + edges_term(pictures) + structure_term(pictures)
     gradient = tape.gradient(total, ab).numpy()
     assert np.isfinite(gradient).all()
     assert np.abs(gradient).max() > 0
