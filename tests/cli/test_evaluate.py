@@ -45,7 +45,7 @@ def test_evaluate_prints_means_and_writes_its_files(kp, pictures):
     assert styles_table(study) in text
     again = kp("evaluate", pictures, *SOFT, "-o", "out")
     assert (again.code, again.out) == (1, b"")
-    assert again.err == "kpalette: error: out/figures.csv exists already: use --force (overwrite=True) to replace it\n"
+    assert again.err == "kpalette: error: out/figures.csv exists already: use --force to replace it\n"
     assert kp("evaluate", pictures, *SOFT, "--per-picture", "1", "-o", "out", "--force").code == 0
     assert Study.from_csv("out/figures.csv").methods[-1] == "soft"
 
