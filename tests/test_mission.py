@@ -1,7 +1,7 @@
 """The four commands that kpalette is for, as they are typed in a clone, each to its first results."""
 
 import csv
-import signal
+import os
 import socket
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def start(clone, environment, *arguments: str) -> "subprocess.Popen[str]":  # no
 
 
 def lines_until(process: "subprocess.Popen[str]", beginning: str) -> list[str]:
-    """What a process says up to a line with this beginning; then it is stopped as Ctrl-C stops it."""
+    """What a process says up to a line with this beginning; then it is stopped."""
     lines: list[str] = []
     deadline = time.monotonic() + PATIENCE
     try:
@@ -46,8 +46,17 @@ def lines_until(process: "subprocess.Popen[str]", beginning: str) -> list[str]:
             assert time.monotonic() < deadline, lines
         pytest.fail(f"it ended before a line {beginning!r}: {lines}")
     finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        stop(process)
+
+
+def stop(process: "subprocess.Popen[str]") -> str:
+    """Ends a process; returns what else it said."""
+    process.terminate()
+    try:
+        return process.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[1]
 
 
 def finished(process: "subprocess.Popen[str]") -> tuple[str, str]:
@@ -102,8 +111,7 @@ def test_page(clone, environment):  # noqa: F811
         assert answer(f"http://127.0.0.1:{port}/_stcore/health", process) == "ok"
         assert "<title>" in answer(f"http://127.0.0.1:{port}/", process)
     finally:
-        process.terminate()
-        _, errors = process.communicate(timeout=60)
+        errors = stop(process)
     assert "Traceback" not in errors
 
 
@@ -141,3 +149,20 @@ def test_keras_script(clone, environment):  # noqa: F811
     )
     output, _ = finished(start(clone, environment, "script.py"))
     assert output == "mine 1\n"
+
+
+def test_the_search_finds_the_clone_that_it_lies_in():
+    """With the requirements alone: kpalette itself is installed nowhere, neither here nor for the runs."""
+    code = (
+        "import os, runpy, sys\n"
+        "sys.meta_path[:] = [finder for finder in sys.meta_path if 'editable' not in str(finder).lower()]\n"
+        "sys.path[:] = [place for place in sys.path if place and not os.path.isdir(os.path.join(place, 'kpalette'))]\n"
+        f"sys.argv = [{str(ROOT / 'tuning/search.py')!r}, '-h']\n"
+        "try:\n    runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "finally:\n    print(os.environ['PYTHONPATH'])"
+    )
+    bare = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", env=bare, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--budget" in done.stdout
+    assert done.stdout.splitlines()[-1] == str(ROOT)

@@ -19,6 +19,14 @@ _BACKEND = os.environ.get("KERAS_BACKEND")
 if importlib.util.find_spec("jax") is not None:
     os.environ["KERAS_BACKEND"] = "numpy"
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard imports TensorFlow, which would greet
+
+# In a clone nothing need be installed but the requirements: runs in processes of their own find kpalette as well.
+if importlib.util.find_spec("kpalette") is None:
+    _ROOT = str(Path(__file__).resolve().parents[1])
+    sys.path.insert(0, _ROOT)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
+
 import click  # noqa: E402
 
 from kpalette.cli.app import run  # noqa: E402
