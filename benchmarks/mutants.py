@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--budget", type=float, default=120, help="seconds of tests in a session")
+    parser.add_argument("--budget", type=float, default=60, help="seconds of tests in a session")
     parser.add_argument("--commit", default="HEAD", help="what is tested; to go on with a run, its commit")
     options = parser.parse_args()
     name = ["git", "rev-parse", "--short=10", options.commit]

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MEMORY = 24 * 2**30  # of addresses: a mutant may ask for more than there is
+WRONG_COPY = 99
 # Tests that load TensorFlow, JAX or Keras, which takes seconds.
 HEAVY_FILE = re.compile(r"^(\w+ = load\(|from kpalette\.(models|training|search|page|data|runtimes))", re.MULTILINE)
 HEAVY_CASE = re.compile(r"\[.*\b(tensorflow|tf\.data|jax|keras)\b")
@@ -59,10 +61,13 @@ class Copy:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        if code == WRONG_COPY:
+            raise RuntimeError(f"the tests in {self.root} import another kpalette")
         return code, json.loads(out.read_text(encoding="utf-8")) if out.exists() else {"tests": {}, "failure": None}
 
     def write(self, file: str, text: str) -> None:
-        """Changes a module. What Python compiled goes: it is told apart by size and second alone."""
+        """Changes a module, and removes what would outlast it: Python knows a stale .pyc by size and second alone."""
+        shutil.rmtree(self.root / ".hypothesis", ignore_errors=True)
         (self.root / file).write_text(text, encoding="utf-8")
         Path(cache_from_source(str(self.root / file))).unlink(missing_ok=True)
 
@@ -95,7 +100,7 @@ class Session:
         """A test is over, or its fixtures."""
         test = self.tests[report.nodeid]
         test["seconds"] += report.duration
-        test["passed"] |= report.when == "call" and report.passed
+        test["passed"] = report.passed and (test["passed"] or report.when == "call")
         self._keep(report)
 
     def _keep(self, report: Any) -> None:
@@ -110,10 +115,12 @@ def main() -> int:
     out, chosen, *arguments = sys.argv[1:]
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.path.insert(0, str(Path.cwd()))
+    import kpalette
+
+    if not Path(kpalette.__file__).is_relative_to(Path.cwd()):
+        return WRONG_COPY
     session = Session(json.loads(Path(chosen).read_text(encoding="utf-8")))
     code = pytest.main([*arguments, "-p", "no:cacheprovider", "--hypothesis-seed=0"], plugins=[session])
-    imported = getattr(sys.modules.get("kpalette"), "__file__", None)
-    assert imported is None or Path(imported).is_relative_to(Path.cwd()), f"{imported} is not the copy's"
     Path(out).write_text(json.dumps({"tests": session.tests, "failure": session.failure}), encoding="utf-8")
     return int(code)
 
