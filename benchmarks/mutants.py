@@ -12,8 +12,8 @@ All happens in copies of one commit, a copy a worker, never in the working tree.
 seconds and lines. A mutant then meets, up to the first failure: the tests of its own room, then those of the others
 that run its file; those that run its line first, then the fastest, as many as take --budget seconds; those that load
 TensorFlow, JAX or Keras in a session of their own. A kill counts only if the test fails alone too. A session that
-takes START seconds and SLOWER times what its tests took is ended: killed by time, counted apart. The mutants of
-equivalent_mutants.json, which change nothing that could be asked for, are counted apart too.
+takes START seconds and SLOWER times what its tests took is ended: killed by time, counted apart. Survivors that were
+judged to change nothing stand in equivalent_mutants.json (file, operator, diff, reason) and are counted apart.
 
 Called again, it goes on. In runs/mutants/COMMIT: lines/, results-SEED.jsonl and table-SEED.md, which it prints.
 """
@@ -210,6 +210,8 @@ def table(results: list[dict[str, Any]]) -> str:
             rows.append(f"| {one['file']}:{one['line']} | {one['operator']} | {change} | {reason or ''} |")
     head = ["killed", "timeout", "survived", "equivalent"]
     lines = ["| " + " | ".join(head) + " |", "|---" * 4 + "|", "| " + " | ".join(str(counts[n]) for n in head) + " |"]
+    unsteady = sorted({name for one in results for name in one["unsteady"]})
+    lines += ["", f"Tests that failed, and then passed alone: {unsteady}"]
     return "\n".join(
         [*lines, "", "| survived | operator | change | equivalent, because |", "|---" * 4 + "|", *rows, ""]
     )
