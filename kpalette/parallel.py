@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +25,7 @@ _Begun = TypeVar("_Begun", bound="Future[Any] | None")
 
 @contextlib.contextmanager
 def worker_pool(
-    workers: int, *, preload: str, set_up: Callable[[], None] | None = None
+    workers: int, *, preload: str, set_up: Callable[[], None] | None = None, with_main: bool = False
 ) -> Iterator[Callable[..., Future[Any]]]:
     """Opens a pool of worker processes.
 
@@ -32,6 +33,8 @@ def worker_pool(
         workers: number of processes; 1 makes every call in this process, at once.
         preload: a module that all workers need. Where the system can fork, it is imported once for all of them.
         set_up: called first in each worker; picklable.
+        with_main: whether workers run the program's main file once more, for functions and classes that are defined
+            there. A script without `if __name__ == "__main__"` would start all its work anew in each of them.
 
     Yields:
         submit(function, *arguments), which returns a future. If a worker dies, its futures and all later ones raise
@@ -49,7 +52,8 @@ def worker_pool(
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(share, set_up))
 
     def submit(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        with _no_interrupts(), _one_blas_thread():
+        main = contextlib.nullcontext() if with_main else _main_hidden()
+        with _no_interrupts(), _one_blas_thread(), main:
             try:
                 return pool.submit(function, *arguments)
             except BrokenProcessPool as error:
@@ -119,6 +123,21 @@ def _no_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if pressed and callable(before):
             before(signal.SIGINT, None)
+
+
+@contextlib.contextmanager
+def _main_hidden() -> Iterator[None]:
+    """Hides the file of the main module from multiprocessing, which would run it in each process that is started."""
+    main = sys.modules["__main__"]
+    hidden = {name: getattr(main, name) for name in ("__file__", "__spec__") if hasattr(main, name)}
+    main.__spec__ = None
+    if "__file__" in hidden:
+        del main.__file__
+    try:
+        yield
+    finally:
+        for name, value in hidden.items():
+            setattr(main, name, value)
 
 
 @contextlib.contextmanager

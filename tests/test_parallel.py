@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 
@@ -62,3 +64,20 @@ def test_a_dead_worker_breaks_its_call_and_all_later_ones():
     with worker_pool(2, preload=__name__) as submit:
         futures = [future for _, future in in_order(lambda _: submit(die), range(6), window=2)]
     assert all(isinstance(future.exception(), BrokenProcessPool) for future in futures)
+
+
+@pytest.mark.parametrize(("with_main", "runs"), [(False, 1), (True, 3)])
+def test_workers_run_a_script_without_a_main_guard_only_if_they_need_it(tmp_path, with_main, runs):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys\n"
+        f"open(os.path.join({str(tmp_path)!r}, f'run{{os.getpid()}}'), 'w').close()\n"
+        "from kpalette.parallel import worker_pool\n"
+        "if __name__ == '__main__':\n"
+        f"    with worker_pool(2, preload='kpalette.errors', with_main={with_main}) as submit:\n"
+        "        print(sorted(f.result() for f in [submit(abs, -1), submit(abs, -2)]))\n"
+        "    assert __file__ == sys.argv[0] and sys.modules['__main__'].__spec__ is None\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("[1, 2]\n", 0), done.stderr
+    assert len(list(tmp_path.glob("run*"))) == runs

@@ -45,7 +45,7 @@ def run_batch(
     Raises:
         KPaletteError: if a worker dies, or `record` cannot be written.
     """
-    with worker_pool(workers, preload=__name__, set_up=set_up) as submit:
+    with worker_pool(workers, preload=__name__, set_up=set_up, with_main=True) as submit:
 
         def begin(job: Job) -> Future[str] | None:
             done = record is not None and record.is_done(job.source, job.destination)

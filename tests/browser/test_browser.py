@@ -13,7 +13,7 @@ from PIL import Image
 from kpalette import read_image
 from kpalette.page import results
 from kpalette.page.pictures import open_picture
-from kpalette.page.results import Work
+from kpalette.page.results import page_recipe
 from kpalette.recolorers.registry import missing_recolorers
 from tests.browser.conftest import PICTURES, ROOT, serving, settle, settled, state_of
 from tests.page.conftest import huge_png
@@ -66,8 +66,8 @@ def test_from_upload_to_download(visit, photograph, tmp_path):
     assert chosen["picture"] == "upload"
     data = photograph.read_bytes()
     source = tuple(code for code, _ in open_picture(data, name=photograph.name).own(4))
-    work = Work("baseline", source, tuple(f"#{code}" for code in chosen["palette"].split("-")), 0.0)
-    assert made.read_bytes() == results.whole_file(data, work, name=photograph.name)
+    recipe = page_recipe("baseline", source, tuple(f"#{code}" for code in chosen["palette"].split("-")), 0.0)
+    assert made.read_bytes() == results.whole_file(data, recipe, name=photograph.name)
     second = visit("?" + urlsplit(page.url).query)
     second.get_by_text("upload it here to see the result").wait_for()
     upload(second, photograph)
