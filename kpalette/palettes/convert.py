@@ -12,7 +12,7 @@ from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import find_palette
 from kpalette.types import MAX_COLORS, MIN_COLORS
 
-_FORMS = "a Palette, a string, a path, a list of hex codes, CSS names or (r, g, b) tuples, or an array (k, 3)"
+_FORMS = "a Palette, a string, a list of hex codes, CSS names or (r, g, b) tuples, or an array (k, 3)"
 
 
 def as_palette(value: Any, *, name: str = "palette") -> Palette:
@@ -45,7 +45,7 @@ def as_palette(value: Any, *, name: str = "palette") -> Palette:
         value = value.tolist()
     if isinstance(value, Sequence) and value and any(isinstance(color, str) for color in value):
         if not all(isinstance(color, str) for color in value):
-            raise ArgumentError(f"`{name}` must hold either texts or (r, g, b) tuples, not both. Received: {value!r}")
+            raise ArgumentError(f"`{name}` must be {_FORMS}; texts and tuples cannot be mixed. Received: {value!r}")
         return Palette.from_hex(value)
     array = _as_rgb(value, name)
     if not MIN_COLORS <= len(array) <= MAX_COLORS:
@@ -62,9 +62,8 @@ def _as_rgb(value: Any, name: str) -> Any:
         raise ArgumentError(f"`{name}` must be {_FORMS}. Received: {value!r}")
     highest = 255 if array.dtype.kind in "iu" else 1
     if not np.all((array >= 0) & (array <= highest)):
-        kind = "integers" if highest == 255 else "floats"
         raise ArgumentError(
             f"`{name}` must hold integers in 0..255 or floats in 0..1. "
-            f"Received: {kind} from {array.min():g} to {array.max():g}"
+            f"Received: values {array.min():g} to {array.max():g}"
         )
     return array

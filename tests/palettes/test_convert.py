@@ -32,13 +32,13 @@ def test_presets_files_and_paths(tmp_path):
 @pytest.mark.parametrize(
     ("value", "error", "message"),
     [
-        (["red", (0, 0, 1)], ArgumentError, "must hold either texts or (r, g, b) tuples, not both. Received: ['red'"),
+        (["red", (0, 0, 1)], ArgumentError, "; texts and tuples cannot be mixed. Received: ['red'"),
         ([(0, 0, 300), (1, 2, 3)], ArgumentError, "`x` must hold integers in 0..255 or floats in 0..1. "
-         "Received: integers from 0 to 300"),
-        ([(255, 0, 0), (0.5, 0, 0)], ArgumentError, "Received: floats from 0 to 255"),
-        ([(-1, 0, 0), (1, 0, 0)], ArgumentError, "Received: integers from -1 to 1"),
-        ([(float("nan"), 0, 0), (1, 0, 0)], ArgumentError, "Received: floats from nan to nan"),
-        ([(1, 2), (3, 4)], ArgumentError, "`x` must be a Palette, a string, a path, a list of hex codes, CSS names"),
+         "Received: values 0 to 300"),
+        ([(255, 0, 0), (0.5, 0, 0)], ArgumentError, "Received: values 0 to 255"),
+        ([(-1, 0, 0), (1, 0, 0)], ArgumentError, "Received: values -1 to 1"),
+        ([(float("nan"), 0, 0), (1, 0, 0)], ArgumentError, "Received: values nan to nan"),
+        ([(1, 2), (3, 4)], ArgumentError, "`x` must be a Palette, a string, a list of hex codes, CSS names"),
         ([(1, 2, 3), (4, 5)], ArgumentError, "`x` must be a Palette"),
         ([True, False], ArgumentError, "`x` must be a Palette"),
         (None, ArgumentError, "`x` must be a Palette"),
