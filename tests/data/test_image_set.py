@@ -276,7 +276,7 @@ def test_the_built_in_set():
 
 
 def test_painted_pictures_are_the_same_in_every_process():
-    code = "import hashlib; from kpalette.data.image_set import paint; print(hashlib.sha256(paint(5)).hexdigest())"
+    code = "import hashlib; from kpalette.data.builtin import paint; print(hashlib.sha256(paint(5)).hexdigest())"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert other.stdout.strip() == hashlib.sha256(paint(5)).hexdigest()
 
