@@ -1,1 +1,1 @@
-"""Everything that puts a picture into the colours of a palette, and `recolor`, which chooses among them."""
+"""Recolorers: what puts a picture into the colours of a palette. `recolor` chooses among them."""

@@ -18,7 +18,7 @@ from kpalette.recolorers.lattice import LATTICE_SIZE, ColorMap, Lattice
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
 _FEW_PIXELS = 1 << 16
-"""Up to so many pixels, mapping each is faster than baking the 65^3 nodes of a lattice."""
+"""Up to this number of pixels, mapping each one is faster than baking a lattice of 65^3 nodes."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Recolored:
 
     Attributes:
         image: uint8 sRGB (H, W, 3), the size of the source.
-        measure_clipped: computes `clipped` on request.
+        measure_clipped: computes `clipped`.
 
     Example:
         >>> import numpy as np
@@ -41,7 +41,7 @@ class Recolored:
 
     @property
     def clipped(self) -> float:
-        """Share of pixels, 0..1, that lay outside sRGB before chroma reduction; of networks, at working size."""
+        """Share of pixels, 0..1, that lay outside sRGB before chroma reduction. A network counts at working size."""
         return self.measure_clipped()
 
 
@@ -49,9 +49,9 @@ class Recolorer(Protocol):
     """Puts a picture into the colours of a palette. Any object with these attributes and this method is one.
 
     Attributes:
-        name: what tables and messages call it.
-        extraction: the method of `extract_palette` that suits it, "kmeans" or "chang".
-        default_lightness: the lightness strength it works with when none is given, 0..1.
+        name: its name in tables and messages.
+        extraction: the `method` of `extract_palette` that suits it, "kmeans" or "chang".
+        default_lightness: the lightness strength, 0..1, that is used if none is given.
 
     Example:
         >>> import numpy as np
@@ -75,10 +75,10 @@ class Recolorer(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """A recolouring that is fully decided. `Recipe.plan` makes one; what remains is to apply it.
+    """A recolouring with every choice made. `Recipe.plan` makes one for a picture; `apply` carries it out.
 
     Attributes:
-        recolorer: what recolours.
+        recolorer: the recolorer.
         source: the picture's own palette.
         target: what each swatch of `source` becomes, in its order.
         lightness: lightness strength, 0..1: 0 keeps the picture's lightness, 1 takes the palette's.
@@ -118,14 +118,14 @@ class ColorMapRecolorer(ABC):
 
     @abstractmethod
     def color_map(self, plan: Plan) -> ColorMap:
-        """The exact map: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        """Makes the exact map: lab (n, 3) to lab (n, 3), before chroma reduction."""
 
     def color_map_for(self, picture: Picture, plan: Plan) -> ColorMap:
-        """The exact map for one picture, where the recolorer looks at more than the picture's palette."""
+        """Makes the exact map for one picture, for recolorers that use more of it than its palette."""
         return self.color_map(plan)
 
     def lattice(self, picture: Picture, plan: Plan, *, size: int = LATTICE_SIZE) -> Lattice:
-        """The map for a picture baked into an RGB lattice of `size` nodes a side, chroma reduced into sRGB."""
+        """Bakes the map for one picture into a lattice of `size` nodes a side, chroma reduced into sRGB."""
         return Lattice.bake(self.color_map_for(picture, plan), size=size)
 
     def apply(self, picture: Picture, plan: Plan) -> Recolored:
@@ -137,14 +137,14 @@ class ColorMapRecolorer(ABC):
         return Recolored(lattice.apply(picture.rgb), lambda: lattice.clipped(picture.rgb))
 
     def apply_float(self, rgb: FloatArray, picture: Picture, plan: Plan) -> FloatArray:
-        """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
+        """Recolours float rgb (H, W, 3) in 0..1 at full precision; `picture` is its 8-bit form."""
         if picture.rgb.size <= 3 * _FEW_PIXELS:
             return _map_pixels(self.color_map_for(picture, plan), rgb.astype(np.float32))[0].astype(rgb.dtype)
         return self.lattice(picture, plan).apply_float(rgb)
 
 
 def _map_pixels(color_map: ColorMap, rgb: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Maps every pixel without a lattice; also gives which lay inside sRGB before chroma reduction."""
+    """Maps every pixel without a lattice. Also returns which pixels lay inside sRGB before chroma reduction."""
     raw = color_map(rgb_to_lab(rgb).reshape(-1, 3))
     result: FloatArray = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0).reshape(rgb.shape)
     return result, in_gamut(raw)

@@ -1,10 +1,26 @@
 """`baseline`: palette-based photo recolouring by Chang et al. 2015.
 
 [C] is H. Chang, O. Fried, Y. Liu, S. DiVerdi, A. Finkelstein, "Palette-based Photo Recoloring", ACM Transactions on
-Graphics 34(4), 2015. Where this differs from it, so that no jump tears smooth areas: C and C' are brought into gamut
-at the pixel's lightness, the case "C' out of gamut" is entered gradually, and a colour x0 outside the gamut returns by
-chroma reduction instead of towards C' (a chord along a concave face of the gamut has no stable end). Blend weights are
-clamped and renormalised, and chroma is reduced at the end, since a blend of in-gamut colours need not be in gamut.
+Graphics 34(4), 2015. A colour x is recoloured so:
+
+1. Its lightness moves along straight lines through the swatches' lightnesses ([C] section 3.3).
+2. For each swatch C and its target C', x moves in ab as C does, scaled by the room in the gamut ([C] section 3.4):
+
+       x0 = x + (C' - C)
+       step = |C' - C| min(1, |xb - x| / |Cb - C|), from x towards xb, and never beyond xb
+
+   Cb is where the ray from C through C' leaves the gamut, xb where the ray from x through x0 leaves it. If x0 lies
+   outside already, xb is x0 brought into gamut.
+3. The results of all swatches are blended by radial basis functions of the distance from x to C ([C] section 3.5).
+
+In four points it differs from the paper, so that smooth areas do not tear:
+
+- C and C' are brought into gamut at the lightness of x.
+- In the paper, a target out of gamut is a case of its own. Here that case sets in gradually (`_TAPER`).
+- An x0 outside the gamut is brought into it by chroma reduction, not along the line towards C': where the gamut's
+  surface is concave, that line has no stable end.
+- Negative blend weights become 0, the others are scaled to sum 1. The result is reduced in chroma, since a blend of
+  colours in gamut may lie outside.
 """
 
 import numpy as np
@@ -18,19 +34,25 @@ from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.types import L_MAX, FloatArray
 
 DEFAULT_REACH = 0.5
-_MERGE_DISTANCE = 2.0  # dE76 below which two source swatches count as one
-_RIDGE = 1e-6
-_TAPER = 10.0  # excess chroma over which a swatch counts as wholly out of gamut
-_NEGLIGIBLE = 1e-4  # a weight that moves a colour by less than any eye or file can tell
+_MERGE_DISTANCE = 2.0  # CIE 1976 difference below which two source swatches count as one
+_RIDGE = 1e-6  # added to the diagonal before the matrix is inverted
+_TAPER = 10.0  # distance from the gamut, in Lab units, at which a target counts as wholly outside
+_NEGLIGIBLE = 1e-4  # a blend weight that moves no colour visibly
 _L_TABLE = np.linspace(0.0, L_MAX, 1001)
 
 
 class BaselineRecolorer(ColorMapRecolorer):
-    """Chang et al. 2015: monotone luminance transfer, ab transfer along gamut rays, radial basis blend.
+    """Palette-based photo recolouring by Chang et al. 2015; see the head of this module.
 
     Args:
-        reach: radius of the radial basis functions in mean distances between source swatches. The paper has 1; 0.5
-            came nearer to the palette at the same structure on paintings held apart from the report.
+        reach: radius of the radial basis functions, as a multiple of the mean distance between source swatches. The
+            paper has 1. With 0.5, structure was the same and colours were nearer to the palette, on paintings that the
+            report does not use.
+
+    Example:
+        >>> image = np.array([[[200, 30, 30], [30, 30, 200]]], np.uint8)
+        >>> kpalette.recolor(image, "orange purple", model=BaselineRecolorer(reach=1.0)).shape
+        (1, 2, 3)
     """
 
     name = "baseline"
@@ -42,7 +64,7 @@ class BaselineRecolorer(ColorMapRecolorer):
         self.reach = reach
 
     def color_map(self, plan: Plan) -> ColorMap:
-        """The exact map: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
+        """Makes the exact map: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
         source, target = _merged(plan.source, plan.target)
         transfers = [SwatchTransfer(*pair) for pair in zip(source.lab[:, 1:], target.lab[:, 1:], strict=True)]
 
@@ -50,8 +72,7 @@ class BaselineRecolorer(ColorMapRecolorer):
             weights = blend_weights(lab, source, reach=self.reach)
             moved = np.array(lab)
             moved[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=plan.lightness)
-            moved = reduce_chroma(moved)
-            columns = np.ascontiguousarray(moved.T)
+            columns = np.ascontiguousarray(reduce_chroma(moved).T)
             result = np.zeros_like(columns)
             result[0] = columns[0]
             for weight, transfer in zip(weights.T, transfers, strict=True):
@@ -64,7 +85,7 @@ class BaselineRecolorer(ColorMapRecolorer):
 
 
 def _merged(source: Palette, target: Palette) -> tuple[Palette, Palette]:
-    """Swatches closer than 2 dE become one, or the radial basis system would be singular."""
+    """Merges source swatches closer than `_MERGE_DISTANCE`, and their targets: equal ones make the system singular."""
     groups: list[list[int]] = []
     for i, lab in enumerate(source.lab):
         for group in groups:
@@ -75,27 +96,37 @@ def _merged(source: Palette, target: Palette) -> tuple[Palette, Palette]:
             groups.append([i])
     if len(groups) == len(source):
         return source, target
-    weights = source.weights + 1e-9
+    shares = source.shares + 1e-9
 
-    def pooled(palette: Palette) -> Palette:
+    def merged(palette: Palette) -> Palette:
         return Palette(
-            [np.average(palette.lab[group], axis=0, weights=weights[group]) for group in groups],
-            [weights[group].sum() for group in groups],
+            [np.average(palette.lab[group], axis=0, weights=shares[group]) for group in groups],
+            [shares[group].sum() for group in groups],
         )
 
-    return pooled(source), pooled(target)
+    return merged(source), merged(target)
 
 
 def blend_weights(lab: FloatArray, source: Palette, *, reach: float) -> FloatArray:
-    """Radial basis weights, 1 at their own swatch and 0 at the others ([C] section 3.5).
+    """Blend weights by radial basis functions: 1 at the own swatch, 0 at the others ([C] section 3.5).
+
+    With phi(r) = exp(-r^2 / (2 sigma^2)), the weight of swatch i at a colour x is
+
+        w_i(x) = sum_j lambda_ij phi(|x - C_j|)
+
+    where the lambda_ij make w_i(C_j) = 1 for i = j, and 0 otherwise: the inverse of the matrix phi(|C_i - C_j|).
 
     Args:
         lab: CIELAB (n, 3).
         source: k distinct swatches.
-        reach: radius in mean distances between the swatches.
+        reach: sigma, as a multiple of the mean distance between the swatches.
 
     Returns:
-        Weights (n, k), dtype of `lab`, not negative, rows sum to 1.
+        Weights (n, k), dtype of `lab`, none negative, each row sums to 1.
+
+    Example:
+        >>> blend_weights(np.array([[50.0, 0, 0]]), Palette([[45, 0, 0], [55, 0, 0]]), reach=1.0).round(3)
+        array([[0.5, 0.5]])
     """
     if len(source) == 1:
         return np.ones((len(lab), 1), dtype=lab.dtype)
@@ -105,12 +136,12 @@ def blend_weights(lab: FloatArray, source: Palette, *, reach: float) -> FloatArr
     lambdas = np.linalg.inv(kernel + _RIDGE * np.eye(len(source))).astype(lab.dtype)
     L, a, b = np.ascontiguousarray(lab.T)
     squares = np.stack([(L - x) ** 2 + (a - y) ** 2 + (b - z) ** 2 for x, y, z in source.lab.astype(lab.dtype)])
-    # No matrix product: the threads of the BLAS would fight those of the bake, at twice the time.
+    # No matrix product: the threads of the BLAS library would compete with those that call this, at twice the time.
     kernels = np.exp(squares * lab.dtype.type(-0.5 / sigma**2))
     weights = np.maximum(np.einsum("ij,jn->in", lambdas, kernels), 0)
     total = weights.sum(axis=0)
-    lost = np.flatnonzero(total <= 1e-9)  # too far from all
-    weights[np.argmin(squares[:, lost], axis=0), lost] = total[lost] = 1.0
+    far = np.flatnonzero(total <= 1e-9)  # too far from every swatch: the nearest one gets all
+    weights[np.argmin(squares[:, far], axis=0), far] = total[far] = 1.0
     weights /= total
     weights[weights < _NEGLIGIBLE] = 0.0
     blended: FloatArray = (weights / weights.sum(axis=0)).T
@@ -118,15 +149,19 @@ def blend_weights(lab: FloatArray, source: Palette, *, reach: float) -> FloatArr
 
 
 class SwatchTransfer:
-    """Moves ab as one swatch moves, scaled by the room that the gamut leaves ([C] section 3.4, figure 5).
+    """Moves colours in ab as one swatch C moves to C' ([C] section 3.4, figure 5); see the head of this module.
 
-    What depends on lightness alone is tabulated at once: C' - C, both in gamut, and the room |Cb - C|. Where C' itself
-    is out of gamut the paper takes the whole step, which is room 0; here the room shrinks to 0 over some units of
-    excess chroma, so that nothing jumps.
+    Tables over lightness hold what does not depend on the colour: the move C' - C with both ends in gamut, and the room
+    |Cb - C|. Where C' is out of gamut, the paper takes the whole step, which is a room of 0. Here the room falls to 0
+    as the distance of C' from the gamut rises to `_TAPER`.
 
     Args:
-        source_ab: C, the source swatch (2,).
-        target_ab: C', the target swatch (2,).
+        source_ab: C, ab (2,).
+        target_ab: C', ab (2,).
+
+    Example:
+        >>> SwatchTransfer(np.array([0.0, 0.0]), np.array([10.0, 0.0]))(np.array([[50.0, 0.0, 0.0]])).round(3)
+        array([[10.,  0.]])
     """
 
     def __init__(self, source_ab: NDArray[np.float64], target_ab: NDArray[np.float64]) -> None:
@@ -141,31 +176,32 @@ class SwatchTransfer:
         self._tables = np.column_stack([move, room])
 
     def __call__(self, lab: FloatArray) -> FloatArray:
-        """CIELAB (n, 3), in gamut, at the new lightness, to ab (n, 2) of the same dtype."""
+        """Maps CIELAB (n, 3), in gamut and of the new lightness, to ab (n, 2) of the same dtype."""
         L, x = np.ascontiguousarray(lab[:, 0]), np.ascontiguousarray(lab[:, 1:].T)
         return x.T if self._still else self.columns(L, x).T
 
     def columns(self, L: FloatArray, x: FloatArray) -> FloatArray:
-        """The same for L (n,) and ab (2, n) to ab (2, n)."""
+        """Does the same for L (n,) and ab (2, n), and returns ab (2, n)."""
         if self._still:
             return x
-        *uv, room = _interpolated(L, self._tables)
-        move = np.stack(uv)
+        *ab, room = _interpolated(L, self._tables)
+        move = np.stack(ab)
         size = _length(move)
-        way = way_out(L, x + move, move / np.maximum(size, L.dtype.type(1e-3)), limit=room - size) - x
-        length = _length(way)
+        to_border = way_out(L, x + move, move / np.maximum(size, L.dtype.type(1e-3)), limit=room - size) - x
+        length = _length(to_border)
         step = np.minimum(size * np.minimum(1.0, length / np.maximum(room, 1e-6)), length)
-        moved: FloatArray = x + way * (step / np.maximum(length, 1e-6))
+        moved: FloatArray = x + to_border * (step / np.maximum(length, 1e-6))
         return moved
 
 
 def _length(ab: FloatArray) -> FloatArray:
+    """Lengths of columns (2, n)."""
     length: FloatArray = np.sqrt(ab[0] * ab[0] + ab[1] * ab[1])
     return length
 
 
 def _interpolated(L: FloatArray, table: NDArray[np.float64]) -> FloatArray:
-    """Columns (m, n) of a table over `_L_TABLE`, dtype of L."""
+    """Interpolates the m columns of a table over `_L_TABLE` at L (n,): (m, n), dtype of L."""
     position = L * L.dtype.type((len(table) - 1) / L_MAX)
     index = np.clip(position.astype(np.intp), 0, len(table) - 2)
     fraction = position - index.astype(L.dtype)
@@ -175,6 +211,6 @@ def _interpolated(L: FloatArray, table: NDArray[np.float64]) -> FloatArray:
 
 
 def _reduced_at(L: FloatArray, ab: NDArray[np.float64]) -> FloatArray:
-    """A swatch's ab (n, 2) at other lightnesses (n,), chroma reduced into gamut."""
+    """Brings a swatch's ab (2,) into gamut at lightnesses (n,): ab (n, 2)."""
     reduced: FloatArray = reduce_chroma(np.column_stack([L, np.broadcast_to(ab, (len(L), 2))]))[:, 1:]
     return reduced

@@ -1,9 +1,14 @@
-"""`fitted`: soft cluster shift, solved for the picture at hand so that its clusters land on the palette.
+"""`fitted`: soft cluster shift, fitted to the picture so that its clusters end on the palette.
 
-`soft` moves every colour by the blend of its swatches' shifts; a blend falls short of each of them, and gamut takes its
-share. Here the shifts are corrected against the picture's own colours until the mean of each cluster is where its
-target is, as far as gamut and a bound allow. Lightness moves along a smooth curve through the same knots, of slope 1
-around each, which keeps local contrast where the piecewise-linear curve stretches it.
+`soft` moves a colour by a mixture of the shifts of all swatches. The mixture falls short of each shift, and so does the
+reduction of chroma. Here the shifts s_i are corrected. Let m_i be the mean of the picture's colours nearest to swatch
+i, after they are recoloured with these shifts and brought into gamut, and w_i where that mean should be (the target,
+as far as the gamut allows). Then `_ITERATIONS` times:
+
+    s_i = s_i + _GAIN (w_i - m_i),   s_i at most _MAX_CORRECTION away from its first value
+
+Lightness moves along the smooth curve (`kpalette.recolorers.lightness`): near each knot it keeps local contrast, which
+the straight lines of `soft` stretch.
 """
 
 import numpy as np
@@ -23,15 +28,20 @@ Floats = NDArray[np.float64]
 
 _ITERATIONS = 6
 _GAIN = 0.8
-_MAX_CORRECTION = 15.0  # Lab units: more of it tears smooth areas apart for little gain
+_MAX_CORRECTION = 15.0  # Lab units; larger ones tear smooth areas apart and gain little
 
 
 class FittedRecolorer(ColorMapRecolorer):
-    """Soft cluster shift, fitted to the picture; see the module.
+    """Soft cluster shift, fitted to the picture; see the head of this module.
 
     Args:
-        tau: reach of a swatch in Lab units.
-        width: reach of a knot of the lightness curve in units of L.
+        tau: reach of a swatch, in Lab units.
+        width: reach of a knot of the lightness curve, in units of L.
+
+    Example:
+        >>> image = np.array([[[200, 30, 30], [30, 30, 200]]], np.uint8)
+        >>> kpalette.recolor(image, "orange purple", model=FittedRecolorer(), lightness=1.0).shape
+        (1, 2, 3)
     """
 
     name = "fitted"
@@ -44,31 +54,31 @@ class FittedRecolorer(ColorMapRecolorer):
         self.width = width
 
     def color_map(self, plan: Plan) -> ColorMap:
-        """The map before any fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        """Makes the map without a fit: lab (n, 3) to lab (n, 3), before chroma reduction."""
         return self._shifted(plan, (plan.target.lab - plan.source.lab)[:, 1:])
 
     def color_map_for(self, picture: Picture, plan: Plan) -> ColorMap:
-        """The map fitted to a picture: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        """Makes the map fitted to a picture: lab (n, 3) to lab (n, 3), before chroma reduction."""
         return self._shifted(plan, self.fit(picture, plan))
 
     def fit(self, picture: Picture, plan: Plan) -> Floats:
-        """Solves for the shifts that move the mean of each of the picture's clusters as its swatch is to move.
+        """Finds the shifts by which the mean of each of the picture's clusters ends where it should.
 
         Args:
-            picture: the picture whose colours count.
-            plan: its palette of k swatches, what each becomes, and the lightness strength.
+            picture: the picture.
+            plan: a plan for it, of k swatches.
 
         Returns:
-            Shifts of each swatch in ab (k, 2).
+            The shift of each swatch in ab, (k, 2). A swatch that is nearest to no colour keeps its first shift.
         """
         first: Floats = (plan.target.lab - plan.source.lab)[:, 1:]
         lab, shares = _clusters(picture, plan.source)
-        asked = (shares.T @ lab)[:, 1:] + first
+        wanted_ab = (shares.T @ lab)[:, 1:] + first
         present = (shares.max(axis=0) > 0)[:, np.newaxis]
         correction = np.zeros_like(first)
         for _ in range(_ITERATIONS):
             mean = shares.T @ reduce_chroma(self._shifted(plan, first + correction)(lab))
-            wanted = reduce_chroma(np.column_stack([mean[:, 0], asked]))[:, 1:]
+            wanted = reduce_chroma(np.column_stack([mean[:, 0], wanted_ab]))[:, 1:]
             correction = correction + _GAIN * present * (wanted - mean[:, 1:])
             length = np.maximum(np.linalg.norm(correction, axis=-1, keepdims=True), 1e-9)
             correction = correction * np.minimum(1.0, _MAX_CORRECTION / length)
@@ -87,9 +97,9 @@ class FittedRecolorer(ColorMapRecolorer):
 
 
 def _clusters(picture: Picture, source: Palette) -> tuple[Floats, Floats]:
-    """The picture's colours (n, 3), and their shares (n, k) in the mean of the swatch nearest to each."""
+    """The picture's colours, lab (n, 3), and the share (n, k) of each in its cluster: that of the nearest swatch."""
     bins = color_bins(picture)
-    own = source.nearest(bins.lab)[:, np.newaxis] == np.arange(len(source))
-    shares = np.where(own, bins.weights[:, np.newaxis], 0.0)
+    nearest = source.nearest(bins.lab)[:, np.newaxis] == np.arange(len(source))
+    shares = np.where(nearest, bins.weights[:, np.newaxis], 0.0)
     total = shares.sum(axis=0)
     return bins.lab, shares / np.where(total > 0, total, 1.0)

@@ -1,4 +1,9 @@
-"""RGB lattices: a colour mapping baked into a cube of nodes, then applied to pictures by trilinear interpolation."""
+"""RGB lattices: a colour map evaluated at the nodes of a cube, then applied to pictures by interpolation.
+
+A lattice of n nodes a side holds the new colour of n^3 colours: rgb = (i, j, k) / (n - 1). A colour in between gets the
+trilinear interpolation of the eight nodes around it. For large pictures that is much faster than the exact map, and the
+same table can be written for other programs (`kpalette.recolorers.lut_files`).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,21 +18,24 @@ from kpalette.parallel import in_parts
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
 LATTICE_SIZE = 65
-"""Nodes a side: with 33 the worst pictures are off by several dE at the 99th percentile."""
+"""Nodes a side. With 33, the error of the worst pictures is several dE at the 99th percentile."""
 
 ColorMap = Callable[[FloatArray], FloatArray]
-"""A colour mapping: lab (n, 3) to lab (n, 3), whose results may lie outside sRGB."""
+"""A colour map: lab (n, 3) to lab (n, 3). Its results may lie outside sRGB."""
 
-_STRIP = 1 << 20
-_CHUNK = 1 << 15
-# Large, or threads wait for the interpreter lock more than they compute; no power of 2, which would put all columns
-# into the same sets of the cache. A quarter of 65 nodes cubed.
+_STRIP = 1 << 20  # pixels that one thread maps by Pillow at a time
+_CHUNK = 1 << 15  # pixels that one thread maps by NumPy at a time
+
 _BAKE_CHUNK = 68_657
+"""Nodes that one thread evaluates at a time, a quarter of 65^3.
+
+With fewer, threads mostly wait for the interpreter lock. A power of 2 would put all columns in the same cache sets.
+"""
 
 
 @lru_cache(maxsize=4)
 def lattice_lab(size: int) -> FloatArray:
-    """The Lab of every node, float32 (size^3, 3), read-only; red varies fastest, then green, as in Pillow and .cube."""
+    """Lab of every node, float32 (size^3, 3), read-only. Red varies fastest, then green, as in Pillow and in .cube."""
     axis = np.linspace(0.0, 1.0, size)
     b, g, r = np.meshgrid(axis, axis, axis, indexing="ij")
     lab: FloatArray = rgb_to_lab(np.stack([r, g, b], axis=-1).reshape(-1, 3)).astype(np.float32)
@@ -37,11 +45,16 @@ def lattice_lab(size: int) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Lattice:
-    """A baked RGB to RGB mapping.
+    """A colour map as a table of rgb.
 
     Attributes:
         table: float32 (size, size, size, 3), rgb in 0..1, indexed by blue, green, red.
-        outside: booleans (size, size, size), the nodes whose colour lay outside sRGB before chroma reduction.
+        outside: bool (size, size, size), the nodes whose new colour lay outside sRGB before chroma reduction.
+
+    Example:
+        >>> lattice = Lattice.bake(lambda lab: lab * [1, 0, 0], size=17)  # to grey
+        >>> lattice.apply(np.array([[[255, 0, 0]]], np.uint8)).tolist()
+        [[[127, 127, 127]]]
     """
 
     table: FloatArray
@@ -53,11 +66,11 @@ class Lattice:
         return len(self.table)
 
     @classmethod
-    def bake(cls, mapping: ColorMap, *, size: int = LATTICE_SIZE) -> "Lattice":
-        """Evaluates `mapping` at every node, brings the results into sRGB by chroma reduction, and keeps them.
+    def bake(cls, color_map: ColorMap, *, size: int = LATTICE_SIZE) -> "Lattice":
+        """Evaluates a colour map at every node, and brings the results into sRGB by chroma reduction.
 
         Args:
-            mapping: lab (n, 3) to lab (n, 3).
+            color_map: lab (n, 3) to lab (n, 3).
             size: nodes a side, 2 to 65 (Pillow's limit).
 
         Returns:
@@ -67,7 +80,7 @@ class Lattice:
         rgb, outside = np.empty_like(nodes), np.empty(len(nodes), dtype=np.bool_)
 
         def bake_part(part: slice) -> None:
-            raw = mapping(nodes[part])
+            raw = color_map(nodes[part])
             outside[part] = ~in_gamut(raw)
             rgb[part] = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0)
 
@@ -80,19 +93,19 @@ class Lattice:
         return ImageFilter.Color3DLUT(self.size, self.table.reshape(-1))
 
     def apply(self, image: ImageArray) -> ImageArray:
-        """Maps an image, uint8 (H, W, 3), by Pillow's trilinear interpolation; an identity table is exact."""
+        """Maps an image, uint8 (H, W, 3), by Pillow's trilinear interpolation. The identity is exact."""
         result: ImageArray = np.empty(image.shape, dtype=np.uint8)
 
         def apply_rows(part: slice) -> None:
             rows = Image.fromarray(np.ascontiguousarray(image[part]))
             result[part] = np.asarray(rows.filter(self._filter))
 
-        # Strips keep Pillow's own copies of the pixels, 4 bytes each, small beside the picture.
+        # In strips: Pillow copies the pixels, at 4 bytes each.
         in_parts(apply_rows, len(image), max(1, _STRIP // max(1, image.shape[1])))
         return result
 
     def apply_float(self, rgb: FloatArray) -> FloatArray:
-        """Maps float rgb (..., 3) in 0..1 by trilinear interpolation in float32; same shape and dtype."""
+        """Maps float rgb (..., 3) in 0..1 by trilinear interpolation, in float32; keeps shape and dtype."""
         flat = np.asarray(rgb).reshape(-1, 3)
         result = np.empty_like(flat)
 
@@ -121,7 +134,7 @@ class Lattice:
         return first + b * (second - first)
 
     def clipped(self, image: ImageArray) -> float:
-        """Share of an image's pixels, uint8 (H, W, 3), whose nearest node lay outside sRGB before chroma reduction."""
+        """Share of the pixels of an image, uint8 (H, W, 3), whose nearest node is in `outside`; 0..1."""
         steps = (np.arange(256) * (self.size - 1) + 127) // 255
         outside, counts = self.outside.reshape(-1), []
 

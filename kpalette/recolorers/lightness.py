@@ -1,4 +1,15 @@
-"""Monotone lightness transfer: the curves through source and target swatches by which recolourers move L.
+"""Lightness curves: how recolorers move L, so that each source swatch gets the lightness of its target.
+
+The knots of a curve are the pairs (L_i, L'_i) of each source swatch i and its target. A curve never falls, or light and
+dark would change places in parts of the picture. Both kinds below move L by
+
+    L_new = L + strength * (curve(L) - L)
+
+- `transfer_lightness` draws straight lines from knot to knot ([C] section 3.3).
+- `smooth_lightness` blends the shifts of the knots by Gaussian shares of reach `width`. Around each knot L is only
+  shifted, and so local contrast stays:
+
+      curve(L) = L + sum_i g_i (L'_i - L_i) / sum_i g_i,   g_i = exp(-(L - L_i)^2 / (2 width^2))
 
 [C] is Chang et al., "Palette-based Photo Recoloring", ACM Transactions on Graphics 34(4), 2015.
 """
@@ -11,11 +22,21 @@ from kpalette.palettes.palette import Palette
 from kpalette.types import L_MAX, FloatArray
 
 MIN_KNOT_GAP = 1.0
-"""Source swatches closer in L than this share one knot: two knots at one place would tear a step into gradients."""
+"""Source swatches closer in L than this share one knot: two knots at one L would make a step in the curve."""
 
 
 def check_strength(lightness: float) -> float:
-    """Returns a lightness strength in 0..1 as a float; ArgumentError for anything else."""
+    """Checks a lightness strength.
+
+    Args:
+        lightness: a number in 0..1.
+
+    Returns:
+        The number as a float.
+
+    Raises:
+        ArgumentError: if it is anything else.
+    """
     try:
         value = float(lightness)
     except (TypeError, ValueError):
@@ -26,30 +47,34 @@ def check_strength(lightness: float) -> float:
 
 
 def lightness_knots(source: Palette, target: Palette) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Knots of the piecewise-linear curve through (0, 0), (L_i, L'_i), (100, 100) ([C] section 3.3).
+    """Knots of the lightness curve: (0, 0), (L_i, L'_i) and (100, 100).
 
-    Where the target would reverse the order of lightness, the nearest non-decreasing values in the least-squares sense
-    stand in (isotonic regression, weighted by the source's shares). A swatch near the very black or white keeps
-    its own target: the end knot then lies a slope of 1 away from it.
+    Source swatches of nearly the same L share a knot, at their mean. If the targets would make the curve fall, they are
+    replaced by the nearest values that do not (isotonic regression: least squares, weighted by the source's shares). A
+    swatch within `MIN_KNOT_GAP` of black or white keeps its own target: the line from it to the end has slope 1.
 
     Args:
         source: the picture's palette, k swatches.
-        target: k swatches, the i-th is what the i-th of `source` becomes.
+        target: k swatches: the i-th is the target of the i-th of `source`.
 
     Returns:
         Source L (m,), strictly increasing, and target L (m,), non-decreasing, both in 0..100.
+
+    Example:
+        >>> lightness_knots(Palette([[20, 0, 0], [80, 0, 0]]), Palette([[30, 0, 0], [60, 0, 0]]))
+        (array([  0.,  20.,  80., 100.]), array([  0.,  30.,  60., 100.]))
     """
     order = np.argsort(source.lab[:, 0], kind="stable")
-    knots: list[list[float]] = []  # summed weight, weighted source L, weighted target L
+    sums: list[list[float]] = []  # of each knot: shares, source L times share, target L times share
     for i in order:
-        weight = max(float(source.weights[i]), 1e-6)
+        share = max(float(source.shares[i]), 1e-6)
         L, new = float(source.lab[i, 0]), float(target.lab[i, 0])
-        if knots and L - knots[-1][1] / knots[-1][0] < MIN_KNOT_GAP:
-            knots[-1] = [knots[-1][0] + weight, knots[-1][1] + weight * L, knots[-1][2] + weight * new]
+        if sums and L - sums[-1][1] / sums[-1][0] < MIN_KNOT_GAP:
+            sums[-1] = [sums[-1][0] + share, sums[-1][1] + share * L, sums[-1][2] + share * new]
         else:
-            knots.append([weight, weight * L, weight * new])
-    weights, x, y = np.array(knots).T
-    x, y = x / weights, np.clip(_monotone(y / weights, weights), 0.0, L_MAX)
+            sums.append([share, share * L, share * new])
+    shares, x, y = np.array(sums).T
+    x, y = x / shares, np.clip(_non_decreasing(y / shares, shares), 0.0, L_MAX)
     if x[0] > 0:
         x, y = np.append(0.0, x), np.append(0.0 if x[0] >= MIN_KNOT_GAP else max(0.0, y[0] - x[0]), y)
     if x[-1] < L_MAX:
@@ -58,23 +83,24 @@ def lightness_knots(source: Palette, target: Palette) -> tuple[NDArray[np.float6
     return x, y
 
 
-def _monotone(y: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def _non_decreasing(y: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest non-decreasing values."""
     if np.all(np.diff(y) >= 0):
         return y
     from scipy.optimize import isotonic_regression  # half a second to import, and palettes sorted by L never need it
 
-    fitted: NDArray[np.float64] = isotonic_regression(y, weights=weights).x
+    fitted: NDArray[np.float64] = isotonic_regression(y, weights=shares).x
     return fitted
 
 
 def transfer_lightness(L: FloatArray, source: Palette, target: Palette, *, strength: float) -> FloatArray:
-    """Moves lightness along the curve of `lightness_knots`.
+    """Moves lightness along straight lines between the knots.
 
     Args:
         L: lightness, any shape, 0..100.
         source: the picture's palette, k swatches.
         target: k swatches, matched to `source`.
-        strength: 0 keeps L, 1 is the full transfer: L + strength * (curve(L) - L).
+        strength: 0 keeps L, 1 follows the curve.
 
     Returns:
         New lightness, same shape and dtype, a non-decreasing function of L.
@@ -87,14 +113,14 @@ def transfer_lightness(L: FloatArray, source: Palette, target: Palette, *, stren
 
 
 def smooth_lightness(L: FloatArray, source: Palette, target: Palette, *, strength: float, width: float) -> FloatArray:
-    """Moves lightness by a smooth blend of the knots' shifts: the slope near a knot is 1, and keeps local contrast.
+    """Moves lightness by a smooth blend of the shifts of the knots.
 
     Args:
         L: lightness, any shape, 0..100.
         source: the picture's palette, k swatches.
         target: k swatches, matched to `source`.
-        strength: 0 keeps L, 1 is the full transfer: L + strength * (curve(L) - L).
-        width: reach of a knot in units of L.
+        strength: 0 keeps L, 1 follows the curve.
+        width: reach of a knot, in units of L.
 
     Returns:
         New lightness in 0..100, same shape and dtype, a non-decreasing function of L.
@@ -104,8 +130,8 @@ def smooth_lightness(L: FloatArray, source: Palette, target: Palette, *, strengt
     knots, targets = lightness_knots(source, target)
     table = np.linspace(0.0, L_MAX, 1001)
     exponent = -((table[:, np.newaxis] - knots) ** 2) / (2 * width**2)
-    weights = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-    moved = table + weights @ (targets - knots) / weights.sum(axis=1)
+    shares = np.exp(exponent - exponent.max(axis=1, keepdims=True))
+    moved = table + shares @ (targets - knots) / shares.sum(axis=1)
     curve = np.maximum.accumulate(np.clip(moved, 0.0, L_MAX))
     moved_L: FloatArray = np.interp(L, table, table + strength * (curve - table)).astype(L.dtype)
     return moved_L

@@ -1,12 +1,13 @@
-"""Networks as recolorers: a `PaletteNet` sees a small picture, and its change of colour is carried to full size.
+"""Networks as recolorers: a `PaletteNet` recolours a small picture, and its change of colour is carried to full size.
 
-1. The picture is shrunk to the working size, taken to CIELAB, and given the lightness that is asked for.
-2. The network answers with ab for every pixel.
-3. Where neighbours were alike and are now far apart, `limit_slopes` brings them together again.
-4. The change of ab is upsampled, edge-aware, and added to the full-size picture, strip by strip (`upsample.fit_field`).
+1. The picture is shrunk to the working size and converted to CIELAB. Its lightness moves along the palettes' curve.
+2. The network predicts ab for every pixel.
+3. `limit_slopes` brings neighbours together that were alike in the picture and are now far apart.
+4. The change of ab is upsampled along the edges of the picture (`upsample.fit_field`) and added to the full-size
+   picture, strip by strip.
 
-The network runs under Keras (TensorFlow or JAX) or under ONNX Runtime, which needs neither; all else is NumPy and
-OpenCV. Colours are float32 throughout, and so are networks: bfloat16 is faster only where the processor has it.
+The network runs under Keras (TensorFlow or JAX), or under ONNX Runtime, which needs neither. All else is NumPy and
+OpenCV. Colours and networks are float32: bfloat16 is faster only on processors that have it.
 """
 
 import os
@@ -32,31 +33,36 @@ from kpalette.runtimes.network import RUNTIMES, Network, load_network
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
 WORKING_SIZE = 512
+"""Longer side, in pixels, of the picture that a network gets."""
 
 _MARGIN = 16
-"""Mirrored pixels around what a network sees. Convolutions take what lies beyond the border for black, and tint it."""
+"""Mirrored pixels around that picture. Without them, convolutions see black beyond its border, and tint the border."""
 
-_STRIP = 1 << 19  # pixels of a strip, which one thread works on: few MB for each array
+_STRIP = 1 << 19  # pixels that one thread works on at a time: few MB for each array
 _PASSES = 8  # of limit_slopes at full size, where most slopes are limited already
-_CONTEXT_ROWS = REACH + _PASSES + 1  # how far, in rows, a pixel influences limit_slopes
-_LEAST_ROWS = 4 * _CONTEXT_ROWS  # of a strip; a third of them is computed twice
-_NEVER_ALIKE = 1e6  # L, a and b of hidden pixels: no neighbour is alike
+_CONTEXT_ROWS = REACH + _PASSES + 1  # rows above and below that influence limit_slopes
+_LEAST_ROWS = 4 * _CONTEXT_ROWS  # of a strip: a third of its rows is computed twice
+_NEVER_ALIKE = 1e6  # L, a and b of hidden pixels, so that no neighbour is alike
 
 _CHROMA_STEPS = 12
-"""Halvings of the chroma reduction: 12 leave a thirtieth of a chroma unit, which 8 bits do not show."""
+"""Halvings of the chroma reduction: the error is a thirtieth of a chroma unit, which 8 bits do not show."""
 
 
 class NetworkRecolorer:
-    """A recolorer that is a `PaletteNet`; see `Recolorer`. Its weights are loaded with the first picture.
+    """A recolorer that is a `PaletteNet`; see the head of this module. It loads its weights with the first picture.
 
     Args:
         checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet` (which needs Keras).
         runtime: one of `RUNTIMES`.
-        working_size: pixels of the longer side at which the network sees pictures, which are never enlarged.
-        name: what tables and messages call it; the checkpoint's name if None.
+        working_size: pixels of the longer side at which the network works. Smaller pictures are not enlarged.
+        name: its name in tables and messages; the checkpoint's name if None.
 
     Raises:
-        ArgumentError: if `runtime` or `working_size` is out of range.
+        ArgumentError: if `runtime` is unknown or needs a checkpoint, or `working_size` is out of range.
+
+    Example:
+        >>> NetworkRecolorer("checkpoints/mine", working_size=256).name
+        'mine'
     """
 
     extraction = "kmeans"
@@ -86,10 +92,10 @@ class NetworkRecolorer:
         self._lock = threading.Lock()
 
     def load(self) -> Network:
-        """Loads the network, once.
+        """Loads the network, at the first call.
 
         Returns:
-            The function that runs it, safe in threads.
+            A function that runs the network. Threads may call it at the same time.
 
         Raises:
             KPaletteError: if the weights are missing or damaged, or a package is not installed.
@@ -105,41 +111,45 @@ class NetworkRecolorer:
         return Recolored(*self._recolor(pixels, picture, plan))
 
     def apply_float(self, rgb: FloatArray, picture: Picture, plan: Plan) -> FloatArray:
-        """The same for float rgb (H, W, 3) in 0..1, which keeps its precision; `picture` is its 8-bit form."""
+        """Recolours float rgb (H, W, 3) in 0..1 at full precision; `picture` is its 8-bit form."""
         pixels = _Pixels(rgb, _hidden(picture), rgb_to_lab, _lab_to_float)
         result: FloatArray = self._recolor(pixels, picture, plan)[0]
         return result
 
     def _recolor(self, pixels: "_Pixels", picture: Picture, plan: Plan) -> tuple[Any, Callable[[], float]]:
-        """The recoloured pixels, and a function that gives the share of the answer that lay outside sRGB."""
+        """Returns the recoloured pixels, and a function for the share of predicted colours outside sRGB."""
         network = self.load()
         if np.array_equal(plan.source.lab, plan.target.lab):
             return pixels.rgb, lambda: 0.0
         visible = _without_hidden(picture.rgb, pixels.hidden, plan.source)
         before = _image_to_lab(resize(visible, longest=self.working_size))
         small = _with_lightness(before, plan)
-        answer = _answer(network, small, plan)
-        change = limit_slopes(before, answer, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
-        return _carry_over(pixels, plan, small, change), lambda: 1.0 - float(np.mean(in_gamut(answer)))
+        predicted = _predict(network, small, plan)
+        change = limit_slopes(before, predicted, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
+        return _add_change(pixels, plan, small, change), lambda: 1.0 - float(np.mean(in_gamut(predicted)))
 
 
 class _Pixels(NamedTuple):
-    """A picture's pixels as bytes or floats, and how these become CIELAB and back."""
+    """The pixels of a picture, uint8 or float, and the functions that convert them.
+
+    Attributes:
+        rgb: (H, W, 3).
+        hidden: bool (H, W), pixels of alpha 0; None if there are none.
+        to_lab: rgb to CIELAB.
+        from_lab: CIELAB in gamut to rgb.
+    """
 
     rgb: Any
-    """(H, W, 3)."""
     hidden: BoolArray | None
-    """(H, W), pixels of alpha 0; None if there are none."""
     to_lab: Callable[[Any], FloatArray]
     from_lab: Callable[[FloatArray], Any]
-    """From CIELAB that is in gamut."""
 
 
-def _answer(network: Network, small: FloatArray, plan: Plan) -> FloatArray:
-    """Runs the network on a picture (h, w, 3), CIELAB; returns CIELAB that may lie outside sRGB."""
+def _predict(network: Network, small: FloatArray, plan: Plan) -> FloatArray:
+    """Runs the network on a picture, CIELAB (h, w, 3); returns CIELAB that may lie outside sRGB."""
     height, width = small.shape[:2]
     seen = np.pad(small, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), mode="symmetric")
-    source = Palette(_with_lightness(plan.source.lab, plan), plan.source.weights)
+    source = Palette(_with_lightness(plan.source.lab, plan), plan.source.shares)
     swatches, mask = pack_palettes([source, plan.target])
     ab = network(
         {
@@ -154,24 +164,25 @@ def _answer(network: Network, small: FloatArray, plan: Plan) -> FloatArray:
 
 
 def _hidden(picture: Picture) -> BoolArray | None:
+    """Pixels of alpha 0, bool (H, W); None if there are none."""
     return None if picture.alpha is None or picture.alpha.all() else picture.alpha == 0
 
 
 def _without_hidden(rgb: ImageArray, hidden: BoolArray | None, source: Palette) -> ImageArray:
-    """Paints hidden pixels in the picture's main colour: their own must not influence their neighbours."""
+    """Paints hidden pixels in the picture's main colour, so that their own colour does not influence neighbours."""
     if hidden is None:
         return rgb
-    main = int(np.argmax(source.weights))
+    main = int(np.argmax(source.shares))
     plain = lab_to_image(source.lab[main][np.newaxis, np.newaxis])[0, 0]
     return np.where(hidden[..., np.newaxis], plain, rgb)
 
 
-def _carry_over(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
-    """Adds a change of ab at working size to rgb (H, W, 3), in strips, so that memory stays small.
+def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
+    """Adds a change of ab, found at working size, to the full-size pixels; in strips, to save memory.
 
-    The sum is cut to the gamut once more, and upsampling turns small steps of lightness into steps of ab: slopes are
-    limited here as well. `limit_slopes` at a row depends on `_CONTEXT_ROWS` rows around it, which each strip computes
-    too.
+    Slopes are limited here once more: the sum is reduced to the gamut again, and upsampling turns small steps of
+    lightness into steps of ab. `limit_slopes` at a row depends on `_CONTEXT_ROWS` rows above and below it, so each
+    strip computes these, too.
     """
     height, width = pixels.rgb.shape[:2]
     same_size = change.shape[:2] == (height, width)
@@ -202,7 +213,7 @@ def _lab_to_float(lab: FloatArray) -> FloatArray:
 
 
 def _with_lightness(lab: FloatArray, plan: Plan) -> FloatArray:
-    """Moves the lightness of CIELAB (..., 3) along the palettes' curve, and reduces chroma to what fits there."""
+    """Moves the lightness of CIELAB (..., 3) along the palettes' curve, then reduces chroma into gamut."""
     if plan.lightness == 0.0:
         return lab
     L = transfer_lightness(lab[..., 0], plan.source, plan.target, strength=plan.lightness)
@@ -212,11 +223,12 @@ def _with_lightness(lab: FloatArray, plan: Plan) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _linear_of_bytes() -> FloatArray:
+    """Linear light of the 256 values of a byte."""
     linear: FloatArray = rgb_to_linear(image_to_rgb(np.arange(256, dtype=np.uint8)))
     return linear
 
 
 def _image_to_lab(image: ImageArray) -> FloatArray:
-    """As `rgb_to_lab(image_to_rgb(image))`, its powers looked up: half the time."""
+    """Same as `rgb_to_lab(image_to_rgb(image))`. A table replaces the powers, which halves the time."""
     lab: FloatArray = linear_to_lab(_linear_of_bytes().take(image))
     return lab

@@ -1,4 +1,4 @@
-"""`Recipe`: how pictures are to be recoloured, as it is asked for; with a picture it becomes a `Plan`."""
+"""`Recipe`: how pictures are to be recoloured. With a picture it becomes a `Plan`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -18,7 +18,7 @@ from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
 from kpalette.types import MIN_COLORS
 
 _SAME_COLOR = 1.0
-"""CIEDE2000 up to which a target swatch is the picture's own: writing it as 8 bits moves it by half of that at most."""
+"""CIEDE2000 difference up to which two colours are the same. Rounding to 8 bits makes at most half of it."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Recipe:
     def plan(self, picture: Picture) -> Plan:
         """Decides everything that depends on the picture.
 
-        Where the target is the picture's own palette, by any method of extraction, the plan changes nothing.
+        Where the target is the picture's own palette, by whichever extraction, the plan changes nothing.
 
         Args:
             picture: the picture.
@@ -99,14 +99,14 @@ class Recipe:
         return Plan(recolorer, own, own.matched(self.target, match=self.match), lightness)
 
     def _extractions(self, picture: Picture, own: Palette, method: str) -> Iterator[Palette]:
-        """The palettes that a user may have got for the picture: extracted here, or by another method."""
+        """The palettes that a user may have extracted from the picture: by this extraction, or by another one."""
         yield own
         for other in METHODS:
             if other != method or self.seed != 0:
                 yield extract_palette(picture, size=len(self.target), method=other)
 
     def settings(self) -> dict[str, Any]:
-        """All of it as plain values that JSON can hold; equal for equal recipes, in every process."""
+        """The recipe as plain values, for JSON. Equal recipes give equal values, in every process."""
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         plain["model"] = self.model if isinstance(self.model, str) else self.model.name
         plain["target"] = self.target.lab.tolist()
@@ -151,7 +151,8 @@ def make_recipe(
 
 
 def _same_colors(found: Palette, target: Palette, *, in_order: bool) -> bool:
-    """Whether each swatch found is one of the target, no two the same one; `Palette.matched` would import SciPy."""
+    """Whether each swatch found is a swatch of the target, and no two of them are the same one."""
+    # Not by `Palette.matched`, which imports SciPy.
     difference = delta_e(found.lab[:, np.newaxis], target.lab[np.newaxis])
     nearest = np.arange(len(found)) if in_order else np.argmin(difference, axis=1)
     same = difference[np.arange(len(found)), nearest].max() <= _SAME_COLOR

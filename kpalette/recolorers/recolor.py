@@ -36,14 +36,14 @@ def recolor(
         source: the picture's own palette, in any of these forms; if None it is extracted, with as many swatches as
             `target` has.
         match: which source swatch becomes which target swatch: "lightness", "order" (an extracted source is ordered
-            darkest first) or "nearest"; see `Palette.matched`. Where the target is the picture's own palette, by any
-            method of extraction, nothing changes.
+            darkest first) or "nearest"; see `Palette.matched`. Where the target is the picture's own palette,
+            by whichever extraction, nothing changes.
         lightness: 0 keeps the picture's lightness, 1 moves it wholly to the palette's; the recolorer's default if
             None.
         seed: of the extraction of the source palette.
 
     Returns:
-        The recoloured image, of the type, dtype and size that was given; a grey image comes back in colour (H, W, 3).
+        The recoloured image, of the same type, dtype and size. A grey image becomes one in colour, (H, W, 3).
 
     Raises:
         ArgumentError: if an argument has a wrong type, shape, range or name.
@@ -71,6 +71,7 @@ def recolor(
 
 
 def _as_picture(image: Any) -> Picture:
+    """The image as an 8-bit picture."""
     if isinstance(image, Picture):
         return image
     if isinstance(image, Image.Image):
@@ -95,7 +96,7 @@ def _as_picture(image: Any) -> Picture:
 
 
 def _recolor_float(array: NDArray[Any], picture: Picture, plan: Plan) -> NDArray[Any]:
-    """Recolours floats: in float32 where the recolorer has `apply_float`, else by way of 8 bits."""
+    """Recolours floats: by `apply_float` if the recolorer has it, else as 8 bits."""
     result = array.copy()
     in_floats = getattr(plan.recolorer, "apply_float", None)
     if in_floats is not None:

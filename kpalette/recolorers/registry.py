@@ -1,8 +1,8 @@
-"""The registry: every recolorer by name, with all that people read about it.
+"""The registry: every recolorer by name, with its titles and descriptions.
 
-One entry is one recolorer. Command line, page, study, demo and documents take names and titles from here, so that a new
-recolorer is a file of its own and an entry here. A package of somebody else's adds one by an entry point of the group
-`kpalette.recolorers` that names a `RecolorerEntry` (see examples/recolorer_plugin).
+One entry is one recolorer. Command line, page, study, demo and documents take names and titles from here: a new
+recolorer is one file and one entry. Other packages add recolorers by an entry point of the group `kpalette.recolorers`
+that names a `RecolorerEntry` (see examples/recolorer_plugin).
 """
 
 import logging
@@ -21,7 +21,7 @@ from kpalette.weights.presets import list_checkpoints
 
 DEFAULT_MODEL = "palettenet"
 DEFAULT_COLOR_MAP = "soft"
-"""What writes look-up tables unless told: a network is no colour map."""
+"""Default of look-up tables, which only colour maps can write; the default recolorer is a network."""
 
 ENTRY_POINTS = "kpalette.recolorers"
 """The group of entry points by which other packages add recolorers."""
@@ -34,13 +34,13 @@ class RecolorerEntry:
     """One recolorer in the registry.
 
     Attributes:
-        name: by which `recolor` and the command line choose it.
-        title: what artists see.
-        about: one sentence for artists.
-        method: one line for experts.
-        factory: makes the recolorer; of a network it takes the keyword `runtime`.
-        is_color_map: whether it is a `ColorMapRecolorer`, which look-up tables can hold.
-        is_network: whether its weights are the checkpoint of the same name.
+        name: the name by which `recolor` and the command line choose it.
+        title: its name for artists.
+        about: a sentence for artists.
+        method: a line for experts.
+        factory: makes the recolorer; that of a network takes the keyword `runtime`.
+        is_color_map: whether it is a `ColorMapRecolorer`, which can be written as a look-up table.
+        is_network: whether it is a network; its weights are the checkpoint of the same name.
 
     Example:
         >>> from kpalette import RecolorerEntry
@@ -113,10 +113,10 @@ def registry() -> dict[str, RecolorerEntry]:
         try:
             entry = point.load()
             if not isinstance(entry, RecolorerEntry):
-                raise TypeError(f"{point.value} is no RecolorerEntry")
+                raise TypeError(f"{point.value} is not a RecolorerEntry")
             if entry.name in found:
-                raise ValueError(f"there is a recolorer {entry.name!r} already")
-        except Exception as error:  # whatever another package raises must not stop the recolorers that work
+                raise ValueError(f"there already is a recolorer {entry.name!r}")
+        except Exception as error:  # an error in another package must not stop the recolorers that work
             _log.warning("left out the recolorer %s: %s", one_line(point.name), one_line(error))
             continue
         found[entry.name] = entry
@@ -135,7 +135,7 @@ def list_recolorers() -> tuple[str, ...]:
 
 
 def list_color_maps() -> tuple[str, ...]:
-    """Names of the recolorers that are colour maps, which look-up tables can hold."""
+    """Names of the recolorers that are colour maps, and so can be written as look-up tables."""
     return tuple(name for name, entry in registry().items() if entry.is_color_map)
 
 
@@ -145,9 +145,9 @@ def list_networks() -> tuple[str, ...]:
 
 
 def missing_recolorers() -> tuple[str, ...]:
-    """Names of the networks whose weights are missing; asked to recolour, they raise an error that says so."""
-    there = list_checkpoints()
-    return tuple(name for name in list_networks() if name not in there)
+    """Names of the networks whose weights are missing. They raise an error when they are to recolour."""
+    present = list_checkpoints()
+    return tuple(name for name in list_networks() if name not in present)
 
 
 def get_recolorer(name: str, *, runtime: str = "auto") -> Recolorer:
@@ -161,7 +161,7 @@ def get_recolorer(name: str, *, runtime: str = "auto") -> Recolorer:
         The recolorer, the same object at every call. A network loads its weights with its first picture.
 
     Raises:
-        ArgumentError: if there is none of that name, or `runtime` is unknown, or asked of one that is no network.
+        ArgumentError: if there is none of that name, `runtime` is unknown, or given for one that is not a network.
 
     Example:
         >>> from kpalette import get_recolorer

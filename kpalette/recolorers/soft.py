@@ -1,4 +1,14 @@
-"""`soft`: soft cluster shift. Every colour moves by a blend of the swatches' own moves, weighted by nearness in Lab."""
+"""`soft`: soft cluster shift. Each colour moves by a mixture of the moves of the swatches, the nearer ones more.
+
+A swatch C_i of the picture becomes T_i. A colour x belongs to swatch i by its Gaussian share w_i(x), of reach tau (see
+`kpalette.palettes.clusters`). Its a and b move by the mean of all moves, its lightness along a curve that never falls
+(`kpalette.recolorers.lightness`):
+
+    ab' = ab + sum_i w_i(x) (T_i - C_i)_ab
+    L'  = L + strength (curve(L) - L)
+
+The map is continuous, and colours of one cluster move alike, so that structure stays.
+"""
 
 import numpy as np
 
@@ -10,12 +20,15 @@ from kpalette.types import FloatArray
 
 
 class SoftRecolorer(ColorMapRecolorer):
-    """Soft cluster shift: ab' = ab + sum_i w_i (T_i - C_i)_ab, L' by the monotone lightness curve.
-
-    Continuous, monotone in L, structure-keeping: inside a cluster all colours move alike.
+    """Soft cluster shift; see the head of this module.
 
     Args:
-        tau: reach of a swatch in Lab units; smaller reaches the palette closer, larger is smoother.
+        tau: reach of a swatch, in Lab units. A smaller one comes closer to the palette, a larger one is smoother.
+
+    Example:
+        >>> image = np.array([[[200, 30, 30], [30, 30, 200]]], np.uint8)
+        >>> kpalette.recolor(image, "orange purple", model=SoftRecolorer(tau=5.0), lightness=1.0).tolist()
+        [[[255, 165, 0], [128, 0, 128]]]
     """
 
     name = "soft"
@@ -27,7 +40,7 @@ class SoftRecolorer(ColorMapRecolorer):
         self.tau = tau
 
     def color_map(self, plan: Plan) -> ColorMap:
-        """The exact map: lab (n, 3) to lab (n, 3), before chroma reduction."""
+        """Makes the exact map: lab (n, 3) to lab (n, 3), before chroma reduction."""
         source, target = plan.source, plan.target
         shift = target.lab[:, 1:] - source.lab[:, 1:]
 

@@ -20,7 +20,7 @@ def cluster_means(image: np.ndarray, source: Palette, output: np.ndarray) -> np.
 
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee"])
-def test_clusters_land_where_soft_falls_short(name, four):
+def test_clusters_end_nearer_to_the_palette_than_with_soft(name, four):
     image = resize(sample_image(name), longest=160)
     source = extract_palette(image, method="kmeans")
     target = source.matched(four)
@@ -30,7 +30,7 @@ def test_clusters_land_where_soft_falls_short(name, four):
         means = cluster_means(image, source, output)
         reachable = reduce_chroma(np.column_stack([means[:, 0], target.lab[:, 1:]]))
         distance[recolorer.name] = np.linalg.norm((means - reachable)[:, 1:], axis=-1).mean()
-    # chelsea is one range of tones: its clusters touch, and the bound stops what would tear them apart
+    # The clusters of chelsea touch: there the bound of the corrections limits the gain.
     assert distance["fitted"] < 0.85 * distance["soft"]
 
 
@@ -42,14 +42,14 @@ def test_corrections_are_bounded(photo, four):
     assert 0.5 < correction.max() <= 15 + 1e-9
 
 
-def test_no_change_asked_for_needs_no_correction(photo):
-    """Whatever the source palette is, its clusters' means or not."""
+def test_a_target_equal_to_the_source_needs_no_correction(photo):
+    """Whether the source palette is the means of the picture's clusters or not."""
     for source in (extract_palette(photo, method="kmeans"), Palette.parse("navy teal gold pink")):
         shifts = FittedRecolorer().fit(as_picture(photo), plan(source, source, 1.0))
         assert np.abs(shifts).max() < 1e-6
 
 
-def test_a_swatch_that_no_colour_is_near_is_left_as_asked(photo):
+def test_a_swatch_nearest_to_no_colour_keeps_its_shift(photo):
     source = Palette(np.vstack([extract_palette(photo, size=3, method="kmeans").lab, [60, 95, 70]]))
     target = Palette.parse("navy teal gold pink")
     shifts = FittedRecolorer().fit(as_picture(photo), plan(source, target, 0.0))

@@ -29,7 +29,7 @@ def test_red_varies_fastest():
     np.testing.assert_allclose(lab[9], rgb_to_lab(np.array([0, 0, 0.5])), atol=1e-4)
 
 
-def test_nodes_hold_the_mapping_itself():
+def test_nodes_hold_the_map_itself():
     lattice = Lattice.bake(lambda lab: lab * np.array([0.5, 0.5, 0.5], lab.dtype), size=5)
     image = np.rint(np.array([[[0, 0.25, 0.5], [1, 0.75, 0]]]) * 255).astype(np.uint8)
     nodes = lattice.table[[2, 0], [1, 3], [0, 4]]
@@ -48,7 +48,7 @@ def test_floats_keep_their_dtype_and_shape():
     assert lattice.apply_float(np.zeros((0, 3))).shape == (0, 3)
 
 
-def test_tables_lie_in_gamut_whatever_the_mapping_does():
+def test_tables_lie_in_gamut_whatever_the_map_does():
     lattice = Lattice.bake(lambda lab: lab * np.array([1, 9, 9], lab.dtype), size=17)
     assert lattice.table.min() >= 0
     assert lattice.table.max() <= 1

@@ -33,7 +33,7 @@ def onnx(tiny_checkpoint) -> NetworkRecolorer:
 
 @pytest.fixture(scope="session")
 def coarse(tiny_checkpoint) -> NetworkRecolorer:
-    """Sees a quarter of the photograph's sides."""
+    """Works at a quarter of the photograph's sides."""
     return NetworkRecolorer(tiny_checkpoint, runtime="onnx", working_size=32)
 
 
@@ -54,7 +54,7 @@ def test_the_runtimes_agree(tiny_checkpoint, onnx, photo):
     assert np.abs(results[0].astype(int) - image).mean() > 5
 
 
-def test_keras_own_way_for_other_backends_agrees(tiny_checkpoint, onnx):
+def test_the_general_way_of_keras_agrees(tiny_checkpoint, onnx):
     load("keras")
     from kpalette.models.checkpoint import load_checkpoint
     from kpalette.runtimes.network import _predicting
@@ -78,7 +78,7 @@ def test_a_model_in_memory_of_either_conditioning(photo):
     recolorer = NetworkRecolorer(model)
     assert recolorer.name == "mine"
     assert recolor(photo[:40, :50], COLORS, model=recolorer).shape == (40, 50, 3)
-    assert not any("call" in vars(layer) for layer in model.layers)  # a copy was changed, not the caller's
+    assert not any("call" in vars(layer) for layer in model.layers)  # kpalette changed a copy, not the caller's model
 
 
 def test_pictures_of_all_kinds(onnx, coarse, photo):
@@ -91,7 +91,7 @@ def test_pictures_of_all_kinds(onnx, coarse, photo):
         for model in (onnx, coarse):
             assert recolor(grey, COLORS, model=model).shape == (*shape, 3)
     floats = recolor(photo / 255, COLORS, model=onnx, source=extract_palette(photo, method="kmeans"))
-    off = np.abs(floats * 255 - recolor(photo, COLORS, model=onnx))  # half by rounding; halvings of chroma end early
+    off = np.abs(floats * 255 - recolor(photo, COLORS, model=onnx))  # rounding, and the chroma reduction is not exact
     assert off.max() < 0.6
     assert np.mean(off > 0.501) < 1e-3
 
@@ -123,8 +123,8 @@ def test_lightness_moves_along_the_curve_or_not_at_all(request, photo, lightness
     assert 0 <= done.clipped <= 1
 
 
-def test_the_network_is_shown_what_it_says(photo):
-    """Whoever computes it: the picture at the new lightness, the palettes alike; what it answers is what is shown."""
+def test_the_network_gets_the_documented_inputs(photo):
+    """The picture and its palette at the new lightness, and the target; its prediction becomes the result."""
     seen = {}
     recolorer = NetworkRecolorer("anything", working_size=64)
     source = extract_palette(photo, method="kmeans")
@@ -162,7 +162,7 @@ def _rgb(lab: np.ndarray) -> np.ndarray:
 
 
 def of_two_halves(a: float) -> NetworkRecolorer:
-    """Its network answers one ab for the left half of what it sees, 64 pixels and a margin, and its opposite right."""
+    """Its network predicts one ab for the left half of the 64 pixels that it gets, and minus that for the right."""
 
     def network(inputs):
         ab = np.full((*inputs["lab"].shape[:3], 2), a / AB_SCALE, np.float32)
@@ -176,8 +176,8 @@ def of_two_halves(a: float) -> NetworkRecolorer:
 
 @pytest.mark.parametrize("lightness", [0.0, 0.5])
 @pytest.mark.parametrize("side", [64, 200])
-def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
-    """At working size, and where the change is carried to full size."""
+def test_a_leap_in_a_smooth_area_becomes_a_ramp(side, lightness):
+    """At working size, and at full size."""
     image = np.full((side, side, 3), 100, np.uint8)
     image[:8] = 180  # another colour, for the lightness curve
     source = extract_palette(image, method="kmeans")
@@ -190,8 +190,8 @@ def test_a_leap_in_a_smooth_place_becomes_a_ramp(side, lightness):
 
 
 @pytest.mark.parametrize("side", [64, 200])
-def test_an_edge_that_the_lightness_curve_takes_away_is_still_the_pictures(side):
-    """Neighbours are alike or not in the picture, not after the curve: here both greys end at one lightness."""
+def test_an_edge_that_the_lightness_curve_removes_is_kept(side):
+    """Neighbours are compared in the picture, before the curve: here both greys end at one lightness."""
     image = np.full((side, side, 3), 90, np.uint8)
     image[:, side // 2 :] = 150
     source = extract_palette(image, method="kmeans")
@@ -203,20 +203,29 @@ def test_an_edge_that_the_lightness_curve_takes_away_is_still_the_pictures(side)
     assert np.ptp(lab[:, side // 2 - 1 : side // 2 + 1, 1], axis=1).min() > 8
 
 
+def test_a_picture_of_working_size_is_not_upsampled(photo, monkeypatch):
+    recolorer = of_two_halves(15)
+    source = extract_palette(photo, method="kmeans")
+    with monkeypatch.context() as patch:
+        patch.setattr("kpalette.recolorers.network.fit_field", None)
+        small = as_picture(resize(photo, longest=64))
+        assert recolorer.apply(small, plan(source, source.matched(COLORS), 0.0)).image.shape == (64, 64, 3)
+
+
 def test_grain_in_the_dark_is_not_torn_at_full_size():
-    """The network sees its mean; at full size the gamut cuts every grain to another chroma."""
+    """The network sees the mean of the grain; at full size the gamut cuts every pixel to another chroma."""
     grain = np.random.default_rng(0).integers(2, 8, (120, 120, 1), dtype=np.uint8)
     image = np.repeat(grain, 3, axis=2)
     source = extract_palette(image, method="kmeans")
     recolorer = NetworkRecolorer("anything", working_size=30)
     recolorer._network = lambda inputs: np.full((*inputs["lab"].shape[:3], 2), (20, -30), np.float32) / AB_SCALE
     result = recolorer.apply(as_picture(image), plan(source, Palette(source.lab + 1.0), 0.0)).image
-    assert false_edges(image, result) < 0.001  # 0.23 where each is cut alone
+    assert false_edges(image, result) < 0.001  # 0.23 if each pixel is cut on its own
     assert np.linalg.norm(lab_of(result)[..., 1:], axis=-1).mean() > 5
 
 
-def test_pictures_are_worked_out_in_strips_that_do_not_show(coarse, photo, monkeypatch):
-    """Nor where slopes are met over all the rows that they may hear of (tests/recolorers/test_slopes.py)."""
+def test_strips_do_not_show(coarse, photo, monkeypatch):
+    """Not even if slopes are limited over all the rows that influence a row (tests/recolorers/test_slopes.py)."""
 
     def farthest(before, after, *, passes=0, steps):
         reach = REACH + passes + 1
@@ -232,7 +241,7 @@ def test_pictures_are_worked_out_in_strips_that_do_not_show(coarse, photo, monke
 
 
 @pytest.mark.parametrize("which", ["onnx", "coarse"])
-def test_what_nobody_sees_does_not_tell_on_its_neighbours(request, photo, which):
+def test_hidden_pixels_do_not_influence_their_neighbours(request, photo, which):
     model = request.getfixturevalue(which)
     alpha = np.where(np.arange(128) % 16 < 5, 0, 255).astype(np.uint8)
     results = []
@@ -266,14 +275,14 @@ def test_onnx_runs_without_any_backend(tiny_checkpoint, onnx, photo, tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / "b.png").rgb, recolor(photo, "red blue", model=onnx))
 
 
-def test_nothing_is_loaded_before_the_first_picture_and_missing_weights_are_said(photo, tmp_path):
+def test_weights_are_loaded_with_the_first_picture_and_missing_ones_are_an_error(photo, tmp_path):
     recolorer = NetworkRecolorer(tmp_path / "none")
     assert recolorer.name == "none"
     with pytest.raises(KPaletteError, match="none is no folder"):
         recolor(photo, COLORS, model=recolorer)
 
 
-def test_missing_packages_are_said(tiny_checkpoint, photo, monkeypatch):
+def test_missing_packages_are_named(tiny_checkpoint, photo, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(KPaletteError, match=r"onnxruntime cannot be imported \(pip install onnxruntime\)"):
         recolor(photo, COLORS, model=NetworkRecolorer(tiny_checkpoint, runtime="onnx"))

@@ -30,7 +30,7 @@ def test_the_palette_is_nearer_and_the_structure_kept(photo, model):
 
 
 @each
-def test_what_goes_in_comes_out(photo, model):
+def test_the_result_has_the_type_of_the_image(photo, model):
     expected = recolor(photo, COLORS, model=model)
     alpha = np.full(photo.shape[:2], 77, np.uint8)
     source = make_recipe(COLORS, model=model).plan(as_picture(photo)).source
@@ -83,7 +83,7 @@ def test_arguments_change_the_result(photo):
     np.testing.assert_array_equal(base, recolor(photo, Palette.parse(COLORS), seed=0, lightness=0))
 
 
-def test_the_plan_tells_what_becomes_what(photo):
+def test_the_plan_has_the_matched_palettes_and_the_default_lightness(photo):
     plan = make_recipe(COLORS).plan(as_picture(photo))
     assert plan.recolorer is get_recolorer(DEFAULT_MODEL)
     assert (np.diff(plan.source.lab[:, 0]) > 0).all()
@@ -93,7 +93,7 @@ def test_the_plan_tells_what_becomes_what(photo):
     assert 0 <= plan.apply(as_picture(photo)).clipped <= 1
 
 
-def test_a_recolorer_of_ones_own_is_taken(photo):
+def test_any_object_with_the_attributes_of_a_recolorer_works(photo):
     class Negative:
         name, extraction, default_lightness = "negative", "kmeans", 0.0
 
@@ -143,9 +143,15 @@ def test_images_out_of_contract(image, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": 7}, r"`target` must be a Palette, a string, a list of .*, or an array \(k, 3\). Received: 7"),
+        (
+            {"target": 7},
+            r"`target` must be a Palette, a string, a path, .*, or an array \(k, 3\). Received: 7",
+        ),
         ({"target": Palette([[50, 0, 0]])}, "`target` must have at least 2 colours. Received: 1"),
-        ({"source": 7}, r"`source` must be a Palette, a string, a list of .*, or an array \(k, 3\). Received: 7"),
+        (
+            {"source": 7},
+            r"`source` must be a Palette, a string, a path, .*, or an array \(k, 3\). Received: 7",
+        ),
         ({"source": "red green blue"}, "the source palette has 3 colours and the target 2"),
         ({"match": "hue"}, "`match` must be one of lightness, order, nearest. Received: 'hue'"),
         ({"lightness": 2}, "`lightness` must be a number in 0..1. Received: 2"),
@@ -181,14 +187,22 @@ def test_a_target_may_be_a_list_or_an_array(photo, target):
         (["#ff0000"], PaletteError, "a palette has 2 to 8 colours, 1 given"),
         (["#ff0000", "bleu"], PaletteError, "unknown colour 'bleu': did you mean 'blue'"),
         ([], ArgumentError, "`target` must be a Palette, a string"),
-        (["red", (0, 0, 255)], ArgumentError, "`target` must be a Palette, a string"),
-        ([(0, 0, 300), (0, 0, 0)], ArgumentError, r"integers in 0..255 or floats in 0..1. Received: values 0 to 300"),
-        ([(0, 0, 2.5), (0, 0, 0)], ArgumentError, r"integers in 0..255 or floats in 0..1. Received: values 0 to 2.5"),
+        (["red", (0, 0, 255)], ArgumentError, r"`target` must hold either texts or \(r, g, b\) tuples, not both"),
+        (
+            [(0, 0, 300), (0, 0, 0)],
+            ArgumentError,
+            r"in 0..255 or floats in 0..1. Received: integers from 0 to 300",
+        ),
+        (
+            [(0, 0, 2.5), (0, 0, 0)],
+            ArgumentError,
+            r"in 0..255 or floats in 0..1. Received: floats from 0 to 2.5",
+        ),
         ([(0, 0), (0, 0)], ArgumentError, "`target` must be a Palette, a string"),
         (np.zeros((9, 3)), PaletteError, "a palette has 2 to 8 colours, 9 given"),
     ],
 )
-def test_lists_that_are_no_palette(target, error, message):
+def test_lists_that_are_not_a_palette(target, error, message):
     with pytest.raises(error, match=message):
         recolor(GREY, target)
 
@@ -203,22 +217,22 @@ def test_palette_strings_and_transparent_images():
 @pytest.mark.parametrize("model", ["soft", "fitted", "baseline"])
 @pytest.mark.parametrize("method", ["chang", "kmeans"])
 @pytest.mark.parametrize("match", ["lightness", "order", "nearest"])
-def test_colours_already_right_stay(photo, model, method, match):
-    """Within dE00 1 for every pixel, whatever the lightness, with the palette as it is printed."""
+def test_the_pictures_own_palette_changes_nothing(photo, model, method, match):
+    """Every pixel stays within dE00 1, at any lightness, with the palette as it is printed."""
     for size in range(2, 9):
         own = " ".join(extract_palette(photo, size=size, method=method).hex)
         result = recolor(photo, own, model=model, match=match, lightness=1.0)
         assert delta_e(rgb_to_lab(image_to_rgb(photo)), rgb_to_lab(image_to_rgb(result))).max() <= 1.0
 
 
-def test_a_palette_in_any_order_is_still_the_pictures_own_but_an_order_that_was_asked_for_is_not(photo):
+def test_the_pictures_own_palette_in_any_order_changes_nothing_unless_order_is_asked_for(photo):
     own = extract_palette(photo, size=4).hex
     turned = " ".join(own[::-1])
     np.testing.assert_array_equal(recolor(photo, turned), photo)
     assert np.abs(recolor(photo, turned, match="order").astype(int) - photo).max() > 50
 
 
-def test_flat_colours_that_are_right_stay():
+def test_the_own_colours_of_a_flat_picture_stay():
     flat = np.array([[[200, 30, 30], [30, 200, 30]], [[30, 30, 200], [200, 30, 30]]], np.uint8)
     for target in (
         "rgb(30,30,200) rgb(200,30,30) rgb(30,200,30)",
@@ -229,7 +243,7 @@ def test_flat_colours_that_are_right_stay():
 
 @pytest.mark.parametrize("model", ["soft", "baseline"])
 def test_dark_pictures_and_other_seeds_keep_their_colours_too(photo, model):
-    """`chang` leaves black out, so that its palette is far from most of a dark picture."""
+    """The extraction of Chang et al. leaves black out: its palette is far from most of a dark picture."""
     dark = photo.copy()
     dark[:, 5:] = 3
     for method in METHODS:

@@ -25,7 +25,7 @@ def steps(lab: np.ndarray, axis: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("a", [8.0, 20.0, 30.0])
-def test_a_leap_of_hue_in_a_smooth_place_becomes_a_ramp(a):
+def test_a_leap_of_hue_in_a_smooth_area_becomes_a_ramp(a):
     after = halves(a, -a)
     found = limit_slopes(flat(6, 80), after)
     assert steps(after, 1).max() == 2 * a
@@ -38,7 +38,7 @@ def test_a_leap_of_hue_in_a_smooth_place_becomes_a_ramp(a):
 
 
 def test_a_ramp_between_two_hues_stays_in_gamut():
-    """The straight way from a vivid orange to a vivid pink of that lightness runs outside, by up to 4.6 units."""
+    """The straight line from a vivid orange to a vivid pink of that lightness leaves the gamut, by up to 4.6 units."""
     after = flat(6, 80, lightness=80.0)
     for columns, hue in ((slice(0, 40), 80.0), (slice(40, 80), 340.0)):
         after[:, columns, 1:] = 150 * np.float32([np.cos(np.radians(hue)), np.sin(np.radians(hue))])
@@ -58,7 +58,7 @@ def test_an_edge_of_the_picture_is_left_alone(turned):
     np.testing.assert_array_equal(limit_slopes(before, after), after)
 
 
-def test_what_is_smooth_already_is_the_chroma_reduction(photo):
+def test_a_smooth_result_is_the_chroma_reduction_alone(photo):
     lab = image_to_lab(photo)
     np.testing.assert_array_equal(limit_slopes(lab, lab), reduce_chroma(lab))
     vivid = lab * np.float32([1.0, 1.05, 1.05])
@@ -76,29 +76,29 @@ def test_chroma_rises_slowly_from_where_the_gamut_cut_it():
     assert np.all(np.linalg.norm(found[..., 1:], axis=-1) <= np.linalg.norm(cut[..., 1:], axis=-1) + 1e-3)
     assert np.all(in_gamut(found, bridge_gap=True))
     np.testing.assert_array_equal(found[..., 0], before[..., 0])
-    np.testing.assert_array_equal(found[:, 0], cut[:, 0])  # the darkest have no more to give
+    np.testing.assert_array_equal(found[:, 0], cut[:, 0])  # the darkest cannot have more chroma
     np.testing.assert_array_equal(found[:, -8:], cut[:, -8:])
 
 
-def test_greys_that_were_asked_for_do_not_spread():
-    """Where one hue turns into another, colours pass through grey: that is no cut. A cone around it would take 15 %."""
+def test_greys_that_were_wanted_do_not_spread():
+    """Between two hues, colours pass through grey, which is no cut. Ramps around it would cost 15 % of chroma."""
     after = halves(30.0, -30.0)
     after[:, 38:42, 1] = 0.0
     found = limit_slopes(flat(6, 80), after)
     np.testing.assert_allclose(np.abs(found[..., 1]).mean(), np.abs(after[..., 1]).mean(), rtol=0.04)
 
 
-def test_false_edges_of_a_choice_among_colours_are_gone(photo):
+def test_false_edges_of_a_threshold_are_gone(photo):
     lab = image_to_lab(photo)
     after = lab.copy()
-    after[..., 1:] += np.where(lab[..., :1] > 50.0, 25.0, -25.0)  # cuts smooth places at L 50
+    after[..., 1:] += np.where(lab[..., :1] > 50.0, 25.0, -25.0)  # splits smooth areas at L 50
     plain, found = (lab_to_image(x) for x in (reduce_chroma(after), limit_slopes(lab, after)))
     assert false_edges(photo, plain) > 0.001
     assert false_edges(photo, found) < false_edges(photo, plain) / 10
 
 
-def test_no_pixel_hears_of_what_is_far_away():
-    """`kpalette.recolorers.network` works in strips, and counts on it."""
+def test_influence_reaches_few_rows():
+    """`kpalette.recolorers.network` works in strips, and relies on it."""
     generator, passes = np.random.default_rng(0), 6
     before, after = flat(60, 12, lightness=20.0), flat(60, 12, lightness=20.0)
     after[..., 1:] = generator.uniform(-70, 70, (60, 12, 2))
@@ -107,8 +107,8 @@ def test_no_pixel_hears_of_what_is_far_away():
     apart = np.any(
         limit_slopes(before, after, passes=passes) != limit_slopes(before, other, passes=passes), axis=(1, 2)
     )
-    heard = int(np.flatnonzero(apart).max()) - 19
-    assert 5 < heard <= REACH + passes + 1
+    reach = int(np.flatnonzero(apart).max()) - 19
+    assert 5 < reach <= REACH + passes + 1
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (2, 2)])

@@ -1,4 +1,4 @@
-"""The properties that every colour map keeps (Chang et al. 2015, section 3), and what each has of its own."""
+"""Properties of every colour map (Chang et al. 2015, section 3), and those of each one alone."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_a_palette_turned_into_itself_changes_nothing(recolorer, lightness, phot
 @each
 @pytest.mark.parametrize("lightness", [0.0, 1.0])
 def test_a_palette_turned_into_nearly_itself_changes_nearly_nothing(recolorer, lightness, photo):
-    """Even where swatches lie at the border of the gamut, and outside it at most lightnesses."""
+    """Even if swatches lie at the border of the gamut, and outside it at most lightnesses."""
     for source in (extract_palette(photo, method=recolorer.extraction), Palette.parse("blue red green white")):
         target = Palette(source.lab * 0.9999)
         lattice = recolorer.lattice(as_picture(photo), plan(source, target, lightness))
@@ -57,7 +57,7 @@ def test_a_palette_turned_into_nearly_itself_changes_nearly_nothing(recolorer, l
 
 @each
 @pytest.mark.parametrize("lightness", [0.0, 0.5, 1.0])
-def test_what_is_baked_for_a_picture_keeps_order_of_lightness(recolorer, lightness, photo):
+def test_a_baked_lattice_keeps_the_order_of_lightness(recolorer, lightness, photo):
     source = extract_palette(photo, method=recolorer.extraction)
     ramp = np.arange(256, dtype=np.uint8).reshape(1, -1, 1).repeat(3, axis=2)
     for target in TARGETS:
@@ -83,7 +83,7 @@ def test_results_lie_in_gamut_and_are_finite(recolorer, target, lightness):
 
 @each
 @pytest.mark.parametrize("target", TARGETS)
-def test_lightness_moves_in_order_or_not_at_all(recolorer, target):
+def test_lightness_keeps_its_order_or_its_values(recolorer, target):
     lab = colors()
     kept = recolorer.color_map(plan(SOURCE, target, 0.0))(lab)
     np.testing.assert_array_equal(kept[:, 0], lab[:, 0])
@@ -94,12 +94,12 @@ def test_lightness_moves_in_order_or_not_at_all(recolorer, target):
         np.testing.assert_allclose(swatches[:, 0], target.lab[:, 0], atol=1e-6)
 
 
-# What a baseline ray that grazes a concave face of the gamut may jump; the lattice spreads it over a node.
+# How far a colour may jump: `baseline` has rays that touch a concave face of the gamut.
 GRAZE = {"soft": 0.05, "fitted": 0.05, "baseline": 2.5}
 
 
 def longest_step(line: np.ndarray) -> float:
-    """But for pale yellows, whose radii leave the gamut and enter it again, so that chroma reduction has to jump."""
+    """Without pale yellows: their rays leave the gamut and enter it again, so that chroma reduction has to jump."""
     hue = np.degrees(np.arctan2(line[1:, 2], line[1:, 1]))
     pale_yellow = (line[1:, 0] > 93) & (hue > 96) & (hue < 108)
     return float(np.where(pale_yellow, 0.0, np.linalg.norm(np.diff(line, axis=0), axis=-1)).max())
@@ -109,24 +109,24 @@ def longest_step(line: np.ndarray) -> float:
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("lightness", [0.0, 1.0])
 def test_close_colours_stay_close(recolorer, target, lightness):
-    """The longest step along a line shrinks with its sampling: a jump anywhere would keep its length."""
-    mapping = recolorer.color_map(plan(SOURCE, target, lightness))
+    """With finer sampling of a line, the longest step gets shorter; a jump would keep its length."""
+    color_map = recolorer.color_map(plan(SOURCE, target, lightness))
     ends = np.random.default_rng(5).random((40, 2, 3))
     longest = {}
     for count in (1000, 4000):
         t = np.linspace(0, 1, count)[:, None]
-        lines = [reduce_chroma(mapping(rgb_to_lab(a * (1 - t) + b * t))) for a, b in ends]
+        lines = [reduce_chroma(color_map(rgb_to_lab(a * (1 - t) + b * t))) for a, b in ends]
         longest[count] = np.array([longest_step(line) for line in lines])
-    # Four times as fine: a smooth mapping has a fourth of the longest step, a jump all of it.
+    # Four times as fine: a quarter of the longest step if the map is smooth, all of it at a jump.
     assert (longest[4000] < 0.6 * longest[1000] + GRAZE[recolorer.name]).all()
 
 
 @each
 def test_float32_and_float64_agree(recolorer):
-    mapping = recolorer.color_map(plan(SOURCE, TARGETS[0], 1.0))
+    color_map = recolorer.color_map(plan(SOURCE, TARGETS[0], 1.0))
     lab = colors(500)
-    assert mapping(lab.astype(np.float32)).dtype == np.float32
-    np.testing.assert_allclose(mapping(lab.astype(np.float32)), mapping(lab), atol=0.1)
+    assert color_map(lab.astype(np.float32)).dtype == np.float32
+    np.testing.assert_allclose(color_map(lab.astype(np.float32)), color_map(lab), atol=0.1)
 
 
 @each
@@ -185,7 +185,7 @@ def test_soft_weights_survive_distances_that_underflow():
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
 
 
-def test_blend_weights_are_one_at_home_and_never_negative():
+def test_blend_weights_are_one_at_their_own_swatch_and_never_negative():
     np.testing.assert_allclose(blend_weights(SOURCE.lab, SOURCE, reach=1.0), np.eye(4), atol=1e-4)
     weights = blend_weights(colors(), SOURCE, reach=1.0)
     assert weights.min() >= 0
@@ -195,7 +195,7 @@ def test_blend_weights_are_one_at_home_and_never_negative():
 def test_a_ray_through_open_gamut_translates():
     lab = np.array([[50.0, 2.0, 3.0], [50.0, -4.0, 1.0]])
     moved = SwatchTransfer(np.array([0.0, 0.0]), np.array([6.0, -5.0]))(lab)
-    # to the share that the room differs: the ray through x is a little shorter than the one through C
+    # nearly: the ray through x is a little shorter than the one through C
     np.testing.assert_allclose(moved, lab[:, 1:] + np.array([6, -5]), atol=0.3)
 
 
@@ -207,7 +207,7 @@ def test_a_colour_pushed_out_of_gamut_returns_by_chroma_reduction():
 
 
 @each
-def test_lattice_and_exact_mapping_agree(recolorer, photo):
+def test_lattice_and_exact_map_agree(recolorer, photo):
     """Small pictures are mapped exactly, large ones through the lattice."""
     for lightness in (0.0, 0.5, 1.0):
         small, asked = as_picture(photo), plan(SOURCE, TARGETS[0], lightness)
