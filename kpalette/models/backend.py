@@ -1,7 +1,7 @@
-"""Keras and its backend, imported when they are needed.
+"""Keras and its backend, imported when first needed.
 
-The modules of networks take Keras from here (`from kpalette.models.backend import keras`), so that a machine without a
-backend says in one line what to install and what to set.
+Modules with networks import Keras from here (`from kpalette.models.backend import keras`). On a machine without a
+backend the error then says in one line what to install and what to set.
 """
 
 import importlib
@@ -18,35 +18,50 @@ if TYPE_CHECKING:
 
 
 class BackendError(KPaletteError):
-    """Keras or its backend is not installed."""
+    """Keras or its backend is not installed, or the backend cannot run the networks.
+
+    Example:
+        >>> raise BackendError("Keras is not installed")
+        Traceback (most recent call last):
+        kpalette.models.backend.BackendError: Keras is not installed
+    """
 
 
 def import_keras() -> Any:
-    """Imports Keras, quietly and on as many threads as kpalette may use.
+    """Imports Keras, with little output and with as many threads as kpalette may use.
 
     Returns:
         The module `keras`.
 
     Raises:
-        BackendError: if Keras or its backend is missing; the message says what to install and what to set.
+        BackendError: if Keras or its backend is missing, or KERAS_BACKEND is torch; the message says what to install
+            and what to set.
     """
-    # TensorFlow's greetings would stand among kpalette's own lines.
+    # TensorFlow's log lines would mix with kpalette's own.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if THREADS_VARIABLE in os.environ:
         os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(thread_count()))
     if _jax_alone():
         os.environ.setdefault("KERAS_BACKEND", "jax")
+    _refuse_torch(os.environ.get("KERAS_BACKEND"))
     try:
-        return importlib.import_module("keras")
+        keras = importlib.import_module("keras")
     except ImportError:
         raise BackendError(
             "Keras or its backend is not installed: pip install 'kpalette[tensorflow]', or 'kpalette[jax]' and "
             "KERAS_BACKEND=jax (checkpoints that have a graph.onnx need onnxruntime alone)"
         ) from None
+    _refuse_torch(keras.backend.backend())  # which Keras' own keras.json can name too
+    return keras
+
+
+def _refuse_torch(backend: str | None) -> None:
+    if backend == "torch":
+        raise BackendError("kpalette's networks do not run on PyTorch: set KERAS_BACKEND to tensorflow or jax")
 
 
 def _jax_alone() -> bool:
-    """Whether JAX is the backend that is installed: Keras would take TensorFlow unless told, and fail."""
+    """Whether only JAX is installed; Keras would choose TensorFlow by default, and fail."""
     return importlib.util.find_spec("tensorflow") is None and importlib.util.find_spec("jax") is not None
 
 

@@ -1,4 +1,4 @@
-"""Models to checkpoints and back: the folder's form is in `weights`, the names of tensors in `preset`."""
+"""Saving and loading of models. The layout of a checkpoint folder is in `weights`, tensor names in `variables`."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from kpalette.weights.config import CONFIG_FILE, CheckpointError
 from kpalette.weights.folder import read_checkpoint, write_checkpoint
 
 MODELS: dict[str, Any] = {"PaletteNet": PaletteNet, "PaletteDiscriminator": PaletteDiscriminator}
-"""All that a checkpoint can hold, by the name in its `config.json`."""
+"""Classes of models that a checkpoint can hold, by their name in its `config.json`."""
 
 
 def save_checkpoint(
@@ -25,15 +25,15 @@ def save_checkpoint(
     half: bool = True,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a model's weights and what it is built from as a checkpoint, whole or not at all.
+    """Writes a model's weights and constructor arguments as a checkpoint, whole or not at all.
 
     Args:
-        model: a `PaletteNet` or a `PaletteDiscriminator`; its optimizer is not kept.
-        folder: where to: nothing, an empty folder, or with `overwrite` a checkpoint.
-        metrics: figures for `metrics.json`, anything that JSON can hold.
-        about: for `MODEL.md`: what the weights were trained on, and by which command.
-        half: whether to store as float16, half the size, some 3 digits; float32 is exact.
-        overwrite: whether a checkpoint that is there may be replaced.
+        model: a `PaletteNet` or a `PaletteDiscriminator`; its optimizer is not saved.
+        folder: the checkpoint folder. It must not exist or be empty; with `overwrite` it may be a checkpoint.
+        metrics: figures for `metrics.json`, any values that JSON can hold.
+        about: text for `MODEL.md`: what the weights were trained on, and by which command.
+        half: whether to store float16, which has half the size and about 3 digits; float32 is exact.
+        overwrite: whether an existing checkpoint may be replaced.
 
     Returns:
         The folder.
@@ -41,7 +41,12 @@ def save_checkpoint(
     Raises:
         ArgumentError: if the model is of another class, its weights are not finite or beyond float16, or `metrics`
             cannot be stored.
-        OutputError: if something else is in the way, or writing fails, on a full disk for instance.
+        OutputError: if the folder holds something else, or writing fails, for instance on a full disk.
+
+    Example:
+        >>> folder = save_checkpoint(PaletteNet(filters=2), "mine")
+        >>> sorted(path.name for path in folder.iterdir())
+        ['MODEL.md', 'config.json', 'metrics.json', 'weights.safetensors']
     """
     name = type(model).__name__
     if MODELS.get(name) is not type(model):
@@ -53,18 +58,23 @@ def save_checkpoint(
 
 
 def load_checkpoint(name_or_folder: str | os.PathLike[str], *, dtype: str | None = None) -> Any:
-    """Reads a checkpoint and builds its model, in code, with its weights.
+    """Loads the model of a checkpoint; runs no code from the checkpoint.
 
     Args:
-        name_or_folder: a preset's name, or a checkpoint folder.
-        dtype: a Keras dtype policy, "mixed_bfloat16" for instance; Keras' own setting unless told.
+        name_or_folder: name of a preset, or a checkpoint folder.
+        dtype: a Keras dtype policy, for instance "mixed_bfloat16"; Keras' own setting if None.
 
     Returns:
         A `PaletteNet` or a `PaletteDiscriminator`.
 
     Raises:
-        ArgumentError: if there is no preset of that name, or `dtype` is no policy.
+        ArgumentError: if there is no preset of that name, or `dtype` is not a policy.
         CheckpointError: if the checkpoint is missing, changed, malformed, or does not fit its model.
+
+    Example:
+        >>> folder = save_checkpoint(PaletteDiscriminator(filters=2), "judge")
+        >>> load_checkpoint(folder).filters
+        2
     """
     checkpoint = read_checkpoint(name_or_folder)
     kind = MODELS.get(checkpoint.config["model"])

@@ -1,8 +1,8 @@
-"""`PaletteDiscriminator`: does this picture look painted, and in these colours?
+"""`PaletteDiscriminator`: judges whether a picture looks painted in the colours of a palette.
 
-The palette enters by projection (Miyato and Koyama 2018): the inner product of pooled features with the palette's
-encoding, so that one picture under two palettes gets two answers by construction. A palette tiled beside the picture in
-front of instance norm, as published PaletteNets have it, is erased.
+The palette enters by projection (Miyato and Koyama 2018), the inner product of pooled features with the palette's
+encoding. So two palettes give two answers for one picture. Published PaletteNets tile the palette beside the picture
+before an instance norm, which erases it.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ _LEVELS = (1, 2, 4, 8)
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class PaletteDiscriminator(PresetMixin, keras.Model):
-    """Judges (picture, palette). A functional model.
+    """Discriminator of pictures and palettes, a functional model.
 
     Inputs, as a dictionary:
         lab: (B, H, W, 3), any H and W, network range: L / 50 - 1, a / 128, b / 128.
@@ -32,8 +32,14 @@ class PaletteDiscriminator(PresetMixin, keras.Model):
     Output: logits (B, 1), float32, above 0 for real. The order of the swatches does not matter.
 
     Args:
-        filters: channels of the first of four convolutions, doubled at each.
+        filters: channels of the first of four convolutions; each next one has twice as many.
         spectral: whether kernels are divided by their largest singular value.
+
+    Example:
+        >>> judge = PaletteDiscriminator(filters=2)
+        >>> lab, palette = np.zeros((1, 16, 16, 3), np.float32), np.zeros((1, 8, 3), np.float32)
+        >>> tuple(judge({"lab": lab, "palette": palette, "mask": np.ones((1, 8), np.float32)}).shape)
+        (1, 1)
     """
 
     def __init__(self, *, filters: int = 64, spectral: bool = True, **kwargs: Any) -> None:
@@ -56,7 +62,7 @@ class PaletteDiscriminator(PresetMixin, keras.Model):
                 filters * times, 4, strides=2, padding="same", kernel_initializer=he_normal(), name=f"down{i}_conv"
             )(x)
             x = keras.layers.LeakyReLU(_SLOPE, name=f"down{i}_act")(x)
-        # The mean tells the colours of the whole, the maximum what occurs anywhere.
+        # The mean describes the whole picture, the maximum what occurs anywhere in it.
         pooled = keras.layers.Concatenate(name="pool")(
             [keras.layers.GlobalAveragePooling2D(name="mean")(x), keras.layers.GlobalMaxPooling2D(name="maximum")(x)]
         )

@@ -1,6 +1,6 @@
-"""Initial weights drawn by NumPy: the same on every backend for one seed, and without waiting for a compiler.
+"""Initial weights drawn by NumPy: a seed gives the same weights on every backend, and nothing is compiled.
 
-Keras' own initialisers compile a program for each shape of kernel on JAX: half a minute for a PaletteNet.
+On JAX, Keras' own initialisers compile a program for each shape of kernel, which takes half a minute for a PaletteNet.
 """
 
 import math
@@ -13,19 +13,23 @@ from kpalette.models.backend import keras
 
 PACKAGE = "kpalette"
 
-_CUT = 2.0  # standard deviations at which a normal distribution is cut off, as in Keras
-_CUT_DEVIATION = 0.87962566103423978  # the standard deviation that is left of 1
+_CUT = 2.0  # standard deviations at which the normal distribution is truncated, as in Keras
+_CUT_DEVIATION = 0.87962566103423978  # standard deviation of the truncated distribution
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class VarianceScaling(keras.initializers.Initializer):
-    """Kernels whose variance fits the number of their inputs and outputs, as `keras.initializers.VarianceScaling`.
+    """Random kernels with a variance of scale / fan, like `keras.initializers.VarianceScaling`.
 
     Args:
-        scale: variance times fan.
-        mode: "fan_in" or "fan_avg".
+        scale: the variance times the fan.
+        mode: "fan_in" (inputs) or "fan_avg" (the mean of inputs and outputs).
         distribution: "truncated_normal" or "uniform".
-        seed: of the randomness; drawn from Python's `random` if None, which `keras.utils.set_random_seed` sets.
+        seed: seed of the weights; if None, drawn from Python's `random`, which `keras.utils.set_random_seed` seeds.
+
+    Example:
+        >>> tuple(he_normal()((3, 3, 16, 32)).shape)
+        (3, 3, 16, 32)
     """
 
     def __init__(self, *, scale: float, mode: str, distribution: str, seed: int | None = None) -> None:
@@ -34,7 +38,7 @@ class VarianceScaling(keras.initializers.Initializer):
         self.seed = random.randint(1, 10**9) if seed is None else seed
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
-        """A tensor of this shape; the last two axes are inputs and outputs."""
+        """Draws a tensor of this shape; its last two axes are inputs and outputs."""
         area = math.prod(shape[:-2])
         inputs, outputs = shape[-2] * area, shape[-1] * area
         variance = self.scale / (inputs if self.mode == "fan_in" else (inputs + outputs) / 2)
@@ -59,10 +63,10 @@ def _truncated_normal(generator: np.random.Generator, shape: Any) -> Any:
 
 
 def he_normal() -> VarianceScaling:
-    """He et al. 2015, for convolutions: truncated normal, variance 2 / inputs."""
+    """Initial weights for convolutions (He et al. 2015): truncated normal, variance 2 / inputs."""
     return VarianceScaling(scale=2.0, mode="fan_in", distribution="truncated_normal")
 
 
 def glorot_uniform(*, scale: float = 1.0) -> VarianceScaling:
-    """Glorot and Bengio 2010, for dense layers: uniform, variance 2 / (inputs + outputs), times `scale`."""
+    """Initial weights for dense layers (Glorot and Bengio 2010): uniform, variance 2 `scale` / (inputs + outputs)."""
     return VarianceScaling(scale=scale, mode="fan_avg", distribution="uniform")

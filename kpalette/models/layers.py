@@ -1,7 +1,8 @@
 """Keras layers of PaletteNet and its discriminator.
 
-Features are (B, H, W, C), channels last; palettes (B, K, 3) in network range (L/50 - 1, a/128, b/128); masks (B, K), 1
-for a swatch and 0 for padding. Only `keras.layers` and `keras.ops`: every backend runs them.
+Features have the shape (B, H, W, C), channels last. Palettes are (B, K, 3) in network range (L/50 - 1, a/128, b/128),
+and masks (B, K), 1 for a swatch and 0 for padding. The layers use only `keras.layers` and `keras.ops`, so every backend
+runs them.
 """
 
 from typing import Any
@@ -15,13 +16,13 @@ NORM_EPSILON = 1e-3
 
 
 def instance_norm(*, name: str, affine: bool = False) -> keras.layers.Layer:
-    """Instance normalisation (Ulyanov et al. 2016): each channel of each sample to mean 0 and variance 1.
+    """Instance normalisation (Ulyanov et al. 2016): scales each channel of each sample to mean 0 and variance 1.
 
-    Equal to tensorflow-addons' `InstanceNormalization(epsilon=1e-3)`, which cannot be imported beside Keras 3.
+    Equal to `InstanceNormalization(epsilon=1e-3)` of tensorflow-addons, which cannot be imported beside Keras 3.
 
     Args:
-        name: of the layer.
-        affine: whether scale and offset are learned.
+        name: name of the layer.
+        affine: whether the layer learns a scale and an offset.
 
     Returns:
         The layer.
@@ -31,10 +32,14 @@ def instance_norm(*, name: str, affine: bool = False) -> keras.layers.Layer:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class PadToMultiple(keras.layers.Layer):
-    """Pads height and width at the end to a multiple, by reflection; pictures of any size, down to one pixel.
+    """Pads the end of height and width to a multiple, by reflection. Works for pictures down to one pixel.
 
     Args:
-        multiple: of what both sides become multiples.
+        multiple: the number that both sides become multiples of.
+
+    Example:
+        >>> tuple(PadToMultiple(multiple=16)(np.zeros((1, 17, 5, 3), np.float32)).shape)
+        (1, 32, 16, 3)
     """
 
     def __init__(self, *, multiple: int, **kwargs: Any) -> None:
@@ -49,14 +54,14 @@ class PadToMultiple(keras.layers.Layer):
             if isinstance(size, int) and size % self.multiple == 0:
                 continue
             padded = (size + self.multiple - 1) // self.multiple * self.multiple
-            # Reflection of reflection: an index that bounces between the borders, whatever the size.
+            # Repeated reflection: the index bounces between the borders, whatever the size.
             period = ops.maximum(2 * (size - 1), 1)
             index = ops.mod(ops.arange(padded), period)
             x = ops.take(x, ops.minimum(index, period - index), axis=axis)
         return x
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Shape (B, H', W', C), None where it is not known."""
+        """Shape (B, H', W', C); None for a side that is not known."""
         batch, *sides, channels = input_shape
         padded = [None if side is None else -(-side // self.multiple) * self.multiple for side in sides]
         return (batch, *padded, channels)
@@ -68,7 +73,12 @@ class PadToMultiple(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class CropLike(keras.layers.Layer):
-    """Crops (B, H', W', C) at the end to the height and width of another tensor: undoes `PadToMultiple`."""
+    """Crops the end of (B, H', W', C) to the height and width of another tensor; the inverse of `PadToMultiple`.
+
+    Example:
+        >>> tuple(CropLike()(np.zeros((1, 32, 16, 2), np.float32), np.zeros((1, 17, 5, 3), np.float32)).shape)
+        (1, 17, 5, 2)
+    """
 
     def call(self, x: Any, like: Any) -> Any:
         """(B, H', W', C) and (B, H, W, D) to (B, H, W, C)."""
@@ -82,7 +92,13 @@ class CropLike(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class MaskedMean(keras.layers.Layer):
-    """Mean over a palette's swatches, padding left out: the order of the swatches does not matter."""
+    """Mean over the swatches of a palette, without padding. The order of the swatches does not matter.
+
+    Example:
+        >>> codes = np.array([[[1.0], [3.0], [9.0]]], np.float32)
+        >>> float(MaskedMean()(codes, np.array([[1.0, 1.0, 0.0]]))[0, 0])
+        2.0
+    """
 
     def call(self, x: Any, present: Any) -> Any:
         """(B, K, E) and (B, K) to (B, E)."""
@@ -96,12 +112,16 @@ class MaskedMean(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class FiLM(keras.layers.Layer):
-    """Feature-wise scale and shift from a palette's encoding (Perez et al. 2018): x * (1 + scale) + shift.
+    """Feature-wise scale and shift computed from a palette's encoding (Perez et al. 2018): x * (1 + scale) + shift.
 
-    It stands behind an affine-free instance norm: a palette that is tiled in front of one is erased by it.
+    It must come after an instance norm without scale and offset: the norm would erase a palette that comes before it.
 
     Args:
-        regularizer: of the kernel of the dense layer that makes scale and shift.
+        regularizer: regularizer of the kernel of the dense layer that computes scale and shift.
+
+    Example:
+        >>> tuple(FiLM()(np.zeros((1, 4, 4, 6), np.float32), np.zeros((1, 64), np.float32)).shape)
+        (1, 4, 4, 6)
     """
 
     def __init__(self, *, regularizer: Any = None, **kwargs: Any) -> None:
@@ -110,7 +130,7 @@ class FiLM(keras.layers.Layer):
         self.regularizer = keras.regularizers.get(regularizer)
 
     def build(self, x_shape: Any, code_shape: Any) -> None:
-        """Makes the dense layer for C channels."""
+        """Creates the dense layer for C channels."""
         self.dense = keras.layers.Dense(
             2 * x_shape[-1], kernel_initializer=glorot_uniform(), kernel_regularizer=self.regularizer,
             dtype=self.dtype_policy, name="dense",
@@ -134,9 +154,14 @@ class FiLM(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class Double(keras.layers.UpSampling2D):
-    """Doubles height and width, bilinear with pixels as areas; also where a compiled graph does not know them.
+    """Doubles height and width by bilinear interpolation, with pixels as areas.
 
-    Keras' own resize asks whether the new size is positive, which a size that is a tensor cannot answer.
+    Unlike Keras' own resize it works in a compiled graph that does not know the size: Keras checks that the new size is
+    positive, which fails for a tensor.
+
+    Example:
+        >>> tuple(Double()(np.zeros((1, 3, 5, 2), np.float32)).shape)
+        (1, 6, 10, 2)
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -155,7 +180,7 @@ class Double(keras.layers.UpSampling2D):
 
 
 def _doubled(x: Any, axis: int) -> Any:
-    """Along one axis, each pixel becomes two, a quarter of the way towards its neighbours."""
+    """Turns each pixel along an axis into two, each a quarter of the way towards a neighbour."""
     every = [slice(None)] * 4
 
     def cut(start: int | None, end: int | None) -> Any:
@@ -170,14 +195,20 @@ def _doubled(x: Any, axis: int) -> Any:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SmoothAlike(keras.layers.Layer):
-    """Averages features among neighbours of like colour: anisotropic diffusion (Perona and Malik 1990, equation 7).
+    """Averages features over neighbours of similar colour: anisotropic diffusion (Perona and Malik 1990, equation 7).
 
-    Weights are exp(-dE76^2 / 2 sigma^2) between the colours, one for each of four neighbours, normalised. What a choice
-    leaps by in a smooth place becomes a ramp; across an edge of the picture nothing flows.
+    Each of the four neighbours has the weight exp(-dE76^2 / 2 sigma^2) of the colours, and the weights are normalised.
+    So a jump of the features in a smooth place becomes a ramp, and nothing flows across an edge of the picture.
 
     Args:
-        steps: how far the neighbours of each pass are, in pixels. Pictures must be as large, and twice that.
-        sigma: dE76 from which on colours are unlike.
+        steps: distance of the neighbours in each pass, pixels. Pictures must be at least twice as large.
+        sigma: dE76 from which colours count as different.
+
+    Example:
+        >>> features, lab = np.eye(8, dtype=np.float32)[None, ..., None], np.zeros((1, 8, 8, 3), np.float32)
+        >>> smoothed = SmoothAlike()(features, lab)
+        >>> bool(np.max(smoothed) < 0.3)
+        True
     """
 
     def __init__(self, *, steps: tuple[int, ...] = (1, 2, 1, 2, 1, 2, 1), sigma: float = 2.2, **kwargs: Any) -> None:
@@ -187,7 +218,7 @@ class SmoothAlike(keras.layers.Layer):
 
     def call(self, x: Any, lab: Any) -> Any:
         """(B, H, W, C) and the picture (B, H, W, 3), network range, to (B, H, W, C)."""
-        # Channels first: runtimes multiply rows of pixels by rows of weights several times faster than pixel by pixel.
+        # Channels first: runtimes multiply whole rows of pixels and weights several times faster than single pixels.
         scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / (2**0.5 * self.sigma)
         colors = ops.transpose(lab * scale, (0, 3, 1, 2))
         x = ops.transpose(x, (0, 3, 1, 2))
@@ -207,13 +238,13 @@ class SmoothAlike(keras.layers.Layer):
 
 
 def _likeness(colors: Any, axis: int, step: int) -> Any:
-    """How alike each pixel and the one `step` after it are, (B, 1, H, W) less `step` rows or columns."""
+    """The likeness of each pixel to the pixel `step` after it, (B, 1, H, W) less `step` rows or columns."""
     before, after = _ends(colors, axis, step)
     return ops.exp(-ops.sum(ops.square(after - before), axis=1, keepdims=True))
 
 
 def _passed(x: Any, likeness: list[Any], step: int) -> Any:
-    """(B, C, H, W) plus what its four neighbours hand over, each as much as it is alike."""
+    """(B, C, H, W) plus the values of the four neighbours, weighted by their likeness."""
     total = x
     for axis, alike in zip((2, 3), likeness, strict=True):
         before, after = _ends(x, axis, step)
@@ -228,7 +259,7 @@ def _ends(x: Any, axis: int, step: int) -> tuple[Any, Any]:
 
 
 def _beside(x: Any, axis: int, step: int, *, at_start: bool) -> Any:
-    """Puts `step` rows or columns of nothing at the end, or before the start."""
+    """Adds `step` rows or columns of zeros at the end, or before the start."""
     sides = [(0, 0)] * 4
     sides[axis] = (0, step) if at_start else (step, 0)
     return ops.pad(x, sides)

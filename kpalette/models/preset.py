@@ -1,4 +1,4 @@
-"""Models built from checkpoints, and `from_preset`."""
+"""Models from checkpoints: `from_preset`, and what it is made of."""
 
 import contextlib
 import inspect
@@ -13,25 +13,32 @@ from kpalette.weights.config import CONFIG_FILE, CheckpointError
 from kpalette.weights.folder import Checkpoint, read_checkpoint
 
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
-"""Keras' dtype policies that a model may be loaded with."""
+"""Keras' dtype policies that a model can be loaded with."""
 
 
 class PresetMixin:
-    """What a model of kpalette's gets its trained weights by."""
+    """Adds `from_preset` to a model class.
+
+    Example:
+        >>> from kpalette.models.discriminator import PaletteDiscriminator
+        >>> PaletteDiscriminator.from_preset("unknown")
+        Traceback (most recent call last):
+        kpalette.errors.ArgumentError: no checkpoint 'unknown': give one of palettenet, ablated, ...
+    """
 
     @classmethod
     def from_preset(cls, name_or_folder: str | os.PathLike[str], *, dtype: str | None = None) -> Self:
-        """A trained model.
+        """Loads a trained model.
 
         Args:
-            name_or_folder: a preset's name, or a checkpoint folder.
-            dtype: one of `POLICIES`; Keras' own setting unless told.
+            name_or_folder: name of a preset, or a checkpoint folder.
+            dtype: one of `POLICIES`; Keras' own setting if None.
 
         Returns:
             A model of this class with the checkpoint's weights.
 
         Raises:
-            ArgumentError: if there is no preset of that name, or `dtype` is no policy.
+            ArgumentError: if there is no preset of that name, or `dtype` is not a policy.
             CheckpointError: if the checkpoint is damaged, or holds another model.
         """
         checkpoint = read_checkpoint(name_or_folder)
@@ -45,18 +52,18 @@ class PresetMixin:
 
 
 def build_model(kind: Any, checkpoint: Checkpoint, *, dtype: str | None = None) -> Any:
-    """Builds a model in code and gives it a checkpoint's weights.
+    """Builds a model and loads a checkpoint's weights; runs no code from the checkpoint.
 
     Args:
-        kind: the model's class.
-        checkpoint: of such a model.
+        kind: class of the model.
+        checkpoint: a checkpoint of such a model.
         dtype: as in `PresetMixin.from_preset`.
 
     Returns:
         The model.
 
     Raises:
-        ArgumentError: if `dtype` is no policy.
+        ArgumentError: if `dtype` is not a policy.
         CheckpointError: if arguments or tensors do not fit the model.
     """
     path = checkpoint.folder / CONFIG_FILE
@@ -65,9 +72,9 @@ def build_model(kind: Any, checkpoint: Checkpoint, *, dtype: str | None = None) 
     for name, value in options.items():
         if name not in known:
             raise CheckpointError(f"{path}: {kind.__name__} has no option {name!r}")
-        # Kernels go from filters to filters: a size without weights to match would only fill the memory.
+        # A kernel has about the square of its width. A size that does not fit the weights would only fill the memory.
         if type(value) is int and value**2 > sum(array.size for array in checkpoint.tensors.values()):
-            raise CheckpointError(f"{path}: {name!r} of {value} does not go with so few weights")
+            raise CheckpointError(f"{path}: {name!r} of {value} does not fit so few weights")
     with dtype_policy(dtype):
         try:
             model = kind(**options)
@@ -78,13 +85,13 @@ def build_model(kind: Any, checkpoint: Checkpoint, *, dtype: str | None = None) 
 
 
 def options_of(model: Any) -> dict[str, Any]:
-    """Arguments of a model's constructor, without its name and what belongs to training."""
+    """Arguments of a model's constructor, without its name and without options of training."""
     return {key: value for key, value in model.get_config().items() if key not in ("name", "trainable")}
 
 
 @contextlib.contextmanager
 def dtype_policy(dtype: str | None) -> Iterator[None]:
-    """Keras' dtype policy set for a while: a functional model's layers take no other way."""
+    """Sets Keras' dtype policy within a block; the layers of a functional model can get it in no other way."""
     if dtype is None:
         yield
         return

@@ -1,7 +1,7 @@
-"""What networks see: the one place where CIELAB becomes network range, and palettes become padded arrays.
+"""Inputs of networks: CIELAB in network range, and palettes as padded arrays.
 
-Network range is L / 50 - 1, a / 128, b / 128: within -1..1 for every colour of sRGB. Functions are pure, of any array
-library, channels last.
+Network range is L / 50 - 1, a / 128, b / 128, which lies within -1..1 for every colour of sRGB. The functions are pure
+and take arrays of any library, channels last.
 """
 
 from collections.abc import Sequence
@@ -14,27 +14,27 @@ from kpalette.palettes.palette import Palette
 from kpalette.types import L_MAX, MAX_COLORS, Array, FloatArray
 
 AB_SCALE = 128.0
-"""What an a or b of 1 in network range is in CIELAB."""
+"""The CIELAB value of an a or b of 1 in network range."""
 
 _L_SCALE = L_MAX / 2
 
 
 def to_network_range(lab: Array) -> Array:
-    """CIELAB (..., 3) to network range (..., 3), float32 or wider."""
+    """Converts CIELAB (..., 3) to network range (..., 3), float32 or wider."""
     lab = as_float(lab)
     xp = namespace(lab)
     return xp.stack([lab[..., 0] / _L_SCALE - 1.0, lab[..., 1] / AB_SCALE, lab[..., 2] / AB_SCALE], axis=-1)
 
 
 def from_network_range(x: Array) -> Array:
-    """Network range (..., 3) to CIELAB (..., 3); the inverse of `to_network_range`."""
+    """Converts network range (..., 3) to CIELAB (..., 3); the inverse of `to_network_range`."""
     x = as_float(x)
     xp = namespace(x)
     return xp.stack([(x[..., 0] + 1.0) * _L_SCALE, x[..., 1] * AB_SCALE, x[..., 2] * AB_SCALE], axis=-1)
 
 
 def pack_palettes(palettes: Sequence[Palette]) -> tuple[FloatArray, FloatArray]:
-    """Puts palettes of any length into one array.
+    """Packs palettes of any length into one array.
 
     Args:
         palettes: n palettes of at most 8 swatches.

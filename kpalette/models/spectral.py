@@ -1,7 +1,8 @@
-"""Spectrally normalised layers: kernels divided by their largest singular value (Miyato et al. 2018), in call.
+"""Spectrally normalised layers, which divide their kernel by its largest singular value (Miyato et al. 2018).
 
-Keras' own wrapper assigns the divided kernel, which the JAX backend drops from a training step, so that gradients
-differ between backends. Here the kernel stays as it is; outputs equal tensorflow-addons' `SpectralNormalization`.
+Keras' own wrapper assigns the divided kernel to the variable. The JAX backend drops that from a training step, so
+gradients differ between backends. Here `call` divides and the kernel stays unchanged; outputs equal those of
+tensorflow-addons' `SpectralNormalization`.
 """
 
 from typing import Any
@@ -11,20 +12,20 @@ import numpy as np
 from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform
 
-_FIRST_ITERATIONS = 4  # so that an untrained layer is divided by nearly the right number
-_TINY = 1e-6  # the least length that a vector is divided by
+_FIRST_ITERATIONS = 4  # enough for an untrained kernel to be divided by nearly the right number
+_TINY = 1e-6  # smallest length that a vector is divided by
 
 
 class _Spectral(keras.layers.Layer):
-    """What spectrally normalised layers share: the kernel, (..., outputs), divided by its largest singular value."""
+    """Base of spectrally normalised layers: divides the kernel, (..., outputs), by its largest singular value."""
 
     power_iterations = 1
 
     def build(self, input_shape: Any) -> None:
-        """Makes kernel, bias and the two singular vectors."""
+        """Creates kernel, bias and the two singular vectors."""
         super().build(input_shape)
         matrix = ops.convert_to_numpy(self.kernel).astype(np.float32).reshape(-1, self.kernel.shape[-1])
-        # By NumPy: a compiling backend would take a second for each shape.
+        # In NumPy: a backend that compiles would take a second for each shape.
         u = ops.convert_to_numpy(glorot_uniform()((1, matrix.shape[1])))
         for _ in range(_FIRST_ITERATIONS):
             v = u @ matrix.T
@@ -39,11 +40,11 @@ class _Spectral(keras.layers.Layer):
         return variable
 
     def save_own_variables(self, store: Any) -> None:
-        """All variables: Keras' own convolutions and dense layers would leave out `u` and `v`."""
+        """Stores all variables; Keras' own convolutions and dense layers would leave out `u` and `v`."""
         keras.layers.Layer.save_own_variables(self, store)
 
     def load_own_variables(self, store: Any) -> None:
-        """See `save_own_variables`."""
+        """Loads all variables; see `save_own_variables`."""
         keras.layers.Layer.load_own_variables(self, store)
 
     def _divided_kernel(self, training: bool) -> Any:
@@ -64,7 +65,7 @@ class _Spectral(keras.layers.Layer):
 
 
 def _power_iteration(matrix: Any, u: Any, *, steps: int) -> tuple[Any, Any]:
-    """Brings u (1, outputs) and v (1, inputs) nearer to the matrix's first pair of singular vectors."""
+    """Moves u (1, outputs) and v (1, inputs) nearer to the matrix's first pair of singular vectors."""
     for _ in range(steps):
         v = _unit(ops.matmul(u, ops.transpose(matrix)))
         u = _unit(ops.matmul(v, matrix))
@@ -77,17 +78,27 @@ def _unit(vector: Any) -> Any:
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SpectralConv2D(_Spectral, keras.layers.Conv2D):
-    """Convolution whose kernel is divided by its largest singular value."""
+    """Convolution whose kernel is divided by its largest singular value.
+
+    Example:
+        >>> tuple(SpectralConv2D(6, 3, padding="same")(np.zeros((1, 8, 8, 2), np.float32)).shape)
+        (1, 8, 8, 6)
+    """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """(B, H, W, C) to (B, H', W', filters); training moves the singular vectors by one power iteration."""
+        """(B, H, W, C) to (B, H', W', filters); with `training`, one power iteration moves the singular vectors."""
         return self._finished(self.convolution_op(inputs, self._divided_kernel(training)))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SpectralDense(_Spectral, keras.layers.Dense):
-    """Dense layer whose kernel is divided by its largest singular value."""
+    """Dense layer whose kernel is divided by its largest singular value.
+
+    Example:
+        >>> tuple(SpectralDense(6)(np.zeros((1, 4), np.float32)).shape)
+        (1, 6)
+    """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """(..., C) to (..., units); training moves the singular vectors by one power iteration."""
+        """(..., C) to (..., units); with `training`, one power iteration moves the singular vectors."""
         return self._finished(ops.matmul(inputs, self._divided_kernel(training)))

@@ -1,6 +1,6 @@
-"""Keras layers between pixels and swatches: which swatch a pixel belongs to, and how it moves with it.
+"""Keras layers between pixels and swatches: which swatch a pixel belongs to, and how it moves with that swatch.
 
-Shapes and ranges as in `kpalette.models.layers`.
+Shapes and ranges are those of `kpalette.models.layers`.
 """
 
 from typing import Any
@@ -12,17 +12,22 @@ from kpalette.palettes.clusters import swatch_turns
 from kpalette.types import L_MAX
 
 _FAR = -1e9  # added to the logits of padding before the softmax, in float32
-_SHARPEST = 2.0  # the natural logarithm of what known logits are multiplied by at most: reaches of 3.7 to 27 for 10
+_SHARPEST = 2.0  # natural logarithm of the largest factor of known logits: a reach of 10 becomes 3.7 to 27
 _AGREEMENT = 6  # features of `SwatchMoves`
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SwatchAttention(keras.layers.Layer):
-    """Attention from pixels to swatches: every pixel takes what the swatches near to it say.
+    """Attention from pixels to swatches: each pixel takes a mean of the swatches' values, weighted by similarity.
 
     Args:
-        key_size: channels in which queries meet keys.
-        query_scale: variance of the queries' first kernel, times Glorot's.
+        key_size: channels of queries and keys.
+        query_scale: initial variance of the queries' kernel, as a multiple of Glorot's.
+
+    Example:
+        >>> pixels, keys, values = (np.ones(s, np.float32) for s in ((1, 2, 2, 4), (1, 8, 16), (1, 8, 3)))
+        >>> tuple(SwatchAttention()(pixels, keys, values, np.ones((1, 8))).shape)
+        (1, 2, 2, 3)
     """
 
     def __init__(self, *, key_size: int = 32, query_scale: float = 1.0, **kwargs: Any) -> None:
@@ -34,7 +39,7 @@ class SwatchAttention(keras.layers.Layer):
     def build(
         self, x_shape: Any, keys_shape: Any, values_shape: Any, present_shape: Any, nearness_shape: Any = None
     ) -> None:
-        """Makes the projections of pixels and swatches."""
+        """Creates the projections of pixels and swatches."""
         self.query = _projection(self.key_size, self.query_scale, dtype=self.dtype_policy, name="query")
         self.key = _projection(self.key_size, 1.0, dtype=self.dtype_policy, name="key")
         self.query.build(x_shape)
@@ -47,15 +52,15 @@ class SwatchAttention(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any, keys: Any, values: Any, present: Any, nearness: Any = None) -> Any:
-        """Mixes values.
+        """Mixes the values of the swatches.
 
         Args:
             x: (B, H, W, C), pixels.
-            keys: (B, K, E), what swatches are found by.
-            values: (B, K, V), what they say.
-            present: (B, K), the mask (which Keras would take for its own by that name).
-            nearness: (B, H, W, K), float32, logits that are known beforehand, or None. Every pixel tells how much
-                they count, at first as much as they say: sharply where the picture has edges of its own.
+            keys: (B, K, E), which queries are compared with.
+            values: (B, K, V), which are mixed.
+            present: (B, K), the mask (Keras treats an argument called "mask" as its own).
+            nearness: (B, H, W, K), float32, logits known beforehand, or None. Each pixel multiplies them by a factor
+                that it computes, at first 1: large where the picture has edges of its own.
 
         Returns:
             (B, H, W, V), dtype of `values`.
@@ -68,11 +73,11 @@ class SwatchAttention(keras.layers.Layer):
         return ops.einsum("bhwk,bkv->bhwv", ops.cast(share, values.dtype), values)
 
     def weight(self, sharpness: Any) -> Any:
-        """Of the nearness, from what the pixels say."""
+        """The factor of the nearness, from the output of the layer `sharpness`."""
         return ops.exp(ops.tanh(ops.cast(sharpness, "float32") / _SHARPEST) * _SHARPEST)
 
     def hidden(self, present: Any) -> Any:
-        """(B, K), the mask, to logits that nothing of the padding outweighs."""
+        """The mask (B, K) as logits, which are so low for padding that it gets no share."""
         return (1.0 - ops.cast(present, "float32")) * _FAR
 
     def compute_output_shape(
@@ -88,12 +93,18 @@ class SwatchAttention(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SwatchNearness(keras.layers.Layer):
-    """How near colours are to swatches, as logits: -|x - C|^2 / 2 tau^2 in CIELAB, but for what all swatches share.
+    """Nearness of colours to swatches as logits: -|x - C|^2 / 2 tau^2 in CIELAB, without terms that do not depend on C.
 
-    A softmax of them gives the shares of `kpalette.recolorers.soft`.
+    Their softmax gives the shares of `kpalette.recolorers.soft`.
 
     Args:
         tau: reach of a swatch in Lab units.
+
+    Example:
+        >>> swatches = np.array([[[0, 0, 0], [0, 0.5, 0.5]]], np.float32)
+        >>> logits = SwatchNearness(tau=10.0)(np.zeros((1, 4, 4, 3), np.float32), swatches)
+        >>> np.round(logits[0, 0, 0], 2).tolist()
+        [0.0, -40.959999...]
     """
 
     def __init__(self, *, tau: float, **kwargs: Any) -> None:
@@ -118,15 +129,20 @@ class SwatchNearness(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class SwatchMoves(keras.layers.Layer):
-    """How colours move with each swatch: shifted by T - C, or turned about it (`palettes.clusters.swatch_turns`).
+    """Moves of colours with each swatch: a shift by T - C, or a turn about C (`palettes.clusters.swatch_turns`).
 
-    A gate g for each pair, from both palettes' encodings and from how well the pairs agree on a turn, tells which:
-    ab' = ab + (T - C) + g (r - 1) (ab - C), a complex product, of which this layer gives the parts.
+    A gate g for each pair chooses between both, from the encodings of the palettes and from how well the pairs agree on
+    one turn: ab' = ab + (T - C) + g (r - 1) (ab - C), a complex product. The layer returns the coefficients of ab.
 
     Args:
-        slack: square of the chroma, in CIELAB, below which swatches turn less.
-        most: what |r| is cut down to.
-        units: of the gate's hidden layer.
+        slack: squared chroma, in CIELAB, below which swatches turn less.
+        most: largest |r|.
+        units: units of the gate's hidden layer.
+
+    Example:
+        >>> palette, code = np.zeros((1, 8, 3), np.float32), np.zeros((1, 8, 64), np.float32)
+        >>> tuple(SwatchMoves()(palette, palette, code, code[:, 0], np.ones((1, 8))).shape)
+        (1, 8, 4)
     """
 
     def __init__(self, *, slack: float = 10.0, most: float = 2.0, units: int = 32, **kwargs: Any) -> None:
@@ -135,7 +151,7 @@ class SwatchMoves(keras.layers.Layer):
         self.slack, self.most, self.units = slack, most, units
 
     def build(self, source_shape: Any, target_shape: Any, keys_shape: Any, code_shape: Any, present_shape: Any) -> None:
-        """Makes the gate."""
+        """Creates the gate."""
         self.hidden = _projection(self.units, 1.0, dtype=self.dtype_policy, name="hidden")
         self.gate = _projection(1, 1.0, dtype=self.dtype_policy, name="gate")
         self.hidden.build((*keys_shape[:2], keys_shape[2] + code_shape[1] + _AGREEMENT))
@@ -143,14 +159,14 @@ class SwatchMoves(keras.layers.Layer):
         self.built = True
 
     def call(self, source: Any, target: Any, keys: Any, code: Any, present: Any) -> Any:
-        """Offsets and factors.
+        """Computes offsets and factors.
 
         Args:
-            source: (B, K, 3), network range.
-            target: (B, K, 3).
-            keys: (B, K, E), encodings of the pairs.
-            code: (B, F), encoding of all of them.
-            present: (B, K), the mask.
+            source: source swatches (B, K, 3), network range.
+            target: target swatches (B, K, 3).
+            keys: encodings of the pairs (B, K, E).
+            code: encoding of all pairs together (B, F).
+            present: the mask (B, K).
 
         Returns:
             (B, K, 4): ab' = ab + [0:2] + [2:4] * ab, the last a complex product; network range.
@@ -173,7 +189,7 @@ class SwatchMoves(keras.layers.Layer):
         )
 
     def _agreement(self, source: Any, target: Any, present: Any) -> Any:
-        """(B, K, 6): each pair's turn of hue as a point on the circle, the mean of all, and both chromas."""
+        """Features (B, K, 6): each pair's turn of hue as a point on the unit circle, the mean turn, both chromas."""
         ca, cb, ta, tb = source[..., 1], source[..., 2], target[..., 1], target[..., 2]
         both = ops.stack([ta * ca + tb * cb, tb * ca - ta * cb], axis=-1)
         chromas = ops.sqrt(ops.stack([ca * ca + cb * cb, ta * ta + tb * tb], axis=-1) + self.slack / AB_SCALE**2)

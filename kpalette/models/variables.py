@@ -1,7 +1,7 @@
-"""A model's variables by names that last, to and from the tensors of a checkpoint.
+"""Conversion between a model's variables and the tensors of a checkpoint, by stable names.
 
-A variable's name is its path from the model's own layer on, "up1_film/dense/kernel" for instance: neither the model's
-name, to which Keras appends counters, nor the backend has a part in it. Seeds of dropout are no weights.
+A variable's name is its path below the model, for instance "up1_film/dense/kernel". It contains neither the name of the
+model, to which Keras appends counters, nor anything of the backend. Seeds of dropout are not weights.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from kpalette.weights.folder import Checkpoint
 
 
 def tensors_of(model: Any) -> dict[str, NDArray[np.float32]]:
-    """A model's weights by name, those that are not trained among them, as float32."""
+    """A model's weights by name as float32, including those that are not trained."""
     return {
         name: np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
         for name, variable in _variables(model).items()
@@ -27,13 +27,21 @@ def _variables(model: Any) -> dict[str, Any]:
     for layer in model.layers:
         for variable in layer.weights:
             parts = variable.path.split("/")
-            # A model that is built inside another has that one's name before its layers'.
+            # In a model that was built inside another, paths begin with the name of the outer model.
             named["/".join(parts[parts.index(layer.name) :])] = variable
     return named
 
 
 def assign_tensors(model: Any, checkpoint: Checkpoint) -> None:
-    """Gives a model a checkpoint's weights; CheckpointError names the first tensor that is missing or does not fit."""
+    """Loads a checkpoint's weights into a model.
+
+    Args:
+        model: the model.
+        checkpoint: a checkpoint of such a model.
+
+    Raises:
+        CheckpointError: names the first tensor that is missing or does not fit.
+    """
     kind = type(model).__name__
     variables, tensors, places = _variables(model), checkpoint.tensors, checkpoint.config["tensors"]
     for name, variable in variables.items():
@@ -46,6 +54,6 @@ def assign_tensors(model: Any, checkpoint: Checkpoint) -> None:
             raise CheckpointError(f"{path}: tensor {name!r} has shape {tensors[name].shape}, {kind} needs {needed}")
     for name in tensors.keys() - variables.keys():
         path = checkpoint.folder / places[name]["file"]
-        raise CheckpointError(f"{path}: tensor {name!r} of shape {tensors[name].shape} is none of {kind}'s")
+        raise CheckpointError(f"{path}: tensor {name!r} of shape {tensors[name].shape} does not belong to {kind}")
     for name, variable in variables.items():
         variable.assign(tensors[name])

@@ -172,7 +172,7 @@ class TestWhatDoesNotFit:
 
     def test_surplus_tensor(self, folder):
         rewrite(folder, lambda tensors: tensors.update({"more/kernel": np.ones((1, 2))}))
-        self.fails(folder, "weights.safetensors: tensor 'more/kernel' of shape (1, 2) is none of PaletteNet's")
+        self.fails(folder, "weights.safetensors: tensor 'more/kernel' of shape (1, 2) does not belong to PaletteNet")
 
     def test_wrong_shape(self, folder):
         rewrite(folder, lambda tensors: tensors.update({"stem_norm/beta": np.ones((2, 2))}))
@@ -185,7 +185,7 @@ class TestWhatDoesNotFit:
     @pytest.mark.parametrize(
         ("config", "part"),
         [
-            ({"filters": 10**6}, "'filters' of 1000000 does not go with so few weights"),
+            ({"filters": 10**6}, "'filters' of 1000000 does not fit so few weights"),
             ({"filters": -1}, "cannot build PaletteNet: `filters` must be a positive whole number. Received: -1"),
             ({"filters": "4"}, "cannot build PaletteNet: `filters` must be"),
             ({"conditioning": "both"}, "cannot build PaletteNet: `conditioning` must be"),
