@@ -46,6 +46,10 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 MOST_EQUIVALENT = 10
 ROOMS = ("color", "palettes", "images", "recolorers")
 NOT_RUN = {"tests/browser", "tests/test_wheel.py"}  # they install, and test another copy
+TRAIN = {
+    f"tests/{name}" for name in ("training", "search", "models", "runtimes", "test_examples.py", "test_mission.py")
+}
+"""Tests that take minutes and reach these rooms by way of networks: left out, so that the score is a lower bound."""
 KINDS = {name: kind for name in OperatorProvider() if not (kind := OperatorProvider()[name]).arguments()}
 START, SLOWER = 60, 5
 
@@ -227,7 +231,7 @@ def keep_on(options: argparse.Namespace, commit: str, folder: Path) -> list[dict
 
         root = Copy(Path(temporary, "listed"), commit).root
         found = [path.parent for path in (root / "tests").glob("*/__init__.py")] + [*(root / "tests").glob("test_*.py")]
-        units = sorted({path.relative_to(root).as_posix() for path in found} - NOT_RUN)
+        units = sorted({path.relative_to(root).as_posix() for path in found} - NOT_RUN - TRAIN)
         pool = ThreadPoolExecutor(options.workers, initializer=lay)
         try:
             list(pool.map(lambda unit: record(local.copy, unit, folder / "lines"), units))
