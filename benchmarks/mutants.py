@@ -48,8 +48,6 @@ ROOMS = ("color", "palettes", "images", "recolorers")
 NOT_RUN = {"tests/browser", "tests/test_wheel.py"}  # they install, and test another copy
 _TRAINING = ("training", "search", "models", "runtimes", "test_examples.py", "test_mission.py")
 TRAIN = {f"tests/{name}" for name in _TRAINING}
-    f"tests/{name}" for name in ("training", "search", "models", "runtimes", "test_examples.py", "test_mission.py")
-}
 """Tests that take minutes and reach these rooms by way of networks: left out, so that the score is a lower bound."""
 KINDS = {name: kind for name in OperatorProvider() if not (kind := OperatorProvider()[name]).arguments()}
 START, SLOWER = 60, 5
