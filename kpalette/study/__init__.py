@@ -1,1 +1,1 @@
-"""Recolorers measured beside reference rows, over many pictures and palettes."""
+"""The study: recolorers and reference rows, measured on many pictures and palettes."""

@@ -1,4 +1,8 @@
-"""What a study puts to every method: pictures, each with the palettes that are asked of it."""
+"""The cases of a study: pictures, each with the palettes that it is to be recoloured with.
+
+The same cases go to every recolorer. There are two kinds of study: over the three sample pictures with six fixed
+palettes each, or over a set of pictures, which get their palettes by turns (`deal`).
+"""
 
 import os
 from collections.abc import Iterator
@@ -23,30 +27,36 @@ REPORT_PALETTES = (
     "rgb(26,26,26) rgb(92,92,92) rgb(168,168,168) rgb(242,242,242)",
     "rgb(13,2,33) rgb(255,56,100) rgb(45,226,230) rgb(246,247,64)",
 )
-"""What is asked of the sample pictures, in any form that `Palette.parse` knows."""
+"""The target palettes of the sample pictures, as text for `Palette.parse`."""
 
 PALETTES = 40
-"""How many palettes a study over a set of pictures takes from a file that has more."""
+"""Number of palettes, at most, that a study over a set of pictures takes from a file."""
 
 SIDE = 256
-"""Pixels of the longer side, to which larger pictures of a set are shrunk."""
+"""Longer side, in pixels, to which larger pictures of a set are shrunk."""
 
 SAMPLE_SIDE = 512
-"""Pixels of both sides of the sample pictures."""
+"""Width and height of the sample pictures."""
 
 UNLABELLED = "unlabelled"
+"""Style of a picture whose style is not known."""
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """One picture and one palette asked of it.
+    """One picture and one target palette.
 
     Attributes:
-        name: of the picture.
-        style: of the picture.
+        name: name of the picture.
+        style: style of the picture.
         picture: the picture.
-        target: the palette.
-        palette: its number among the study's palettes, from 0.
+        target: the target palette.
+        palette: number of the target among the study's palettes, from 0.
+
+    Example:
+        >>> cases = next(sample_cases())
+        >>> len(cases), cases[0].name, cases[0].palette
+        (6, 'astronaut', 0)
     """
 
     name: str
@@ -57,20 +67,17 @@ class Case:
 
 
 def sample_pictures() -> dict[str, Picture]:
-    """The sample pictures by name, resized to 512x512 as in the published comparisons."""
+    """The sample pictures by name, resized to 512x512 pixels as in the published comparisons."""
     size = (SAMPLE_SIDE, SAMPLE_SIDE)
     return {name: as_picture(cv2.resize(sample_image(name), size, interpolation=cv2.INTER_AREA)) for name in SAMPLES}
 
 
-def sample_pairs() -> Iterator[tuple[Picture, Palette]]:
-    """Every sample picture with each of `REPORT_PALETTES`, 18 pairs."""
-    for cases in sample_cases():
-        for case in cases:
-            yield case.picture, case.target
-
-
 def sample_cases() -> Iterator[tuple[Case, ...]]:
-    """The same pairs as cases, those of one picture together; a picture's name stands for its style."""
+    """Cases of the sample pictures, each with all of `REPORT_PALETTES`.
+
+    Yields:
+        The cases of one picture. The style of each is the picture's name.
+    """
     palettes = [Palette.parse(text) for text in REPORT_PALETTES]
     for name, picture in sample_pictures().items():
         yield tuple(Case(name, name, picture, target, number) for number, target in enumerate(palettes))
@@ -79,16 +86,16 @@ def sample_cases() -> Iterator[tuple[Case, ...]]:
 def report_palettes(
     path: str | os.PathLike[str] | None, *, part: str = "report", count: int = PALETTES, seed: int = 0
 ) -> tuple[Palette, ...]:
-    """Palettes of four colours for a study over a set of pictures.
+    """Chooses palettes of four colours for a study over a set of pictures.
 
     Args:
-        path: a file of palettes as `designed_palettes` reads it; None for kpalette's presets.
-        part: of the file, as in `designed_palettes`.
-        count: how many at most.
-        seed: of the choice of palettes, and of four colours where one has more.
+        path: a file of palettes that `designed_palettes` reads; None for kpalette's presets.
+        part: the part of the file, as in `designed_palettes`.
+        count: number of palettes at most.
+        seed: decides which palettes are chosen, and which four colours of a palette that has more.
 
     Returns:
-        At least one palette; those of fewer than four colours are left out.
+        At least one palette. Palettes of fewer than four colours are left out.
 
     Raises:
         PaletteError: if the file cannot be read or has no palette of four colours.
@@ -106,33 +113,37 @@ def report_palettes(
 
 
 def deal(number: int, *, per_picture: int, count: int) -> list[int]:
-    """Which palettes a picture gets: consecutive pictures take turns, so that all are used equally often.
+    """Deals palettes to a picture by turns, so that a study uses all palettes equally often.
 
     Args:
-        number: of the picture, from 0.
-        per_picture: how many palettes each picture gets, of `count` all at most.
-        count: how many palettes there are.
+        number: number of the picture, from 0.
+        per_picture: number of palettes for each picture; all if there are fewer.
+        count: number of palettes.
 
     Returns:
-        Their numbers, none twice.
+        Numbers of the picture's palettes, none twice.
+
+    Example:
+        >>> [deal(number, per_picture=2, count=3) for number in range(3)]
+        [[0, 1], [2, 0], [1, 2]]
     """
     each = min(per_picture, count)
     return [(number * each + i) % count for i in range(each)]
 
 
 def deal_cases(images: ImageSet, palettes: tuple[Palette, ...], *, per_picture: int) -> Iterator[tuple[Case, ...]]:
-    """Cases over a set of pictures.
+    """Cases of a set of pictures.
 
     Args:
-        images: the pictures, decoded one after the other; larger ones are shrunk to `SIDE`.
-        palettes: what is asked.
-        per_picture: how many of them of each picture, see `deal`.
+        images: the pictures. They are decoded one by one; larger ones are shrunk to `SIDE`.
+        palettes: the target palettes.
+        per_picture: number of palettes for each picture; see `deal`.
 
     Yields:
-        The cases of each picture.
+        The cases of one picture.
 
     Raises:
-        ImageError: names a picture that cannot be read.
+        ImageError: if a picture cannot be read.
     """
     for number, (name, style) in enumerate(zip(images.names, images.styles, strict=True)):
         picture = as_picture(resize(images.read(number), longest=SIDE))

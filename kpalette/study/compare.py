@@ -1,4 +1,4 @@
-"""Recolorers on one picture and palette: what each makes of it, and its figures."""
+"""Several recolorers on one picture and palette: the result of each, and its figures."""
 
 import logging
 import time
@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MethodResult:
-    """What one method makes of one picture and palette.
+    """The result of one recolorer, or of one reference row, for a picture and a palette.
 
     Attributes:
-        method: name of the recolorer or reference row.
-        image: uint8 sRGB (H, W, 3), the result.
-        figures: `FIGURES`, and `clipped` where the method reports it.
-        seconds: wall time of extraction, bake and apply.
-        lightness: the lightness strength; None for reference rows.
+        method: name of the recolorer or of the reference row.
+        image: the result, uint8 sRGB (H, W, 3).
+        figures: `FIGURES`; of a recolorer also `clipped`.
+        seconds: wall time, in which the palette was extracted and the picture recoloured.
+        lightness: lightness strength, 0..1; None for reference rows.
 
     Example:
         >>> from kpalette import Palette, Picture
@@ -49,10 +49,10 @@ def _figures(picture: Picture, image: ImageArray, target: Palette) -> dict[str, 
 
 
 def usable_recolorers() -> list[str]:
-    """Names of all recolorers that work here; a warning is logged for networks whose weights are missing."""
+    """Names of all recolorers but the networks whose weights are missing; these are logged as a warning."""
     missing = missing_recolorers()
     if missing:
-        _log.warning("without %s, whose weights are not there", " and ".join(missing))
+        _log.warning("left out %s: the weights are missing", " and ".join(missing))
     return [name for name in list_recolorers() if name not in missing]
 
 
@@ -65,18 +65,18 @@ def compare(
     match: str = "lightness",
     lightness: float | None = None,
 ) -> Iterator[MethodResult]:
-    """Recolours one picture with several recolorers and measures each; the first row, `source`, does nothing.
+    """Recolours one picture with several recolorers, and measures each result.
 
     Args:
         picture: the picture.
-        target: the palette asked for.
-        models: names or recolorers; if None all whose weights are there, with a logged warning for the others.
+        target: the target palette.
+        models: names of recolorers, or recolorers; those of `usable_recolorers` if None.
         source: as in `Recipe`.
         match: as in `Recipe`.
         lightness: as in `Recipe`; each recolorer's own default if None.
 
     Yields:
-        Results, as they are ready.
+        The row "source", which is the picture itself; then the result of each recolorer, as soon as it is ready.
     """
     yield MethodResult("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
     for model in usable_recolorers() if models is None else models:
@@ -84,7 +84,7 @@ def compare(
 
 
 def run_recipe(picture: Picture, recipe: Recipe) -> MethodResult:
-    """Recolours one picture by a recipe and measures the result."""
+    """Recolours one picture by a recipe, and measures the result."""
     start = time.perf_counter()
     plan = recipe.plan(picture)
     done = plan.apply(picture)
@@ -94,7 +94,15 @@ def run_recipe(picture: Picture, recipe: Recipe) -> MethodResult:
 
 
 def compare_references(picture: Picture, target: Palette) -> Iterator[MethodResult]:
-    """The reference rows (`REFERENCES`) of one picture and palette: swatches by `kmeans`, matched by lightness."""
+    """Makes and measures the reference rows (`REFERENCES`) for one picture and palette.
+
+    Args:
+        picture: the picture. Its own palette is extracted by "kmeans".
+        target: the target palette, matched by lightness.
+
+    Yields:
+        The result of each reference row.
+    """
     source = extract_palette(picture, size=len(target), method="kmeans")
     matched = source.matched(target)
     for name, make in REFERENCES.items():

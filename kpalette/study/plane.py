@@ -1,4 +1,4 @@
-"""The plane of structure against faithfulness: every method of a study as a disc in an SVG file."""
+"""The plane of structure and faithfulness: a chart with a disc for each recolorer of a study, as SVG."""
 
 from itertools import cycle
 from typing import Any, NamedTuple
@@ -12,13 +12,26 @@ from kpalette.study.statistics import by_method, center, groups_of
 
 _AREA = 80.0  # square points of a disc of richness 1
 _COLORS = ("#c2451e", "#2f6db3", "#3f8f4f", "#8a4fa3", "#b07c10", "#1f8a8a", "#a83a6b", "#5c6b1f")
-_QUIET = "#7a7a76"
+_GREY = "#7a7a76"
 _SIZES = (0.25, 1.0, 2.0)  # richness, in the legend
-_NEAR = 4.0  # points from a disc's border to its label without a line between them
+_NEAR = 4.0  # distance in points from a disc to its label, above which a line joins them
 
 
 class Point(NamedTuple):
-    """One method on the plane."""
+    """A recolorer at one lightness strength, or a reference row, on the plane.
+
+    Attributes:
+        method: its name in tables.
+        model: name of the recolorer or of the reference row.
+        lightness: lightness strength, 0..1; 0 for reference rows.
+        ssim: its place to the right.
+        palette_de: its height.
+        richness: its area.
+
+    Example:
+        >>> Point("soft", "soft", 0.0, 0.98, 12.5, 1.1).ssim
+        0.98
+    """
 
     method: str
     model: str
@@ -29,14 +42,14 @@ class Point(NamedTuple):
 
 
 def plane_points(study: Study, *, statistic: str = "mean") -> list[Point]:
-    """Where every method lies.
+    """Finds the place of each method of a study.
 
     Args:
-        study: what was found.
-        statistic: as in `study_tables.center`.
+        study: the study.
+        statistic: as in `kpalette.study.statistics.center`.
 
     Returns:
-        A point for each method, in the study's order.
+        A point for each method, in the order of the study.
     """
     return [
         Point(
@@ -48,14 +61,14 @@ def plane_points(study: Study, *, statistic: str = "mean") -> list[Point]:
 
 
 def draw_plane(study: Study, *, statistic: str = "mean") -> bytes:
-    """Draws the plane: ssim to the right, palette_de upwards, the area of a disc for richness.
+    """Draws the plane. To the right is ssim, upwards palette_de; the area of a disc is richness.
 
     Args:
-        study: what was found, at least one record.
-        statistic: as in `study_tables.center`.
+        study: the study, with at least one record.
+        statistic: as in `kpalette.study.statistics.center`.
 
     Returns:
-        An SVG file, the same bytes for the same study and version of Matplotlib.
+        An SVG file. Equal studies give equal bytes with the same version of Matplotlib.
 
     Raises:
         ArgumentError: if Matplotlib is not installed.
@@ -81,7 +94,7 @@ def _colors(points: list[Point]) -> dict[str, str]:
     """The colour of each model; reference rows are grey."""
     models = dict.fromkeys(point.model for point in points)
     own = (model for model in models if model not in REFERENCES)
-    return {**dict.fromkeys(models, _QUIET), **dict(zip(own, cycle(_COLORS), strict=False))}
+    return {**dict.fromkeys(models, _GREY), **dict(zip(own, cycle(_COLORS), strict=False))}
 
 
 def _draw_points(axes: Any, points: list[Point]) -> None:
@@ -94,13 +107,13 @@ def _draw_points(axes: Any, points: list[Point]) -> None:
 
 
 def _draw_legend(axes: Any) -> None:
-    discs = [axes.scatter([], [], s=_area(size), color=_QUIET, label=f"{size:g}") for size in _SIZES]
+    discs = [axes.scatter([], [], s=_area(size), color=_GREY, label=f"{size:g}") for size in _SIZES]
     title = "area: richness\nnumbers: lightness"
     axes.legend(handles=discs, title=title, loc="best", frameon=False, fontsize=8, title_fontsize=8)
 
 
 def _draw_labels(axes: Any, points: list[Point]) -> None:
-    """Puts each label where it meets least of what is there: discs, the legend, and labels put before."""
+    """Puts each label where it covers least of the discs, the legend and the earlier labels."""
     pixels = axes.figure.dpi / 72.0
     colors = _colors(points)
     places = axes.transData.transform([(point.ssim, point.palette_de) for point in points])
@@ -127,7 +140,7 @@ _Box = tuple[float, float, float, float]
 
 
 def _candidates(x: float, y: float, radius: float, size: tuple[float, float], pixels: float) -> list[_Box]:
-    """Boxes for a label around a disc, the nearest and most usual first."""
+    """Boxes for a label around a disc; nearer ones, and those to the right, come first."""
     width, height = size
     found = []
     for gap in (2.0, 7.0, 15.0, 26.0):
@@ -140,12 +153,13 @@ def _candidates(x: float, y: float, radius: float, size: tuple[float, float], pi
 
 
 def _cost(box: _Box, others: list[_Box], inside: _Box) -> float:
-    """Square pixels that a box shares with others or has outside the axes."""
+    """Area of a box, in square pixels, that covers other boxes or lies outside the axes."""
     area = (box[2] - box[0]) * (box[3] - box[1])
     return sum(_shared(box, other) for other in others) + area - _shared(box, inside)
 
 
 def _shared(box: _Box, other: _Box) -> float:
+    """Area that two boxes share."""
     width = min(box[2], other[2]) - max(box[0], other[0])
     height = min(box[3], other[3]) - max(box[1], other[1])
     return max(width, 0.0) * max(height, 0.0)

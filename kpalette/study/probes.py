@@ -1,4 +1,14 @@
-"""What a recolourer does where the answer is known: hue pairs, a picture's own palette, two palettes side by side."""
+"""Probes: tests of a recolorer for which the right answer is known.
+
+- **ab_error**: a *hue pair* is one picture with its hues turned by two angles. The recolorer gets the first, with the
+  palettes of both, and should return the second. The figure is the mean distance in ab.
+- **own**: the recolorer gets the picture's own palette as target, and should change nothing. The figure is the mean
+  CIEDE2000 difference.
+- **response**: the recolorer gets one picture with two targets. The figure is the mean distance in ab between both
+  results, divided by that between both palettes: 0 ignores the palette, 1 follows it.
+
+All probes work at lightness 0. `None` in place of a recolorer is the picture itself.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,35 +29,44 @@ from kpalette.types import DEFAULT_COLORS, BoolArray, FloatArray
 
 PROBES = {
     "ab_error": "hue pairs: mean distance in ab to the same picture turned in hue, 0 is exact",
-    "own": "mean CIEDE2000 to the source where the picture's own palette is asked for, 0 is exact",
-    "response": "how far two results differ in ab, over how far their palettes do: 0 ignores the palette, 1 follows it",
+    "own": "mean CIEDE2000 to the source if the target is the picture's own palette, 0 is exact",
+    "response": "distance in ab of two results, over that of their palettes: 0 ignores the palette, 1 follows it",
 }
-"""Every figure of `probe` with what it says; all at lightness 0."""
+"""The figures of `probe`, each with its meaning."""
 
-_HAIR = 1e-9  # units of Lab
+_TINY = 1e-9  # Lab units
 
 
 class HuePair(NamedTuple):
-    """A picture under two turns of hue at its own lightness: what is shown, and what is asked for."""
+    """A picture with its hues turned by two angles, at unchanged lightness.
+
+    Attributes:
+        shown: the picture after the first turn, 8 bits.
+        truth: the picture after the second turn, CIELAB (H, W, 3).
+        known: bool (H, W), pixels that both turns leave inside sRGB. Where chroma is lost, there is no right answer.
+        source: the picture's own palette after the first turn.
+        target: the same palette after the second turn, in the same order.
+
+    Example:
+        >>> from kpalette.images.samples import sample_image
+        >>> pair = hue_pair(Picture(sample_image("coffee")[::16, ::16]), 0)
+        >>> hue_error(pair, None) > 10
+        True
+    """
 
     shown: Picture
-    """The picture under the first turn, 8 bits."""
     truth: FloatArray
-    """The picture under the second, CIELAB (H, W, 3)."""
     known: BoolArray
-    """Pixels (H, W) that neither turn brought out of sRGB: chroma lost has no answer."""
     source: Palette
-    """The picture's own palette under the first turn."""
     target: Palette
-    """The same under the second, in the same order."""
 
 
 def hue_pair(picture: Picture, number: int) -> HuePair:
-    """Makes the hue pair of a picture, as those that networks are trained on (`kpalette.data.pairs`).
+    """Makes the hue pair of a picture. Networks are trained on such pairs (`kpalette.data.pairs`).
 
     Args:
         picture: any picture.
-        number: of the picture in its study: it decides the turns, the same on every machine.
+        number: number of the picture in its study; it decides the angles, which are equal on every machine.
 
     Returns:
         The pair.
@@ -55,23 +74,26 @@ def hue_pair(picture: Picture, number: int) -> HuePair:
     first, second = np.random.default_rng([0, number]).random(2)
     rgb = image_to_rgb(picture.rgb)
     own = extract_palette(picture, size=DEFAULT_COLORS, method="kmeans")
-    straight = np.zeros(2)  # the curve of lightness
-    (shown, inside), (truth, kept) = (turn(rgb, shift, straight, steps=BISECTION_STEPS) for shift in (first, second))
-    palettes = (
-        Palette(turn(own.rgb, shift, straight, steps=BISECTION_STEPS)[0], own.weights) for shift in (first, second)
-    )
-    return HuePair(picture.with_rgb(rgb_to_image(lab_to_rgb(shown))), truth, inside * kept > 0, *palettes)
+    same_lightness = np.zeros(2)  # the lightness curve
+
+    def turned(colors: FloatArray, shift: float) -> tuple[FloatArray, FloatArray]:
+        return turn(colors, shift, same_lightness, steps=BISECTION_STEPS)
+
+    (shown, first_inside), (truth, second_inside) = turned(rgb, first), turned(rgb, second)
+    palettes = (Palette(turned(own.rgb, shift)[0], own.shares) for shift in (first, second))
+    known = first_inside * second_inside > 0
+    return HuePair(picture.with_rgb(rgb_to_image(lab_to_rgb(shown))), truth, known, *palettes)
 
 
 def hue_error(pair: HuePair, recolorer: Recolorer | None) -> float:
-    """Mean distance in ab between a recolourer's answer to a hue pair and the truth.
+    """Measures `ab_error`; see the head of this module.
 
     Args:
-        pair: what `hue_pair` made.
-        recolorer: who answers; None does nothing.
+        pair: a hue pair.
+        recolorer: the recolorer, or None.
 
     Returns:
-        Units of Lab, over the pixels whose answer is known; nan where there is none.
+        Mean distance in ab, in Lab units, over the pixels of `pair.known`; nan if there are none.
     """
     image = pair.shown.rgb
     if recolorer is not None:
@@ -80,56 +102,56 @@ def hue_error(pair: HuePair, recolorer: Recolorer | None) -> float:
 
 
 def own_error(picture: Picture, recolorer: Recolorer | None) -> float:
-    """Mean CIEDE2000 between a picture and what becomes of it when its own palette is asked for.
+    """Measures `own`; see the head of this module.
 
     Args:
         picture: the picture.
-        recolorer: who is asked; None does nothing.
+        recolorer: the recolorer, or None.
 
     Returns:
-        0 where nothing changes.
+        Mean CIEDE2000 difference; 0 if nothing changes.
     """
     if recolorer is None:
         return 0.0
     own = extract_palette(picture, size=DEFAULT_COLORS, method=recolorer.extraction)
-    # A hair beside it: of a palette that is equal to the bit, networks would not be asked at all.
-    beside = Palette(own.lab + _HAIR, own.weights)
-    image = Plan(recolorer, own, beside, 0.0).apply(picture).image
+    # Not equal to the bit: then a NetworkRecolorer would return the picture without running its network.
+    target = Palette(own.lab + _TINY, own.shares)
+    image = Plan(recolorer, own, target, 0.0).apply(picture).image
     return float(np.mean(delta_e(image_to_lab(picture.rgb), image_to_lab(image))))
 
 
 def response(picture: Picture, first: Palette, second: Palette, recolorer: Recolorer | None) -> float:
-    """How much of the way between two palettes the results go.
+    """Measures `response`; see the head of this module.
 
     Args:
         picture: the picture.
-        first: a palette.
-        second: another, of as many colours.
-        recolorer: who is asked for both; None does nothing.
+        first: the first target.
+        second: the second target, of as many colours.
+        recolorer: the recolorer, or None.
 
     Returns:
-        Mean distance in ab between the two results, over the distance between the palettes as they are matched to the
-        picture's own, by its shares; nan where the palettes do not differ in ab.
+        Distance of the results over distance of the palettes, both means in ab. The palettes are matched to the
+        picture's own palette, whose shares are the weights of the mean. nan if the palettes do not differ in ab.
     """
     if recolorer is None:
         return 0.0
     plans = [Recipe(target, recolorer, lightness=0.0).plan(picture) for target in (first, second)]
     images = [plan.apply(picture).image for plan in plans]
-    asked = np.linalg.norm((plans[0].target.lab - plans[1].target.lab)[:, 1:], axis=-1)
-    distance = float(np.sum(plans[0].source.weights * asked))
+    apart = np.linalg.norm((plans[0].target.lab - plans[1].target.lab)[:, 1:], axis=-1)
+    distance = float(np.sum(plans[0].source.shares * apart))
     return ab_error(image_to_lab(images[0]), image_to_lab(images[1])) / distance if distance else float("nan")
 
 
 def probe(
     picture: Picture, recolorer: Recolorer | None, *, pair: HuePair, targets: Sequence[Palette]
 ) -> dict[str, float]:
-    """All of `PROBES` for one picture and recolourer.
+    """Measures all of `PROBES` for one picture and recolorer.
 
     Args:
         picture: the picture.
-        recolorer: who is probed; None does nothing.
+        recolorer: the recolorer, or None.
         pair: the picture's hue pair.
-        targets: palettes asked of the picture; the first two are for `response`, nan if there are fewer.
+        targets: target palettes; the first two are for `response`, which is nan if there are fewer.
 
     Returns:
         Figures by name.

@@ -1,4 +1,8 @@
-"""What a study found: a record for every case and method, one for every picture and probed model; their CSV file."""
+"""The records of a study and their CSV file.
+
+There is a record for each case and method (a recolorer at one lightness strength, or a reference row), and one for each
+picture and probed recolorer.
+"""
 
 import csv
 import io
@@ -14,22 +18,26 @@ _DIGITS = 6
 _KEYS = ("name", "style", "palette", "model", "lightness")
 _FIGURES = (*FIGURES, "clipped", *PROBES)
 COLUMNS = (*_KEYS, *_FIGURES, "seconds")
-"""Of the CSV file. `palette` is empty in records of probes, `lightness` in those of reference rows."""
+"""Columns of the CSV file. `palette` is empty in records of probes, `lightness` in those of reference rows."""
 
 
 @dataclass(frozen=True)
 class StudyRecord:
-    """The figures of one method on one case, or of one model's probes on one picture.
+    """The figures of one method on one case, or of the probes of one recolorer on one picture.
 
     Attributes:
-        name: of the picture.
-        style: of the picture.
-        palette: number of the palette that was asked for; None for probes.
-        model: the recolourer or reference row.
-        lightness: the strength it worked with; None for reference rows.
-        figures: `metrics.FIGURES` and `clipped`, or `probes.PROBES`; without those that the method does not have.
-            To six digits, as in the CSV file: tables of a study and of its file are the same to the last digit.
+        name: name of the picture.
+        style: style of the picture.
+        palette: number of the target palette; None for probes.
+        model: name of the recolorer or of the reference row.
+        lightness: lightness strength, 0..1; None for reference rows.
+        figures: `metrics.FIGURES` and `clipped`, or `probes.PROBES`; reference rows have no `clipped`. They are rounded
+            to six digits, as in the CSV file, so that both give the same tables.
         seconds: wall time of one recolouring; 0 for probes.
+
+    Example:
+        >>> StudyRecord("cat.png", "photo", 0, "soft", 0.5, {"ssim": 0.98765432}).method
+        'soft (lightness 0.5)'
     """
 
     name: str
@@ -47,17 +55,23 @@ class StudyRecord:
 
     @property
     def method(self) -> str:
-        """What tables call it: the model, and its strength where that is not 0."""
+        """Name of the method in tables: the model, and the lightness strength if that is not 0."""
         return f"{self.model} (lightness {self.lightness:g})" if self.lightness else self.model
 
 
 @dataclass
 class Study:
-    """All records, in the order of pictures, palettes and methods.
+    """All records of a study, in the order of pictures, palettes and methods.
 
     Attributes:
-        records: of every case and method.
-        probes: of every picture and model.
+        records: one for each case and method.
+        probes: one for each picture and recolorer.
+
+    Example:
+        >>> study = Study([StudyRecord("cat.png", "photo", 0, "soft", 0.0, {"ssim": 0.98})])
+        >>> study.to_csv("figures.csv")
+        >>> Study.from_csv("figures.csv") == study
+        True
     """
 
     records: list[StudyRecord] = field(default_factory=list)
@@ -69,10 +83,10 @@ class Study:
         return tuple(dict.fromkeys(record.method for record in self.records))
 
     def to_csv(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-        """Writes all records; `from_csv` reads them again.
+        """Writes all records to a CSV file. `from_csv` reads it.
 
         Args:
-            path: where to.
+            path: the file to write.
             overwrite: whether a file that exists may be replaced.
 
         Raises:
@@ -81,7 +95,7 @@ class Study:
         write_file(path, self.csv().encode(), overwrite=overwrite)
 
     def csv(self) -> str:
-        """All records as the text of a CSV file, numbers to six digits."""
+        """All records as the text of a CSV file; numbers have six digits."""
         stream = io.StringIO()
         table = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
         table.writeheader()
@@ -93,7 +107,7 @@ class Study:
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> "Study":
-        """Reads what `to_csv` wrote.
+        """Reads a CSV file that `to_csv` wrote.
 
         Args:
             path: the file.
@@ -102,7 +116,7 @@ class Study:
             The study.
 
         Raises:
-            ArgumentError: if the file cannot be read, or names the line that is wrong.
+            ArgumentError: if the file cannot be read, lacks a column, or has a damaged line.
         """
         data = read_file(path, error=ArgumentError, what="a file of figures")
         table = csv.DictReader(io.StringIO(data.decode(errors="replace"), newline=""), strict=True)
@@ -114,7 +128,7 @@ class Study:
         except (csv.Error, ValueError, TypeError) as error:
             raise ArgumentError(f"{path}, line {table.line_num}: {reason(error)}") from None
         if missing:
-            raise ArgumentError(f"{path} is no file of a study's figures: it has no column {missing[0]}")
+            raise ArgumentError(f"{path} is not a file of figures of a study: it has no column {missing[0]}")
         return study
 
 

@@ -1,4 +1,4 @@
-"""The study: every recolourer and reference row over many pictures and palettes, in several processes."""
+"""Runs a study: all recolorers and reference rows on all pictures and palettes, in several processes."""
 
 import json
 import os
@@ -29,20 +29,24 @@ from kpalette.study.records import Study, StudyRecord
 from kpalette.weights.folder import read_checkpoint
 
 PER_PICTURE = 4
-"""Palettes asked of each picture of a set."""
+"""Number of palettes for each picture of a set."""
 
-_QUEUED = 2  # pictures that run or wait for each worker: no more lie in memory
+_QUEUED = 2  # pictures, running or waiting, for each worker; they are in memory
 
 
 @dataclass(frozen=True)
 class Model:
-    """A recolourer of a study, in a form that goes to other processes.
+    """A recolorer of a study, in a form that pickle can send to other processes.
 
     Attributes:
-        name: what its rows are called.
-        strengths: of lightness, each a row.
-        folder: of the checkpoint, or None for a recolourer of that name.
-        stamp: stands for the checkpoint's weights.
+        name: its name in tables.
+        strengths: lightness strengths, 0..1; each one is a row.
+        folder: folder of a checkpoint; None for the recolorer of that name in the registry.
+        stamp: changes when the weights of the checkpoint change.
+
+    Example:
+        >>> Model("soft", (0.0, 0.5)).recolorer().name
+        'soft'
     """
 
     name: str
@@ -51,7 +55,7 @@ class Model:
     stamp: str = ""
 
     def recolorer(self) -> Recolorer:
-        """The recolourer, made once in a process as long as its weights do not change."""
+        """The recolorer. A process makes it once, and again if its weights change."""
         return get_recolorer(self.name) if self.folder is None else _network(self.name, self.folder, self.stamp)
 
 
@@ -71,27 +75,31 @@ def evaluate(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Study:
-    """Measures recolourers beside the reference rows, all on the same pictures and palettes.
+    """Measures recolorers and reference rows on the same pictures and palettes.
 
     Args:
-        images: a folder or tar of pictures, or an `ImageSet`; the three sample pictures with the six palettes of
-            `study_cases.REPORT_PALETTES` if None.
-        palettes: a file of palettes, whose report half is asked of `images`; kpalette's presets if None.
-        models: names of recolourers, and checkpoint folders; all recolourers if None, without networks whose weights
-            are not there, of which a warning is logged.
-        lightness: strengths, 0..1, a row for each; 0, and 1 for `baseline` too, if None.
-        per_picture: how many palettes each picture of `images` gets; see `study_cases.deal`.
-        limit: so many pictures, spread evenly over `images`; all if None.
-        workers: processes; one a core if None. Programs that call this outside `if __name__ == "__main__"` get along
-            with one.
+        images: a folder or tar of pictures, or an `ImageSet`. If None, the three sample pictures, with the six palettes
+            `kpalette.study.cases.REPORT_PALETTES`.
+        palettes: a file of palettes; its report half is used. If None, kpalette's presets.
+        models: names of recolorers, and checkpoint folders. If None, all recolorers; networks whose weights are missing
+            are left out, with a logged warning.
+        lightness: lightness strengths, 0..1; each one is a row. If None, 0, and for `baseline` also 1.
+        per_picture: number of palettes for each picture of `images`; see `kpalette.study.cases.deal`.
+        limit: number of pictures, spread evenly over `images`; all if None.
+        workers: number of processes; one a core if None.
         progress: called with (pictures done, pictures in all).
 
     Returns:
-        Every figure of every case and method, and the probes of every picture and model.
+        The records of all cases and methods, and of all probes.
 
     Raises:
-        ArgumentError: if an argument is out of range, or a model is neither a recolourer nor a checkpoint folder.
+        ArgumentError: if an argument is out of range, or a model is neither a recolorer nor a checkpoint folder.
         KPaletteError: if pictures, palettes or weights cannot be read, or a worker process dies.
+
+    Example:
+        >>> study = kpalette.evaluate(".", models=["soft"], per_picture=1, workers=1)
+        >>> study.methods
+        ('source', 'reachable', 'nearest', 'nearest-ab', 'soft')
     """
     for name, value in (("per_picture", per_picture), ("limit", limit), ("workers", workers)):
         if value is not None and (not isinstance(value, int) or value < 1):
@@ -99,7 +107,7 @@ def evaluate(
     found = find_models(models, lightness=lightness)
     if images is None:
         if palettes is not None:
-            raise ArgumentError("`palettes` are asked of `images`: the sample pictures have their own")
+            raise ArgumentError("`palettes` needs `images`: the sample pictures have palettes of their own")
         cases = list(islice(sample_cases(), limit))
         return _collect(cases, len(cases), found, workers, progress)
     if not isinstance(images, ImageSet):
@@ -111,30 +119,34 @@ def evaluate(
 
 
 def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | None = None) -> tuple[Model, ...]:
-    """The models of a study.
+    """Finds the recolorers of a study.
 
     Args:
-        models: as in `evaluate`. A folder is called by its name, with as many of the folders above it as set it apart.
+        models: as in `evaluate`. A folder gets its own name; if that is not unique, with the folders above it.
         lightness: as in `evaluate`.
 
     Returns:
         At least one model, none twice.
 
     Raises:
-        ArgumentError: if one is neither a recolourer nor a folder, or is there twice.
+        ArgumentError: if one is neither a recolorer nor a folder, or is given twice.
         KPaletteError: if a network's weights are missing or damaged.
+
+    Example:
+        >>> [model.strengths for model in find_models(["soft", "baseline"])]
+        [(0.0,), (0.0, 1.0)]
     """
     if models is None:
         models = usable_recolorers()
     if not models or isinstance(models, str):
-        raise ArgumentError(f"`models` must be a list of at least one recolourer. Received: {models!r}")
+        raise ArgumentError(f"`models` must be a list of at least one recolorer. Received: {models!r}")
     strengths = None if lightness is None else tuple(dict.fromkeys(check_strength(x) for x in lightness))
     if strengths == ():
         raise ArgumentError("`lightness` must hold at least one strength. Received: none")
-    asked = list(map(os.fspath, models))
-    names = _names([model for model in asked if model not in list_recolorers()])
-    found = [_model(model, names.get(model, model), strengths) for model in asked]
-    twice = [model for i, model in enumerate(asked) if found[i].name in {m.name for m in found[:i]}]
+    given = list(map(os.fspath, models))
+    names = _names([model for model in given if model not in list_recolorers()])
+    found = [_model(model, names.get(model, model), strengths) for model in given]
+    twice = [model for i, model in enumerate(given) if found[i].name in {m.name for m in found[:i]}]
     if twice:
         raise ArgumentError(f"`models` must hold each model once. Received twice: {twice[0]!r}")
     return tuple(found)
@@ -154,7 +166,7 @@ def _model(text: str, name: str, strengths: tuple[float, ...] | None) -> Model:
 
 
 def _names(folders: list[str]) -> dict[str, str]:
-    """Each folder's name, with as many of those above it as set it apart from the others and from all rows."""
+    """Names of folders: the last parts of each path, as many as make the names unique among all rows."""
     parts = {folder: Path(os.path.abspath(folder)).parts for folder in folders}
     taken = {*list_recolorers(), *REFERENCES}
     names: dict[str, str] = {}
@@ -183,7 +195,7 @@ def _collect(
             if progress is not None:
                 progress(done, total)
     except BrokenProcessPool:
-        raise KPaletteError("a worker process died, perhaps out of memory: try fewer (`workers`, -j)") from None
+        raise KPaletteError("a worker process died, perhaps out of memory: use fewer `workers`") from None
     return study
 
 
@@ -201,7 +213,7 @@ def _in_order(cases: Iterable[tuple[Case, ...]], models: tuple[Model, ...], work
 
 
 def _limit_tensorflow_threads() -> None:
-    """Limits TensorFlow, should it be imported later, to the worker's share of threads."""
+    """Limits TensorFlow, in case it is imported later, to the worker's share of threads."""
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, str(thread_count()))
 

@@ -1,4 +1,8 @@
-"""Centres of a study's figures and their intervals."""
+"""Statistics of a study: means or medians of its figures, with bootstrap intervals.
+
+A picture with many palettes counts as much as any other: the mean is that of the pictures' means, and bootstrap draws
+pictures, each with all of its values.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -11,13 +15,24 @@ from kpalette.metrics.intervals import bootstrap_interval
 from kpalette.study.records import StudyRecord
 
 STATISTICS = ("mean", "median")
+"""What `center` can compute."""
 
 Groups = list[NDArray[np.float64]]
-"""Numbers, those of one picture together."""
+"""The values of a figure, an array for each picture."""
 
 
 class Estimate(NamedTuple):
-    """A centre and its bootstrap 95 % interval, nan where there are no numbers."""
+    """A mean or median with its bootstrap 95 % interval.
+
+    Attributes:
+        value: the mean or median; nan if there are no values.
+        low: lower end of the interval.
+        high: upper end of the interval.
+
+    Example:
+        >>> estimate([np.array([1.0, 3.0]), np.array([2.0])], statistic="mean")
+        Estimate(value=2.0, low=2.0, high=2.0)
+    """
 
     value: float
     low: float
@@ -25,14 +40,14 @@ class Estimate(NamedTuple):
 
 
 def groups_of(records: Iterable[StudyRecord], figure: str) -> Groups:
-    """The values of a figure, those of each picture together, nan left out.
+    """Collects the values of a figure by picture. nan is left out.
 
     Args:
-        records: of one method.
-        figure: its name, or "seconds".
+        records: records of one method.
+        figure: name of the figure, or "seconds".
 
     Returns:
-        An array for each picture that has any.
+        An array of values for each picture that has any.
     """
     found: dict[str, list[float]] = {}
     for record in records:
@@ -43,14 +58,14 @@ def groups_of(records: Iterable[StudyRecord], figure: str) -> Groups:
 
 
 def center(groups: Groups, *, statistic: str) -> float:
-    """The centre of grouped numbers.
+    """The mean or median of a figure.
 
     Args:
-        groups: what `groups_of` gave.
-        statistic: "mean", of the pictures' means, or "median" of all numbers.
+        groups: the values by picture, from `groups_of`.
+        statistic: "mean", the mean of the pictures' means, or "median", that of all values.
 
     Returns:
-        nan if there are no numbers.
+        The mean or median; nan if there are no values.
 
     Raises:
         ArgumentError: if `statistic` is unknown.
@@ -65,14 +80,14 @@ def center(groups: Groups, *, statistic: str) -> float:
 
 
 def estimate(groups: Groups, *, statistic: str) -> Estimate:
-    """The centre of grouped numbers, and how far it may be off: pictures are drawn again, all numbers of each together.
+    """The mean or median of a figure with its interval: bootstrap over pictures, each with all of its values.
 
     Args:
-        groups: what `groups_of` gave.
+        groups: the values by picture, from `groups_of`.
         statistic: as in `center`.
 
     Returns:
-        The centre and its bootstrap 95 % interval.
+        The mean or median, and its bootstrap 95 % interval.
     """
     value = center(groups, statistic=statistic)
     if not groups:
@@ -86,7 +101,7 @@ def estimate(groups: Groups, *, statistic: str) -> Estimate:
 
 
 def _median_of_all(drawn: NDArray[np.float64], *, axis: int) -> NDArray[np.float64]:
-    """The median of each draw, (draws, pictures, numbers) to (draws,)."""
+    """The median of each draw: (draws, pictures, values) to (draws,)."""
     flat = drawn.reshape(len(drawn), -1)
     medians: NDArray[np.float64] = np.nanmedian(flat, axis=axis)
     return medians

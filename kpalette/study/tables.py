@@ -1,4 +1,4 @@
-"""A study as tables: GitHub markdown, centres with intervals, and how they come into a document."""
+"""Tables of a study, in GitHub markdown: figures, probes, styles, and the best and worst cases."""
 
 from collections.abc import Sequence
 
@@ -15,16 +15,17 @@ DIGITS = {
     "ssim": 3, "palette_de": 2, "palette_de_ab": 2, "richness": 2, "false_edges": 4, "palette_mse": 4, "micdm": 2,
     "lightness_drift": 2, "clipped": 3, "ab_error": 2, "own": 2, "response": 2, "seconds": 2,
 }  # fmt: skip
-"""Behind the point, by figure."""
+"""Decimal places of each figure."""
 
 RANKS = ("best", "median", "worst")
+"""The cases of `ranked`."""
 
 
 def figures_table(study: Study, *, statistic: str = "mean") -> str:
-    """All methods and all figures, with bootstrap 95 % intervals.
+    """Table of all methods and figures, with bootstrap 95 % intervals.
 
     Args:
-        study: what was found.
+        study: the study.
         statistic: as in `center`.
 
     Returns:
@@ -34,10 +35,10 @@ def figures_table(study: Study, *, statistic: str = "mean") -> str:
 
 
 def probes_table(study: Study, *, statistic: str = "mean") -> str:
-    """All probed models and `probes.PROBES`, with bootstrap 95 % intervals.
+    """Table of all probed recolorers and `PROBES`, with bootstrap 95 % intervals.
 
     Args:
-        study: what was found.
+        study: the study.
         statistic: as in `center`.
 
     Returns:
@@ -59,15 +60,15 @@ def _with_intervals(records: Sequence[StudyRecord], figures: tuple[str, ...], st
 
 
 def styles_table(study: Study, *, statistic: str = "mean", heading: str = "style") -> str:
-    """`palette_de_ab` and `ssim` of each method by style.
+    """Table of `palette_de_ab` and `ssim` of each method by style.
 
     Args:
-        study: what was found.
+        study: the study.
         statistic: as in `center`.
-        heading: of the column of styles.
+        heading: heading of the column of styles.
 
     Returns:
-        A GitHub markdown table, the styles of most pictures first.
+        A GitHub markdown table; styles with most pictures come first.
     """
     pictures: dict[str, set[str]] = {}
     for record in study.records:
@@ -85,14 +86,14 @@ def styles_table(study: Study, *, statistic: str = "mean", heading: str = "style
 
 
 def ranked(study: Study, method: str) -> dict[str, StudyRecord]:
-    """The cases on which a method did best, at the median, and worst, by `palette_de_ab`.
+    """Finds the best, the median and the worst case of a method, by `palette_de_ab`.
 
     Args:
-        study: what was found.
-        method: its name, as in `Study.methods`.
+        study: the study.
+        method: name of the method, as in `Study.methods`.
 
     Returns:
-        Records by `RANKS`; of an even number of cases the better one stands for the median.
+        Records by `RANKS`. If the number of cases is even, the median is the better of both in the middle.
 
     Raises:
         ArgumentError: if the study has no such method.
@@ -105,10 +106,10 @@ def ranked(study: Study, method: str) -> dict[str, StudyRecord]:
 
 
 def ranks_table(study: Study, method: str) -> str:
-    """The cases of `ranked` with their figures.
+    """Table of the cases of `ranked` with their figures.
 
     Args:
-        study: what was found.
+        study: the study.
         method: as in `ranked`.
 
     Returns:

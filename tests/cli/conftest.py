@@ -13,7 +13,7 @@ from kpalette.recolorers.registry import list_recolorers, missing_recolorers
 MISSING = missing_recolorers()
 ROWS = ["source", *(name for name in list_recolorers() if name not in MISSING)]
 """What stands in the tables of `compare` and `demo`, and what they say of the rest."""
-NOTES = [f"kpalette: note: without {' and '.join(MISSING)}, whose weights are not there"] if MISSING else []
+NOTES = [f"kpalette: note: left out {' and '.join(MISSING)}: the weights are missing"] if MISSING else []
 
 
 @dataclass

@@ -39,7 +39,7 @@ def test_compare_leaves_out_what_has_no_weights(kp, small, preset):
     assert result.code == 0
     methods = [line.split()[0] for line in result.text.splitlines()[1:]]
     assert methods == ["source", "palettenet", "soft", "fitted", "baseline"]
-    assert result.err.splitlines()[0] == "kpalette: note: without ablated, whose weights are not there"
+    assert result.err.splitlines()[0] == "kpalette: note: left out ablated: the weights are missing"
 
 
 def test_missing_weights_are_said_once(kp, small, no_weights):
@@ -53,7 +53,7 @@ def test_missing_weights_are_said_once(kp, small, no_weights):
         "`python -m kpalette.train --phase pretrain`, or give a checkpoint folder\n"
     )
     said = kp("compare", "a.png", "-p", COLORS).err.splitlines()
-    assert said[0] == "kpalette: note: without palettenet and ablated, whose weights are not there"
+    assert said[0] == "kpalette: note: left out palettenet and ablated: the weights are missing"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from kpalette.recolorers.registry import list_recolorers, missing_recolorers
 from kpalette.study.compare import compare, compare_references
 
 
-def test_compare_measures_every_recolorer_beside_doing_nothing(photo, four):
+def test_compare_measures_the_picture_and_every_recolorer(photo, four):
     rows = list(compare(as_picture(photo), four))
     assert [row.method for row in rows[1:]] == [n for n in list_recolorers() if n not in missing_recolorers()]
     assert rows[0].method == "source"
@@ -44,7 +44,7 @@ def test_reference_rows_bound_the_others(photo):
     rows = {row.method: row for row in compare_references(as_picture(photo), four)}
     assert list(rows) == list(REFERENCES)
     assert rows["source"].figures["ssim"] == 1
-    # A lattice node apart from their float mapping, these two keep lightness; posterising to the palette is exact.
+    # These two keep lightness, up to 8 bits; posterising to the palette is exact.
     assert rows["reachable"].figures["lightness_drift"] < 0.2
     assert rows["nearest-ab"].figures["lightness_drift"] < 0.2
     assert rows["nearest"].figures["palette_de"] < 0.01

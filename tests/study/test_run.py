@@ -111,7 +111,7 @@ def test_report_palettes_are_four_colours_of_the_file_each_time_the_same(palette
         report_palettes(palettes, part="all")
 
 
-def test_cases_of_a_set_are_shrunk_and_know_their_style(pictures, photo):
+def test_cases_of_a_set_are_shrunk_and_have_a_style(pictures, photo):
     write_image(pictures / "c.png", np.repeat(photo, 3, axis=1))
     asked = report_palettes(None, part="all", count=5)
     cases = list(deal_cases(open_images(pictures), asked, per_picture=2))
@@ -127,7 +127,7 @@ def test_the_samples_are_three_pictures_with_six_palettes():
     assert {case.picture.rgb.shape for of_picture in cases for case in of_picture} == {(512, 512, 3)}
 
 
-def test_doing_nothing_on_a_hue_pair_errs_by_the_turn(photo):
+def test_the_picture_itself_is_off_by_the_turn_on_a_hue_pair(photo):
     picture = as_picture(photo)
     first, second = np.random.default_rng([0, 7]).random(2)
 
@@ -139,14 +139,14 @@ def test_doing_nothing_on_a_hue_pair_errs_by_the_turn(photo):
     pair = hue_pair(picture, 7)
     distance = np.linalg.norm(turned(first) - turned(second), axis=-1)
     assert 0.5 < pair.known.mean() < 1
-    # What is shown is rounded to 8 bits.
+    # The shown picture is rounded to 8 bits.
     assert hue_error(pair, None) == pytest.approx(distance[pair.known].mean(), abs=0.05)
     assert hue_error(pair, None) != pytest.approx(distance.mean(), abs=0.05)
     np.testing.assert_allclose(pair.truth[..., 0], rgb_to_lab(image_to_rgb(photo))[..., 0], atol=1e-3)
     assert hue_error(hue_pair(picture, 8), None) != hue_error(pair, None)
 
 
-def test_whoever_knows_the_answer_to_a_hue_pair_has_no_error(photo):
+def test_the_right_answer_to_a_hue_pair_has_no_error(photo):
     pair = hue_pair(as_picture(photo), 7)
 
     class Knowing:
@@ -159,14 +159,14 @@ def test_whoever_knows_the_answer_to_a_hue_pair_has_no_error(photo):
     assert hue_error(pair, get_recolorer("soft")) < 0.6 * hue_error(pair, None)
 
 
-def test_asked_for_its_own_colours_soft_changes_nothing_and_others_are_really_asked(photo, tiny_checkpoint):
+def test_with_the_own_palette_soft_changes_nothing_and_a_network_is_really_run(photo, tiny_checkpoint):
     picture = as_picture(photo)
     assert own_error(picture, get_recolorer("soft")) == 0
     assert own_error(picture, None) == 0
     assert own_error(picture, NetworkRecolorer(tiny_checkpoint, runtime="onnx")) > 0.01
 
 
-def test_response_is_none_of_those_who_do_nothing_and_all_of_those_who_shift(photo):
+def test_response_is_0_of_the_picture_itself_and_about_1_of_soft(photo):
     picture = as_picture(photo)
     base = np.array([[25.0, 0, 0], [45, 0, 0], [65, 0, 0], [85, 0, 0]])
     one, other = Palette(base), Palette(base + np.array([0, 6.0, 0]))
@@ -178,7 +178,7 @@ def test_response_is_none_of_those_who_do_nothing_and_all_of_those_who_shift(pho
     assert np.isnan(found["response"])
 
 
-def test_evaluate_measures_as_compare_does_in_one_process_and_in_two(pictures, palettes):
+def test_evaluate_and_compare_measure_alike_in_one_process_and_in_two(pictures, palettes):
     options = {"palettes": palettes, "models": ["soft"], "lightness": [0, 0.5], "per_picture": 2}
     seen = []
     one = evaluate(pictures, **options, workers=1, progress=lambda *count: seen.append(count))
@@ -204,7 +204,7 @@ def test_evaluate_measures_as_compare_does_in_one_process_and_in_two(pictures, p
     assert len({r.name for r in evaluate(pictures, models=["soft"], per_picture=1, limit=1, workers=1).records}) == 1
 
 
-def test_models_are_names_and_folders_told_apart(tiny_checkpoint, tmp_path, caplog):
+def test_models_are_names_and_folders_with_unique_names(tiny_checkpoint, tmp_path, caplog):
     (tmp_path / "other").mkdir()
     twin = tmp_path / "other" / tiny_checkpoint.name
     twin.symlink_to(tiny_checkpoint)
@@ -233,15 +233,15 @@ def test_a_network_is_one_of_the_methods(pictures, palettes, tiny_checkpoint):
     ("options", "message"),
     [
         ({"models": ["sofd"]}, "or checkpoint folders. Received: 'sofd'"),
-        ({"models": []}, "`models` must be a list of at least one recolourer"),
-        ({"models": "soft"}, "`models` must be a list of at least one recolourer. Received: 'soft'"),
+        ({"models": []}, "`models` must be a list of at least one recolorer"),
+        ({"models": "soft"}, "`models` must be a list of at least one recolorer. Received: 'soft'"),
         ({"models": ["soft", "soft"]}, "`models` must hold each model once. Received twice: 'soft'"),
         ({"models": ["."]}, ". is no checkpoint: it has no config.json"),
         ({"lightness": [2.0]}, "Received: 2.0"),
         ({"lightness": []}, "`lightness` must hold at least one strength"),
         ({"workers": 0}, "`workers` must be a positive whole number. Received: 0"),
         ({"per_picture": 1.5}, "`per_picture` must be a positive whole number. Received: 1.5"),
-        ({"palettes": "x.json"}, "the sample pictures have their own"),
+        ({"palettes": "x.json"}, "`palettes` needs `images`: the sample pictures have palettes of their own"),
         ({"images": "nowhere"}, "nowhere"),
         ({"images": ".", "palettes": "x.json"}, "."),
     ],
@@ -260,7 +260,7 @@ def test_a_damaged_picture_is_named(pictures):
         evaluate(pictures, models=["soft"], per_picture=1, workers=1)
 
 
-def test_figures_are_those_of_the_file(tmp_path):
+def test_figures_are_rounded_as_in_the_file(tmp_path):
     study = Study([StudyRecord("a", "s", 0, "soft", 0.0, {"ssim": 0.98650049})])
     study.to_csv(tmp_path / "f.csv")
     again = Study.from_csv(tmp_path / "f.csv")
@@ -268,7 +268,7 @@ def test_figures_are_those_of_the_file(tmp_path):
     assert study.records[0].figures == {"ssim": 0.9865}
 
 
-def test_csv_comes_back_as_it_was(study, tmp_path):
+def test_a_csv_file_read_again_gives_the_same_study(study, tmp_path):
     study.records[0] = dataclasses.replace(study.records[0], name='a "b", ü', seconds=1 / 3)
     path = tmp_path / "f.csv"
     study.to_csv(path)
@@ -285,10 +285,10 @@ def test_csv_comes_back_as_it_was(study, tmp_path):
     study.to_csv(path, overwrite=True)
 
 
-def test_csv_files_of_others_are_refused(study, tmp_path):
+def test_other_csv_files_are_refused(study, tmp_path):
     path = tmp_path / "f.csv"
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(ArgumentError, match="f.csv is no file of a study's figures: it has no column name"):
+    with pytest.raises(ArgumentError, match="f.csv is not a file of figures of a study: it has no column name"):
         Study.from_csv(path)
     path.write_text(study.csv().replace(",3,", ",three,", 1))
     with pytest.raises(ArgumentError, match="f.csv, line 6: could not convert string to float: 'three'"):
