@@ -1,1 +1,1 @@
-"""Many pictures recoloured alike, in several processes, and again from where they stopped."""
+"""Batches: many pictures recoloured by one recipe, in several processes; a stopped batch can be resumed."""

@@ -1,4 +1,4 @@
-"""One picture of a batch: the job, how it is done, and its outcome."""
+"""One picture of a batch: the job, the function that does it, and its outcome."""
 
 import contextlib
 import os
@@ -21,9 +21,10 @@ class Job:
 
     Attributes:
         source: the file to read.
-        destination: the file to write; a name without a suffix that can be written gets the one of the picture.
-        replace: whether a file there may be replaced.
-        begun: whether an earlier batch stopped during it; a file there is kept if it is what would be written.
+        destination: the file to write. If it has no suffix of a format that can be written, that of the picture is
+            added.
+        replace: whether an existing file may be replaced.
+        begun: whether an earlier batch stopped during this job. An existing file with the right content is kept then.
 
     Example:
         >>> Job("photo.jpg", "out/photo.recolored.jpg").replace
@@ -43,8 +44,8 @@ class Outcome:
     Attributes:
         job: the job.
         destination: the file that was written.
-        error: what went wrong, or None.
-        skipped: whether an earlier batch had done it.
+        error: the message of the error, or None.
+        skipped: whether an earlier batch had done the job.
 
     Example:
         >>> Outcome(Job("a.png", "b.png"), "b.png").error is None
@@ -59,13 +60,13 @@ class Outcome:
 
 @dataclass(frozen=True)
 class RecolorFile:
-    """Recolours picture files by one recipe; called with a `Job` it does that job.
+    """Recolours picture files by one recipe. Call it with a `Job` to do that job.
 
     Attributes:
-        recipe: how.
+        recipe: how the pictures are recoloured.
         background: a colour that transparent pictures are put on, as in `write_image`.
         strip: whether metadata is left out, as in `write_image`.
-        guard: entered around decoders and encoders, as in `read_image`; pickle must be able to pass it to workers.
+        guard: entered around decoders and encoders, as in `read_image`; must be picklable.
 
     Example:
         >>> from kpalette import Palette, Recipe
@@ -80,24 +81,24 @@ class RecolorFile:
     guard: Guard = contextlib.nullcontext
 
     def settings(self) -> dict[str, Any]:
-        """All that a result depends on besides its source, as plain values for the manifest."""
+        """Everything that a result depends on except its source, as plain values for the manifest."""
         return {**self.recipe.settings(), "background": self.background, "strip": self.strip}
 
     def encoded(self, picture: Picture, *, image_format: str) -> bytes:
-        """Recolours a picture and encodes it in one of `kpalette.images.decoders.FORMATS`."""
+        """Recolours a picture, and encodes it in one of `kpalette.images.decoders.FORMATS`."""
         done = picture.with_rgb(self.recipe.plan(picture).apply(picture).image)
         return encode_image(
             done, image_format=image_format, background=self.background, strip=self.strip, guard=self.guard
         )
 
     def __call__(self, job: Job) -> str:
-        """Does one job and returns the path of its result.
+        """Does one job.
 
         Args:
-            job: what to read and where to write.
+            job: the job.
 
         Returns:
-            The file that was written.
+            The path of the file that was written.
 
         Raises:
             KPaletteError: if the picture cannot be read, recoloured or written.
@@ -119,6 +120,7 @@ class RecolorFile:
 
 
 def _no_pictures(folder: str) -> str:
+    """The message for a folder as a source: it cannot be read, or has no pictures."""
     try:
         os.listdir(folder)
     except OSError as error:
@@ -127,6 +129,7 @@ def _no_pictures(folder: str) -> str:
 
 
 def _holds(path: str, data: bytes) -> bool:
+    """Whether a file has exactly this content."""
     with contextlib.suppress(OSError):
         return Path(path).stat().st_size == len(data) and Path(path).read_bytes() == data
     return False

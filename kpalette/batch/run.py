@@ -1,4 +1,4 @@
-"""Batches: many pictures recoloured alike, in order, in several processes, and resumed after a stop."""
+"""Runs a batch: its jobs in several processes, their outcomes in order."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -11,15 +11,15 @@ from kpalette.errors import KPaletteError
 from kpalette.parallel import in_order, thread_count, worker_pool
 
 _QUEUED = 2
-"""Pictures that run or wait for each worker: no more, so that memory stays bounded however long the list is."""
+"""Pictures, running or waiting, for each worker. The bound keeps memory small for lists of any length."""
 
-_POOL_FROM = 4
-"""From so many pictures a worker on, starting it takes less time than it saves."""
+_LEAST_PICTURES = 4
+"""Pictures for each worker, at least: with fewer, starting the worker takes longer than it saves."""
 
 
 def default_workers(count: int) -> int:
-    """Processes for a batch of `count` pictures: one for each core, as long as each has enough pictures."""
-    return max(1, min(thread_count(), count // _POOL_FROM))
+    """Number of processes for a batch of `count` pictures: one a core, but fewer if there are few pictures."""
+    return max(1, min(thread_count(), count // _LEAST_PICTURES))
 
 
 def run_batch(
@@ -33,11 +33,11 @@ def run_batch(
     """Does jobs in several processes.
 
     Args:
-        jobs: the jobs; each is taken when there is room for it.
-        work: does one job and returns its destination; picklable; raises `KPaletteError` if it cannot.
-        workers: processes; 1 works in this one.
-        record: written before and after each job; jobs that it has as done are skipped.
-        set_up: called in each worker process, picklable.
+        jobs: the jobs; each is taken from the iterator only when a worker is about to need it.
+        work: does one job and returns its destination, or raises `KPaletteError`; must be picklable.
+        workers: number of processes; 1 works in this process.
+        record: the manifest, written before and after each job. Jobs that are done by it are skipped.
+        set_up: called in each worker process; must be picklable.
 
     Yields:
         The outcome of each job, in the order of `jobs`.
@@ -56,6 +56,7 @@ def run_batch(
 
 
 def _record_start(job: Job, record: Manifest | None) -> Job:
+    """Records that a job starts. Returns the job, with what the manifest says about an existing result."""
     if record is None or not job.destination:
         return job
     own = record.may_replace(job.source, job.destination)
@@ -65,6 +66,7 @@ def _record_start(job: Job, record: Manifest | None) -> Job:
 
 
 def _outcome(job: Job, future: Future[str] | None, record: Manifest | None) -> Outcome:
+    """Takes the result of a job, records it, and returns it. A future of None is a job done before."""
     if future is None:
         return Outcome(job, job.destination, skipped=True)
     try:
@@ -72,9 +74,9 @@ def _outcome(job: Job, future: Future[str] | None, record: Manifest | None) -> O
     except BrokenProcessPool:
         raise KPaletteError(
             f"a worker process died at {job.source} or soon after it, perhaps out of memory: "
-            "try fewer with -j, and --resume to go on"
+            "use fewer workers (-j), and --resume to go on"
         ) from None
-    except Exception as error:  # one picture, even one that meets a defect of kpalette, must not stop the others
+    except Exception as error:  # whatever one picture raises must not stop the others
         known = isinstance(error, KPaletteError | OSError) and str(error)
         text = str(error) if known else f"{type(error).__name__}: {error}"
         text = text if job.source in text else f"{job.source}: {text}"

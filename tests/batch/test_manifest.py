@@ -29,7 +29,7 @@ def again(settings=(("seed", 0),)) -> Manifest:
     return record
 
 
-def test_what_is_done_counts_for_the_same_settings_source_and_result(made):
+def test_a_picture_is_done_for_the_same_settings_source_and_result(made):
     source, result = made
     Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
     assert again().is_done(source, result)
@@ -58,7 +58,7 @@ def test_only_what_the_batch_wrote_itself_may_be_replaced(made):
     assert not again().may_replace(source, result)
     record.add(DONE, source=source, destination=result, result=result)
     assert again().may_replace(source, result)
-    record.add(STARTED, source=source, destination=result)  # the source has changed, and the batch ended
+    record.add(STARTED, source=source, destination=result)  # the source has changed, and the batch stopped
     assert again().may_replace(source, result)
     assert not again().is_done(source, result)
     with open(result, "ab") as stream:
@@ -69,7 +69,7 @@ def test_only_what_the_batch_wrote_itself_may_be_replaced(made):
     assert not again().may_replace(source, result)
 
 
-def test_a_failure_between_leaves_the_result_the_batchs_own(made):
+def test_after_a_failure_the_result_may_still_be_replaced(made):
     source, result = made
     record = Manifest("out", {"seed": 0})
     record.add(DONE, source=source, destination=result, result=result)
@@ -78,8 +78,8 @@ def test_a_failure_between_leaves_the_result_the_batchs_own(made):
     assert again().may_replace(source, result)
 
 
-def test_a_result_that_was_touched_is_not_done(made):
-    """By the user, or by a batch of other settings."""
+def test_a_changed_result_is_not_done(made):
+    """Changed by the user, or by a batch of other settings."""
     source, result = made
     Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
     with open(result, "wb") as stream:
@@ -87,7 +87,7 @@ def test_a_result_that_was_touched_is_not_done(made):
     assert not again().is_done(source, result)
 
 
-def test_the_source_counts_as_it_was_when_work_began(made):
+def test_a_source_that_changes_during_the_job_is_not_done(made):
     source, result = made
     record = Manifest("out", {"seed": 0})
     record.add(STARTED, source=source, destination=result)
@@ -97,7 +97,7 @@ def test_the_source_counts_as_it_was_when_work_began(made):
     assert not again().is_done(source, result)
 
 
-def test_only_a_file_of_ones_own_is_removed(made):
+def test_a_manifest_of_an_earlier_batch_is_not_removed(made):
     source, result = made
     first, second = Manifest("out", {"seed": 0}), Manifest("out", {"seed": 1})
     first.add(STARTED, source=source, destination=result)
@@ -108,7 +108,7 @@ def test_only_a_file_of_ones_own_is_removed(made):
     assert not os.path.exists(f"out/{MANIFEST_NAME}")
 
 
-def test_the_result_may_have_another_name_than_was_planned(made):
+def test_the_result_may_have_another_name_than_the_destination(made):
     source, result = made
     Manifest("out", {"seed": 0}).add(DONE, source=source, destination="out/a", result=result)
     assert again().is_done(source, "out/a")
@@ -123,7 +123,7 @@ def test_the_folder_may_be_moved(made):
     assert record.is_done(source, "moved/a.png")
 
 
-def test_torn_and_foreign_lines_are_passed_over(made):
+def test_damaged_and_foreign_lines_are_skipped(made):
     source, result = made
     Manifest("out", {"seed": 0}).add(DONE, source=source, destination=result, result=result)
     path = f"out/{MANIFEST_NAME}"
@@ -138,7 +138,7 @@ def test_torn_and_foreign_lines_are_passed_over(made):
     assert again().is_done(source, result)
 
 
-def test_a_folder_that_cannot_hold_it(made):
+def test_a_folder_that_cannot_be_written(made):
     with pytest.raises(OutputError, match="cannot write a.png/x/.kpalette-batch.jsonl: Not a directory"):
         Manifest("a.png/x", {}).add(DONE, source="a.png", destination="a.png/x/a.png")
     os.mkdir(f"out/{MANIFEST_NAME}")
@@ -146,7 +146,7 @@ def test_a_folder_that_cannot_hold_it(made):
         again()
 
 
-def test_parts_of_dead_processes_are_removed_and_those_of_living_ones_are_not(made):
+def test_unfinished_files_of_dead_processes_are_removed_and_those_of_living_ones_are_not(made):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for name in (

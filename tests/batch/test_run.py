@@ -22,7 +22,7 @@ def resident() -> int:
 
 
 def name_of(job: Job) -> str:
-    """The later a job, the sooner it is done: order must not depend on it."""
+    """Later jobs end sooner: the order of outcomes must not depend on it."""
     time.sleep(max(0.0, 0.05 - int(job.source) * 0.01))
     if job.source == "3":
         raise ImageError("three is bad")
@@ -35,7 +35,7 @@ def die(job: Job) -> str:
 
 @pytest.fixture
 def pictures(tmp_path, photo, monkeypatch):
-    """A thousand small pictures, none like another, by number."""
+    """A thousand small pictures, all different, by number."""
     monkeypatch.chdir(tmp_path)
     os.mkdir("in")
     for number in range(1000):
@@ -45,7 +45,7 @@ def pictures(tmp_path, photo, monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_outcomes_come_in_order_and_failures_stop_nothing(workers):
+def test_outcomes_are_in_order_and_failures_do_not_stop_a_batch(workers):
     jobs = [Job(str(number), f"to {number}") for number in range(6)]
     outcomes = list(run_batch(jobs, name_of, workers=workers))
     assert [outcome.job for outcome in outcomes] == jobs
@@ -69,7 +69,7 @@ def test_a_thousand_pictures_in_order_and_in_bounded_memory(pictures, four):
         np.testing.assert_array_equal(read_image(job.destination).rgb, recolor(read_image(job.source).rgb, four))
 
 
-def test_processes_give_what_one_gives_and_take_jobs_only_as_needed(pictures, four):
+def test_two_processes_give_the_same_results_and_take_jobs_only_as_needed(pictures, four):
     taken = 0
 
     def counted():
@@ -85,7 +85,7 @@ def test_processes_give_what_one_gives_and_take_jobs_only_as_needed(pictures, fo
         np.testing.assert_array_equal(read_image(job.destination).rgb, recolor(read_image(job.source).rgb, four))
 
 
-def test_a_batch_that_was_left_goes_on(pictures, four):
+def test_a_stopped_batch_is_resumed(pictures, four):
     jobs, work = pictures[:20], RecolorFile(Recipe(four))
     record = Manifest("out", work.settings())
     running = run_batch(jobs, work, record=record)
@@ -110,11 +110,11 @@ def test_without_a_record_existing_results_are_left_alone(pictures, four):
 
 
 def test_a_worker_that_dies_is_named(tmp_path):
-    with pytest.raises(KPaletteError, match="a worker process died at 0 or soon after it, perhaps out of memory: try"):
+    with pytest.raises(KPaletteError, match="a worker process died at 0 or soon after it, perhaps out of memory: use"):
         list(run_batch([Job("0", "a"), Job("1", "b")], die, workers=2))
 
 
-def test_the_environment_is_as_before(monkeypatch):
+def test_the_environment_is_unchanged(monkeypatch):
     monkeypatch.setenv("KPALETTE_THREADS", "5")
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     list(run_batch([Job("0", "a")], name_of, workers=2))
@@ -122,7 +122,7 @@ def test_the_environment_is_as_before(monkeypatch):
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
-def test_settings_are_plain_and_tell_all(four):
+def test_settings_are_plain_and_complete(four):
     work = RecolorFile(Recipe(four, source=Palette.parse("red blue"), lightness=0.5))
     assert pickle.loads(pickle.dumps(work)).settings() == work.settings()
     assert work.settings() != RecolorFile(Recipe(four, source=Palette.parse("red green"), lightness=0.5)).settings()
@@ -131,6 +131,6 @@ def test_settings_are_plain_and_tell_all(four):
     }  # fmt: skip
 
 
-def test_small_batches_are_not_worth_a_pool(monkeypatch):
+def test_small_batches_get_fewer_processes(monkeypatch):
     monkeypatch.setenv("KPALETTE_THREADS", "4")
     assert [default_workers(count) for count in (1, 7, 8, 15, 100)] == [1, 1, 2, 3, 4]
