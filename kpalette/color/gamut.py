@@ -102,7 +102,7 @@ def in_gamut(lab: Array, *, bridge_gap: bool = False) -> Array:
     return section.contains(section.fy + lab[..., 1] / 500.0, section.fy - lab[..., 2] / 200.0)
 
 
-def way_out(L: FloatArray, origin: FloatArray, direction: FloatArray, *, limit: FloatArray) -> FloatArray:
+def gamut_exit(L: FloatArray, origin: FloatArray, direction: FloatArray, *, limit: FloatArray) -> FloatArray:
     """Finds where rays at constant lightness leave the gamut; NumPy only.
 
     A slice of the gamut at constant L is not convex: a ray may cross the border several times. Bisection alone would

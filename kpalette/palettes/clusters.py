@@ -4,7 +4,7 @@ A colour x belongs to all swatches C_i at once, to the nearer ones more. The sha
 
     share_i(x) = exp(-|x - C_i|^2 / (2 tau^2)) / sum_j exp(-|x - C_j|^2 / (2 tau^2))
 
-`soft_weights` computes them for one picture, fast, in NumPy; `swatch_shares` for batches, in any array library.
+`gaussian_shares` computes them for one picture, fast, in NumPy; `swatch_shares` for batches, in any array library.
 """
 
 from functools import reduce
@@ -22,7 +22,7 @@ DEFAULT_TAU = 10.0
 _FAR = -1e9
 
 
-def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
+def gaussian_shares(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
     """Gaussian shares of the swatches in each colour; see the head of this module.
 
     Args:
@@ -34,7 +34,7 @@ def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
         Shares (n, k), each row sums to 1, dtype of `lab`.
 
     Example:
-        >>> soft_weights(np.array([[50.0, 0, 0]]), Palette([[45, 0, 0], [55, 0, 0]]), tau=10.0)
+        >>> gaussian_shares(np.array([[50.0, 0, 0]]), Palette([[45, 0, 0], [55, 0, 0]]), tau=10.0)
         array([[0.5, 0.5]])
     """
     L, a, b = np.ascontiguousarray(lab.T)
@@ -44,24 +44,24 @@ def soft_weights(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
     exponent = np.stack([L * x + a * y + b * z - (x * x + y * y + z * z) / 2 for x, y, z in centres])
     exponent -= exponent.max(axis=0)
     exponent /= lab.dtype.type(tau**2)
-    weights: FloatArray = np.exp(exponent, out=exponent)
-    weights /= weights.sum(axis=0)
-    return weights.T
+    shares: FloatArray = np.exp(exponent, out=exponent)
+    shares /= shares.sum(axis=0)
+    return shares.T
 
 
-def shifted_ab(lab: FloatArray, weights: FloatArray, shifts: FloatArray) -> FloatArray:
+def shifted_ab(lab: FloatArray, shares: FloatArray, shifts: FloatArray) -> FloatArray:
     """Adds to the ab of each colour its mixture of shifts: ab + sum_i share_i shift_i.
 
     Args:
         lab: CIELAB (n, 3).
-        weights: share of each shift in each colour, (n, k).
+        shares: share of each shift in each colour, (n, k).
         shifts: in ab, (k, 2).
 
     Returns:
         New ab (n, 2), dtype of `lab`.
     """
     ab = np.array(lab[:, 1:].T, order="C")
-    for share, shift in zip(weights.T, shifts.astype(lab.dtype), strict=True):
+    for share, shift in zip(shares.T, shifts.astype(lab.dtype), strict=True):
         ab[0] += share * shift[0]
         ab[1] += share * shift[1]
     return ab.T

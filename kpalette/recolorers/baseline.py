@@ -26,7 +26,7 @@ In four points it differs from the paper, so that smooth areas do not tear:
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color.gamut import reduce_chroma, way_out
+from kpalette.color.gamut import gamut_exit, reduce_chroma
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
@@ -170,7 +170,7 @@ class SwatchTransfer:
         start, end = _reduced_at(_L_TABLE, source_ab), _reduced_at(_L_TABLE, target_ab)
         move = end - start
         direction = move.T / np.maximum(np.linalg.norm(move, axis=-1), 1e-3)
-        border = way_out(_L_TABLE, end.T, direction, limit=np.ones_like(_L_TABLE)).T
+        border = gamut_exit(_L_TABLE, end.T, direction, limit=np.ones_like(_L_TABLE)).T
         excess = np.linalg.norm(target_ab - end, axis=-1)
         room = np.linalg.norm(border - start, axis=-1) * np.maximum(0.0, 1.0 - excess / _TAPER)
         self._tables = np.column_stack([move, room])
@@ -187,7 +187,7 @@ class SwatchTransfer:
         *ab, room = _interpolated(L, self._tables)
         move = np.stack(ab)
         size = _length(move)
-        to_border = way_out(L, x + move, move / np.maximum(size, L.dtype.type(1e-3)), limit=room - size) - x
+        to_border = gamut_exit(L, x + move, move / np.maximum(size, L.dtype.type(1e-3)), limit=room - size) - x
         length = _length(to_border)
         step = np.minimum(size * np.minimum(1.0, length / np.maximum(room, 1e-6)), length)
         moved: FloatArray = x + to_border * (step / np.maximum(length, 1e-6))

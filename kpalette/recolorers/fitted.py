@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from kpalette.color.gamut import reduce_chroma
 from kpalette.images.picture import Picture
-from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
+from kpalette.palettes.clusters import DEFAULT_TAU, gaussian_shares, shifted_ab
 from kpalette.palettes.extract import color_bins
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
@@ -90,7 +90,7 @@ class FittedRecolorer(ColorMapRecolorer):
             result[:, 0] = smooth_lightness(
                 lab[:, 0], plan.source, plan.target, strength=plan.lightness, width=self.width
             )
-            result[:, 1:] = shifted_ab(lab, soft_weights(lab, plan.source, tau=self.tau), shifts)
+            result[:, 1:] = shifted_ab(lab, gaussian_shares(lab, plan.source, tau=self.tau), shifts)
             return result
 
         return apply

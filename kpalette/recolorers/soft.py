@@ -12,7 +12,7 @@ The map is continuous, and colours of one cluster move alike, so that structure 
 
 import numpy as np
 
-from kpalette.palettes.clusters import DEFAULT_TAU, shifted_ab, soft_weights
+from kpalette.palettes.clusters import DEFAULT_TAU, gaussian_shares, shifted_ab
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
 from kpalette.recolorers.lightness import transfer_lightness
@@ -47,7 +47,7 @@ class SoftRecolorer(ColorMapRecolorer):
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
             result[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=plan.lightness)
-            result[:, 1:] = shifted_ab(lab, soft_weights(lab, source, tau=self.tau), shift)
+            result[:, 1:] = shifted_ab(lab, gaussian_shares(lab, source, tau=self.tau), shift)
             return result
 
         return apply

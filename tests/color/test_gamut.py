@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kpalette.color.gamut import hue_shift, in_gamut, reduce_chroma, way_out
+from kpalette.color.gamut import gamut_exit, hue_shift, in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_lch, lab_to_rgb, rgb_to_lab
 from tests.conftest import load
 
@@ -69,12 +69,12 @@ def test_reduction_does_not_jump_under_pale_yellow():
     assert lab_to_rgb(reduced).max() < 1.0135
 
 
-def test_the_way_out_ends_at_the_border():
+def test_a_ray_leaves_the_gamut_at_the_border():
     generator = np.random.default_rng(4)
     lab = rgb_to_lab(generator.random((500, 3)))
     angle = generator.uniform(0, 2 * np.pi, 500)
     direction = np.stack([np.cos(angle), np.sin(angle)])
-    out = way_out(lab[:, 0], lab[:, 1:].T, direction, limit=np.full(500, 256.0))
+    out = gamut_exit(lab[:, 0], lab[:, 1:].T, direction, limit=np.full(500, 256.0))
     along = np.sum((out - lab[:, 1:].T) * direction, axis=0)
     assert (along > -1e-3).all()
     np.testing.assert_allclose(out, lab[:, 1:].T + along * direction, atol=1e-9)
@@ -83,19 +83,19 @@ def test_the_way_out_ends_at_the_border():
     assert not in_gamut(np.column_stack([lab[:, 0], (out + 0.05 * direction).T]))[low].any()
 
 
-def test_the_way_out_is_sought_up_to_its_limit():
+def test_the_border_is_searched_for_up_to_the_limit():
     lab = np.array([[50.0, 0.0, 0.0]] * 3)
     direction = np.array([[1.0] * 3, [0.0] * 3])
-    out = way_out(lab[:, 0], lab[:, 1:].T, direction, limit=np.array([256.0, 10.0, 0.0]))
+    out = gamut_exit(lab[:, 0], lab[:, 1:].T, direction, limit=np.array([256.0, 10.0, 0.0]))
     assert in_gamut(np.column_stack([lab[:, 0], 0.999 * out.T]))[0]
     assert out[0, 1] >= 10
     assert out[0, 2] >= 0
 
 
-def test_the_way_out_from_outside_is_back_along_the_radius():
+def test_a_ray_from_outside_ends_where_its_chroma_is_reduced_to():
     lab = wild()
     lab = lab[~in_gamut(lab)]
-    out = way_out(lab[:, 0], lab[:, 1:].T, np.ones((2, len(lab))) / np.sqrt(2), limit=np.zeros(len(lab)))
+    out = gamut_exit(lab[:, 0], lab[:, 1:].T, np.ones((2, len(lab))) / np.sqrt(2), limit=np.zeros(len(lab)))
     np.testing.assert_allclose(out.T, reduce_chroma(lab)[:, 1:], atol=0.1)
 
 

@@ -18,7 +18,7 @@ from kpalette.data.pairs import (
 from kpalette.images.picture import image_to_rgb
 from kpalette.images.samples import sample_image
 from kpalette.models.ranges import AB_SCALE, from_network_range, to_network_range
-from kpalette.palettes.clusters import soft_weights, swatch_shares, swatch_turns
+from kpalette.palettes.clusters import gaussian_shares, swatch_shares, swatch_turns
 from kpalette.palettes.palette import Palette
 from tests.conftest import load
 
@@ -89,7 +89,7 @@ def test_the_teacher_turns_soft_clusters(colors):
     for i in range(4):
         source, target = (Palette(given[name][i, :colors]) for name in ("source_palette", "wanted_palette"))
         lab = rgb_to_lab(image_to_rgb(given["image"][i])).reshape(-1, 3)
-        shares = soft_weights(lab, source, tau=TEACHER_TAU)
+        shares = gaussian_shares(lab, source, tau=TEACHER_TAU)
         x, c, t = (lab[..., 1] + 1j * lab[..., 2] for lab in (lab, source.lab, target.lab))
         turn = (t * c.conj() + TEACHER_SLACK) / (abs(c) ** 2 + TEACHER_SLACK)
         turn *= np.minimum(1, TEACHER_MOST / abs(turn))
@@ -164,7 +164,7 @@ def test_shares_are_those_of_soft(run):
     lab = generator.uniform([0, -60, -60], [100, 60, 60], (1, 5, 5, 3))
     swatches = generator.uniform([0, -60, -60], [100, 60, 60], (1, 8, 3))
     mask = (np.arange(8) < 5).astype(float)[None]
-    exact = soft_weights(lab.reshape(-1, 3), Palette(swatches[0, :5]), tau=10.0)
+    exact = gaussian_shares(lab.reshape(-1, 3), Palette(swatches[0, :5]), tau=10.0)
     for i in range(8):
         found = run(lambda *arrays, i=i: swatch_shares(*arrays)[i], lab, swatches, mask).reshape(-1)
         np.testing.assert_allclose(found, exact[:, i] if i < 5 else 0.0, atol=1e-5)

@@ -16,7 +16,7 @@ from kpalette.models.layers import (  # noqa: E402
 )
 from kpalette.models.ranges import to_network_range  # noqa: E402
 from kpalette.models.swatch_layers import SwatchAttention, SwatchNearness  # noqa: E402
-from kpalette.palettes.clusters import soft_weights  # noqa: E402
+from kpalette.palettes.clusters import gaussian_shares  # noqa: E402
 from kpalette.palettes.palette import Palette  # noqa: E402
 
 GOLDEN = np.load(ROOT / "tests/golden/tfa_reference.npz")
@@ -95,7 +95,7 @@ def test_nearness_is_that_of_soft():
     swatches = generator.uniform([0, -60, -60], [100, 60, 60], (1, 4, 3)).astype(np.float32)
     logits = SwatchNearness(tau=10.0)(to_network_range(lab), to_network_range(swatches))
     shares = np.asarray(keras.ops.softmax(logits, axis=-1)).reshape(-1, 4)
-    np.testing.assert_allclose(shares, soft_weights(lab.reshape(-1, 3), Palette(swatches[0]), tau=10.0), atol=1e-4)
+    np.testing.assert_allclose(shares, gaussian_shares(lab.reshape(-1, 3), Palette(swatches[0]), tau=10.0), atol=1e-4)
 
 
 def test_known_logits_are_added():

@@ -6,7 +6,7 @@ import pytest
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import as_picture
-from kpalette.palettes.clusters import soft_weights
+from kpalette.palettes.clusters import gaussian_shares
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.baseline import BaselineRecolorer, SwatchTransfer, blend_weights
@@ -175,13 +175,13 @@ def test_soft_weights_follow_their_formula():
     squares = np.sum((lab[:, None] - SOURCE.lab) ** 2, axis=-1)
     expected = np.exp(-squares / (2 * 12.0**2))
     np.testing.assert_allclose(
-        soft_weights(lab, SOURCE, tau=12.0), expected / expected.sum(1, keepdims=True), atol=1e-9
+        gaussian_shares(lab, SOURCE, tau=12.0), expected / expected.sum(1, keepdims=True), atol=1e-9
     )
 
 
 def test_soft_weights_survive_distances_that_underflow():
     lab = colors(50).astype(np.float32)
-    weights = soft_weights(lab, SOURCE, tau=0.5)
+    weights = gaussian_shares(lab, SOURCE, tau=0.5)
     np.testing.assert_allclose(weights.sum(axis=1), 1, atol=1e-5)
 
 
