@@ -60,8 +60,7 @@ def extract_swatches(
         images: pictures; each is decoded once, or not at all where the cache knows the set.
         cache: the folder of the cache, `cache_folder()` if None. One that cannot be used is done without.
         progress: called with (pictures done, pictures in all).
-        workers: processes; one a core if None, and none but this one for a few pictures. Programs that call this
-            outside `if __name__ == "__main__"` get along with one.
+        workers: processes; one a core if None, and none but this one for a few pictures.
 
     Returns:
         (the pictures that are usable, their palettes, a line "name: reason" for each that is not: damaged, or of a

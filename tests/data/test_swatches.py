@@ -1,14 +1,22 @@
+import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
 
 from kpalette.color.spaces import rgb_to_lab
+from kpalette.data import swatches
+from kpalette.data.builtin import paint
 from kpalette.data.designed import choose, designed_palettes
-from kpalette.data.image_set import Item, hash_share
+from kpalette.data.image_set import ImageSet, Item, hash_share
 from kpalette.data.swatches import cache_folder, extract_swatches
 from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.images.picture import resize
@@ -155,7 +163,7 @@ def test_progress_and_worker_processes_change_nothing(tmp_path):
     assert seen == [(16, 50), (32, 50), (48, 50), (50, 50)]
 
 
-def test_a_program_without_a_guard_gets_along(tmp_path):
+def test_a_program_without_a_guard_runs_once(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(
         "from kpalette.data.builtin import paint\n"
@@ -167,8 +175,39 @@ def test_a_program_without_a_guard_gets_along(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, env=environment, timeout=60)
-    assert done.stdout == "20\n", done.stderr
-    assert "worker processes ended early" in done.stderr
+    assert (done.stdout, done.stderr) == ("20\n", "")
+
+
+def test_workers_that_die_are_replaced_by_this_process(tmp_path, monkeypatch, caplog):
+    items = tuple(Item(str(i), "", partial(picture_of, i)) for i in range(20))
+    real = swatches.worker_pool
+
+    @contextmanager
+    def dying(workers, **options):
+        with real(1, **options) as submit:
+            calls = itertools.count()
+
+            def call(*arguments):
+                if workers > 1 and next(calls) > 0:
+                    failed: Future = Future()
+                    failed.set_exception(BrokenProcessPool("a worker died"))
+                    return failed
+                return submit(*arguments)
+
+            yield call
+
+    monkeypatch.setattr(swatches, "worker_pool", dying)
+    with caplog.at_level(logging.WARNING):
+        usable, table, skipped = extract_swatches(ImageSet("x", items), cache=tmp_path, workers=2)
+    assert (len(usable), len(table), skipped) == (20, 20, ())
+    assert ["worker processes ended early" in message for message in caplog.messages] == [True]
+    monkeypatch.undo()
+    again = extract_swatches(ImageSet("x", items), cache=tmp_path / "again", workers=1)[1]
+    np.testing.assert_array_equal(again.lab, table.lab)
+
+
+def picture_of(number: int) -> np.ndarray:
+    return paint(number)[:6, :6]
 
 
 def write_palettes(path, palettes):
