@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from kpalette.data.image_set import split
-from kpalette.data.pairs import TEACHER_TAU, turned_target
+from kpalette.data.pairs import TEACHER, Teacher, turned_target
 from kpalette.data.samples import Sampler
 from kpalette.data.sources import open_images
 from kpalette.models.ranges import from_network_range, to_network_range
 from kpalette.training.validation import Predict, validate
 
 COLUMNS = ("val_ab_error", "val_ssim", "val_palette_de_ab", "val_richness", "val_false_edges")
-REACHES = (10.0, TEACHER_TAU, 7.0, 5.0, 3.0)
+REACHES = (10.0, TEACHER.tau, 7.0, 5.0, 3.0)
 NO_TURN = 1e12
 
 
@@ -34,7 +34,7 @@ def soft(tau: float, **turns: float) -> Predict:
         lab, source, target = (
             np.asarray(from_network_range(inputs[name])) for name in ("lab", "source_palette", "target_palette")
         )
-        answer = turned_target(lab, source, target, inputs["mask"], tau=tau, **turns)
+        answer = turned_target(lab, source, target, inputs["mask"], teacher=Teacher(tau, **turns))
         return np.asarray(to_network_range(answer))[..., 1:].astype(np.float32)
 
     return predict

@@ -56,10 +56,15 @@ class Deaf(keras.layers.Layer):
         return x
 
 
+SHIFTING = partial(pairs.turned_target, teacher=pairs.Teacher(slack=1e12))
+
 TRIALS: dict[str, tuple[dict[str, Any], list[tuple[Any, str, Any]]]] = {
     "as it is": ({}, []),
     "clusters shift, no turns": ({}, [(generator, "SwatchMoves", Unmoved)]),
-    "`soft` for a teacher": ({}, [(pairs, "turned_target", partial(pairs.turned_target, slack=1e12))]),
+    "`soft` for a teacher": (
+        {},
+        [(pairs, "turned_target", partial(pairs.turned_target, teacher=pairs.Teacher(slack=1e12)))],
+    ),
     "nearness to be learned": ({}, [(generator, "SwatchNearness", Unknown), (generator, "_FAINT", 1.0)]),
     "no attention in the decoder": ({}, [(generator._Blocks, "attend", lambda self, x, pair, mask, name: x)]),
     "no FiLM": ({}, [(generator, "FiLM", Deaf)]),

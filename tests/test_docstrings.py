@@ -13,7 +13,21 @@ import kpalette
 from tests.test_house import MODULES, room_of
 
 # The rooms whose public names and classes all have an example. It grows until it holds every room.
-DONE = ("ground", "color", "images", "weights", "palettes", "metrics", "report", "recolorers", "study", "batch")
+DONE = (
+    "ground",
+    "color",
+    "images",
+    "weights",
+    "palettes",
+    "metrics",
+    "report",
+    "recolorers",
+    "study",
+    "batch",
+    "cli",
+    "models",
+    "data",
+)
 
 NEEDS = {
     "models": "keras",

@@ -1,1 +1,1 @@
-"""Floor 6: where training pictures come from, and what is drawn from them."""
+"""Training data: sources of pictures, their palettes, random samples, and the training pairs made of them."""

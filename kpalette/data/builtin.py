@@ -1,4 +1,4 @@
-"""A small set of pictures that needs no files: scikit-image's photographs and painted pictures."""
+"""The embedded pictures: scikit-image's photographs and painted pictures, available on every machine."""
 
 import importlib.resources
 from functools import partial
@@ -13,32 +13,32 @@ from kpalette.images.picture import rgb_to_image
 from kpalette.types import FloatArray, ImageArray
 
 GENERATED = 60
-"""Painted pictures of the built-in set."""
+"""Number of painted pictures in the embedded set."""
 
 _SHIPPED = ("astronaut.png", "chelsea.png", "coffee.png", "hubble_deep_field.jpg", "ihc.png", "motorcycle_left.png",
             "retina.jpg", "rocket.jpg")  # fmt: skip
 _SIDE = 256
-_PAINTER = "1"  # to be raised when `paint` changes
+_PAINTER = "1"  # raise when `paint` changes, so that caches notice
 
 
 def embedded() -> ImageSet:
-    """A set that is there on every machine, to try training with: scikit-image's photographs and painted pictures.
+    """The embedded pictures, for trying out training.
 
     Returns:
-        Up to 8 photographs, those that lie inside scikit-image's wheel, and `GENERATED` pictures of 256x256 pixels.
+        Up to 8 photographs that come with scikit-image, and `GENERATED` painted pictures of 256x256 pixels.
     """
     folder = importlib.resources.files("skimage") / "data"
     shipped = [(name, folder / name) for name in _SHIPPED if (folder / name).is_file()]
     photos = tuple(Item(name, "", path.read_bytes) for name, path in shipped)
     painted = tuple(Item(f"painted-{i:02d}", _PAINTER, partial(paint, i)) for i in range(GENERATED))
-    return ImageSet("the built-in pictures", photos + painted)
+    return ImageSet("the embedded pictures", photos + painted)
 
 
 def paint(number: int) -> ImageArray:
-    """Paints a picture: colour clouds, discs and brush strokes under a texture.
+    """Paints a picture of colour clouds, discs and brush strokes with a texture.
 
     Args:
-        number: which; the same number always gives the same picture.
+        number: seed of the picture; the same number always gives the same picture.
 
     Returns:
         uint8 sRGB (256, 256, 3).
@@ -58,7 +58,7 @@ def paint(number: int) -> ImageArray:
 
 
 def _colors(generator: np.random.Generator) -> FloatArray:
-    """Rgb (n, 3) of a scheme of colours: one or two families of hues, from dark to light, muted or vivid."""
+    """A random colour scheme as rgb (n, 3): one or two families of hues, from dark to light, muted or vivid."""
     count = int(generator.integers(4, 9))
     families = generator.uniform(0, 360) + generator.choice([0.0, 120.0, 150.0, 180.0]) * (np.arange(count) % 2)
     hue = families + generator.normal(0, generator.choice([10.0, 30.0, 80.0]), count)
@@ -70,7 +70,7 @@ def _colors(generator: np.random.Generator) -> FloatArray:
 
 
 def _noise(generator: np.random.Generator, cells: int) -> FloatArray:
-    """Smooth noise (256, 256), `cells` bumps a side."""
+    """Smooth noise (256, 256) with `cells` bumps along each side."""
     noise = generator.normal(size=(cells, cells))
     return np.asarray(cv2.resize(noise, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC), dtype=np.float64)
 

@@ -1,6 +1,6 @@
-"""Pictures in the two forms of CIFAR-10, 32x32 pixels: pickled batches, read without trusting them, and binary ones.
+"""Reader for the two formats of CIFAR-10, 32x32 pixels: pickled batches, treated as untrusted input, and binary ones.
 
-cs.toronto.edu/~kriz/cifar.html describes both; ArtBench-10 follows them but for the name of `meta` and its "styles".
+cs.toronto.edu/~kriz/cifar.html describes both. ArtBench-10 uses them too, with other names for `meta` and "styles".
 """
 
 import io
@@ -28,12 +28,18 @@ _BROKEN_PICKLE = (
 
 
 class Artwork(NamedTuple):
-    """One picture of a batch."""
+    """One picture of a batch.
+
+    Example:
+        >>> work = Artwork("train", 0, np.zeros(3072, np.uint8), "baroque", "")
+        >>> work.image().shape
+        (32, 32, 3)
+    """
 
     split: str  # "train" or "test"
-    number: int  # in that part, from 0 over all its batches: what a table calls cifar_index
+    number: int  # in that part, counted from 0 over all its batches; tables call it cifar_index
     pixels: ImageArray  # (3072,)
-    style: str  # "" where no list of names tells
+    style: str  # "" if no list names the styles
     stamp: str
 
     def image(self) -> ImageArray:
@@ -46,13 +52,13 @@ def batch_files(listing: Listing, *, binary: bool) -> tuple[File, ...]:
 
     Args:
         listing: files.
-        binary: whether those of the binary form are meant, or the pickled ones.
+        binary: whether to look for the binary batches or for the pickled ones.
 
     Returns:
-        The batches of one folder, the first that has some, training before test; empty where there are none.
+        The batches of the first folder that has some, training before test; empty if there are none.
 
     Raises:
-        ImageError: if one is missing between others, so that pictures would be counted wrongly.
+        ImageError: if a batch is missing between others, so that pictures would be numbered wrongly.
     """
     folders: dict[PurePosixPath, dict[int, File]] = {}
     for file in listing.files:
@@ -75,13 +81,13 @@ def read_batches(listing: Listing, *, binary: bool) -> list[Artwork]:
 
     Args:
         listing: files, among them those of `batch_files`.
-        binary: which form.
+        binary: as in `batch_files`.
 
     Returns:
         The pictures, training before test.
 
     Raises:
-        ImageError: names the file that is damaged, hostile, or of another form.
+        ImageError: names the file that is damaged, unsafe, or of another format.
     """
     files = batch_files(listing, binary=binary)
     styles = _styles(listing, files[0], binary=binary)
@@ -106,7 +112,7 @@ def _styles(listing: Listing, batch: File, *, binary: bool) -> list[str]:
     named = {PurePosixPath(file.name): file for file in listing.files}
     file = next((named[folder / name] for name in _META[binary] if folder / name in named), None)
     if file is None:
-        # The list of the binary form is text for people; a table may tell as much.
+        # Only the pickled format needs the list: a table can name the styles as well.
         if binary:
             return []
         raise ImageError(
@@ -136,8 +142,8 @@ def _pickled_batch(file: File) -> tuple[ImageArray, Sequence[int]]:
     batch = _unpickled(file)
     pixels, labels = batch.get("data"), batch.get("labels")
     if type(pixels) is not np.ndarray or pixels.dtype != np.uint8 or pixels.shape[1:] != (_PIXELS,) or not pixels.size:
-        told = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-        raise ImageError(f"{one_line(file.name)}: 'data' must be uint8 of shape (n, {_PIXELS}). Received: {told}")
+        found = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+        raise ImageError(f"{one_line(file.name)}: 'data' must be uint8 of shape (n, {_PIXELS}). Received: {found}")
     if isinstance(labels, np.ndarray):
         labels = labels.tolist()
     if not isinstance(labels, list) or len(labels) != len(pixels) or not all(type(label) is int for label in labels):
@@ -147,18 +153,18 @@ def _pickled_batch(file: File) -> tuple[ImageArray, Sequence[int]]:
 
 def _unpickled(file: File) -> dict[str, Any]:
     try:
-        # Batches pickled by Python 2 hold their arrays as text.
+        # In batches pickled by Python 2, arrays are text.
         found = _Unpickler(io.BytesIO(file.load()), file.name).load()
     except _BROKEN_PICKLE as error:
-        raise ImageError(f"{one_line(file.name)} is no batch, or damaged: {one_line(reason(error))}") from None
+        raise ImageError(f"{one_line(file.name)} is not a batch, or damaged: {one_line(reason(error))}") from None
     if not isinstance(found, dict):
-        raise ImageError(f"{one_line(file.name)} is no batch: it holds no dictionary")
+        raise ImageError(f"{one_line(file.name)} is not a batch: it holds no dictionary")
     return {key.decode(errors="replace") if isinstance(key, bytes) else str(key): found[key] for key in found}
 
 
 def _latin1(text: str, encoding: str = "latin1") -> bytes:
     if encoding != "latin1":
-        raise ValueError(f"the encoding {encoding!r} has no place in a batch")
+        raise ValueError(f"the encoding {encoding!r} does not occur in batches")
     return text.encode("latin1")
 
 
@@ -169,19 +175,19 @@ def _no_bytes() -> bytes:
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
-    # Of bytes, as Python 3 writes them for Python 2.
+    # For bytes, as Python 3 writes them for Python 2.
     ("_codecs", "encode"): _latin1,
     ("__builtin__", "bytes"): _no_bytes,
     **{
         (f"{home}.{module}", name): function
-        for home in ("numpy.core", "numpy._core")  # before and since NumPy 2
+        for home in ("numpy.core", "numpy._core")  # NumPy 1 and NumPy 2
         for module, name, function in (
             ("multiarray", "_reconstruct", np.zeros(0).__reduce__()[0]),
             ("numeric", "_frombuffer", np.zeros(1).__reduce_ex__(5)[0]),
         )
     },
 }
-"""All that a pickle may name: a pickle calls what it names."""
+"""The only names that a pickle may use: unpickling calls whatever a pickle names."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -192,5 +198,5 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
             named = one_line(f"{module}.{name}")
-            raise ImageError(f"{one_line(self._name)} is not read: it asks for {named}, which has no place in a batch")
+            raise ImageError(f"{one_line(self._name)} is not read: it calls {named}, which no batch needs")
         return _ALLOWED[module, name]

@@ -1,4 +1,4 @@
-"""Designed palettes for training and for reports."""
+"""Palettes made by designers, for training and for reports."""
 
 import json
 import os
@@ -19,17 +19,17 @@ PARTS = ("train", "report", "all")
 
 
 def designed_palettes(path: str | os.PathLike[str] | None, *, part: str = "train") -> list[Lab]:
-    """Reads palettes that people designed.
+    """Reads designed palettes.
 
     Args:
-        path: a JSON file {"palettes": [{"name": ..., "colors": ["#rrggbb", ...]}, ...]}; None for kpalette's presets.
-        part: "train" or "report", halves told by a hash of the name, the same on every machine; or "all".
+        path: a JSON file {"palettes": [{"name": ..., "colors": ["#rrggbb", ...]}, ...]}; kpalette's presets if None.
+        part: "train" or "report", two halves chosen by a hash of the name, the same on every machine; or "all".
 
     Returns:
-        CIELAB (k, 3) each, k from 2 on: `choose` takes as many as are wanted. Palettes of one colour are left out.
+        CIELAB (k, 3) each, with k of at least 2; palettes of one colour are left out.
 
     Raises:
-        PaletteError: if the file cannot be read, names the palette that is wrong, or has none for this part.
+        PaletteError: if the file cannot be read, a palette in it is wrong, or it has none for this part.
         ArgumentError: if `part` is unknown.
     """
     if part not in PARTS:
@@ -59,15 +59,15 @@ def _designed(data: bytes, what: str) -> Iterator[tuple[str, Lab]]:
 
 
 def choose(palette: Lab, size: int, generator: np.random.Generator) -> Lab | None:
-    """Takes some colours of a palette.
+    """Chooses some colours of a palette at random.
 
     Args:
         palette: CIELAB (n, 3).
-        size: how many are wanted.
-        generator: whose chance decides which ones, where there are more.
+        size: number of colours to choose.
+        generator: source of randomness.
 
     Returns:
-        CIELAB (size, 3) in the palette's order; None where it has fewer.
+        CIELAB (size, 3) in the palette's order; None if the palette has fewer colours.
     """
     if len(palette) <= size:
         return palette if len(palette) == size else None

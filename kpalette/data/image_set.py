@@ -1,6 +1,6 @@
-"""Sets of pictures, and how they are parted for training.
+"""Sets of pictures, and their split for training.
 
-A picture is decoded when it is asked for: uint8 sRGB (H, W, 3), turned upright, transparency put on white.
+Pictures are decoded when they are read: uint8 sRGB (H, W, 3), upright, with transparent parts on white.
 """
 
 import hashlib
@@ -24,7 +24,20 @@ from kpalette.types import ImageArray
 
 @dataclass(frozen=True)
 class Item:
-    """One picture of a set; `artist`, `style` and `split` are "" where unknown."""
+    """One picture of a set.
+
+    Attributes:
+        name: path inside the source.
+        stamp: changes when the picture changes.
+        load: returns the bytes of the file, or the picture itself.
+        artist: the artist, "" if unknown.
+        style: the style, "" if unknown.
+        split: "train" or "test", "" if unknown.
+
+    Example:
+        >>> Item("a.png", "", lambda: np.zeros((4, 4, 3), np.uint8)).artist
+        ''
+    """
 
     name: str
     stamp: str
@@ -36,16 +49,21 @@ class Item:
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """An immutable ordered collection of pictures, decoded when asked for.
+    """An immutable ordered collection of pictures, decoded when they are read.
 
     Attributes:
-        source: where they come from.
+        source: the folder, file or name that the pictures come from.
         items: the pictures.
-        skipped: lines "name: reason", one for each that the source does not hold whole.
+        skipped: lines "name: reason", one for each picture that is incomplete in the source.
         names: paths inside the source.
-        artists: who painted each; where that is not known, its file name without suffix.
-        styles: the style of each, "" where unknown.
-        splits: the part that each belongs to, "train" or "test"; "" where the source has no parts.
+        artists: the artist of each picture; its file name without suffix if unknown.
+        styles: the style of each picture, "" if unknown.
+        splits: the part of each picture, "train" or "test"; "" if the source has no parts.
+
+    Example:
+        >>> images = ImageSet("mine", (Item("a.png", "", lambda: np.zeros((4, 6, 3), np.uint8)),))
+        >>> images.artists, images.read(0).shape
+        (('a',), (4, 6, 3))
     """
 
     source: str
@@ -57,7 +75,7 @@ class ImageSet:
     splits: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Gathers what the items say."""
+        """Collects the attributes of the items."""
         for name, values in (
             ("names", (item.name for item in self.items)),
             ("artists", (item.artist or stem(item.name) for item in self.items)),
@@ -68,7 +86,7 @@ class ImageSet:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen digits that stand for the pictures: the source's path, and names, sizes and times of change."""
+        """Sixteen digits that identify the pictures, from the path of the source and the items' names and stamps."""
         lines = [self.source, *(f"{item.name}\0{item.stamp}" for item in self.items)]
         return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()[:16]
 
@@ -77,7 +95,7 @@ class ImageSet:
         return len(self.items)
 
     def read(self, index: int) -> ImageArray:
-        """Decodes a picture: uint8 sRGB (H, W, 3), perhaps read-only; ImageError names one that cannot be read."""
+        """Decodes a picture, uint8 sRGB (H, W, 3), perhaps read-only; an ImageError names one that cannot be read."""
         item = self.items[index]
         return decode(item.load(), name=item.name)
 
@@ -86,16 +104,16 @@ class ImageSet:
         return replace(self, items=tuple(self.items[int(i)] for i in indices))
 
     def spread(self, count: int) -> "ImageSet":
-        """So many of the pictures, evenly over all; every picture where there are no more."""
+        """At most `count` of the pictures, spread evenly over all."""
         if count >= len(self):
             return self
         return self.subset(np.linspace(0, len(self) - 1, count).astype(int))
 
     def held(self, *, short_side: int | None = None) -> "ImageSet":
-        """The same pictures decoded into memory, so that reading costs nothing.
+        """The same pictures, decoded into memory.
 
         Args:
-            short_side: what the shorter side is shrunk to where it is longer, pixels; None keeps every pixel.
+            short_side: greatest length of the short side, pixels: larger pictures are shrunk. None keeps every pixel.
 
         Raises:
             ImageError: names the first picture that cannot be read.
@@ -119,7 +137,7 @@ class ImageSet:
 
 
 def fit_short_side(image: ImageArray, side: int, *, least: int) -> ImageArray:
-    """Brings the short side of an image (H, W, 3) to `side` pixels, and in any case to `least`."""
+    """Resizes an image (H, W, 3) so that its short side has `side` pixels, or `least` if that is more."""
     side = max(side, least)
     height, width = image.shape[:2]
     scale = side / min(height, width)
@@ -134,14 +152,14 @@ def decode(data: bytes | ImageArray, *, name: str) -> ImageArray:
     """Decodes a picture for training.
 
     Args:
-        data: the bytes of a picture file; an image is given back as it is.
-        name: what errors call it.
+        data: the bytes of a picture file; an image is returned unchanged.
+        name: name of the picture in error messages.
 
     Returns:
-        uint8 sRGB (H, W, 3), upright, transparency put on white.
+        uint8 sRGB (H, W, 3), upright, with transparent parts on white.
 
     Raises:
-        ImageError: if it is damaged, of no known format, or too large.
+        ImageError: if the picture is damaged, of an unknown format, or too large.
     """
     if isinstance(data, np.ndarray):
         return data
@@ -151,21 +169,21 @@ def decode(data: bytes | ImageArray, *, name: str) -> ImageArray:
 
 
 def stem(name: str) -> str:
-    """A picture's file name without folders and suffix, composed (Unicode NFC) as file systems may not keep it."""
+    """A picture's file name without folders and suffix, in Unicode NFC, which some file systems change."""
     path = PurePosixPath(name)
     return unicodedata.normalize("NFC", path.stem if path.suffix.lower() in SUFFIXES else path.name)
 
 
 def split(images: ImageSet, *, share: float = 0.1, seed: str = "kpalette") -> tuple[ImageSet, ImageSet]:
-    """Parts a set in two by artist, the same way on every machine: no artist is in both parts.
+    """Splits a set in two by artist, in the same way on every machine: no artist is in both parts.
 
     Args:
-        images: at least two pictures. Works of a single artist are parted by name.
-        share: chance of an artist to go into the second part, above 0 and below 1.
-        seed: another one parts differently.
+        images: at least two pictures. The works of a single artist are split by name.
+        share: chance of an artist to be in the second part, above 0 and below 1.
+        seed: another seed gives another split.
 
     Returns:
-        (for training, for choosing), neither empty.
+        (pictures for training, pictures for selection), neither empty.
 
     Raises:
         ArgumentError: if there are fewer than two pictures, or `share` is out of range.
@@ -174,23 +192,23 @@ def split(images: ImageSet, *, share: float = 0.1, seed: str = "kpalette") -> tu
         raise ArgumentError(f"`share` must be above 0 and below 1. Received: {share}")
     if len(images) < 2:
         raise ArgumentError(f"`images` must hold at least 2 pictures to be split. Received: {len(images)}")
-    choices = [[_plain(a) for a in images.artists], images.names, [str(i) for i in range(len(images))]]
+    choices = [[_artist_key(a) for a in images.artists], images.names, [str(i) for i in range(len(images))]]
     keys = next(choice for choice in choices if len(set(choice)) > 1)
     chances = {key: hash_share(f"{seed}/{key}") for key in keys}
-    # Where chance leaves a part empty, the nearest artist changes sides.
+    # If chance leaves a part empty, the nearest artist moves there.
     limit = min(max(share, np.nextafter(min(chances.values()), 1)), max(chances.values()))
     chosen = [chances[key] < limit for key in keys]
     return images.subset(np.flatnonzero(~np.array(chosen))), images.subset(np.flatnonzero(chosen))
 
 
 def hash_share(text: str) -> float:
-    """A number from 0 to 1 that stands for a text, the same on every machine."""
+    """A number from 0 to 1 computed from a text, the same on every machine."""
     digest = hashlib.sha256(text.encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def _plain(artist: str) -> str:
-    """One form for "Paul Gauguin" and "paul-gauguin"."""
+def _artist_key(artist: str) -> str:
+    """One key for different spellings of an artist, such as "Paul Gauguin" and "paul-gauguin"."""
     words = "".join(c if c.isalnum() else " " for c in unicodedata.normalize("NFKC", artist).casefold()).split()
     return "-".join(words) or artist
 

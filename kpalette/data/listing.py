@@ -1,4 +1,4 @@
-"""What a folder or a tar file holds: names, and how to get the bytes behind each, without unpacking."""
+"""Listings of folders and tar files: the name of each file, and a function that reads it, without unpacking."""
 
 import gzip
 import os
@@ -21,21 +21,31 @@ _GZIP = b"\x1f\x8b"
 
 
 class File(NamedTuple):
-    """A file in a folder or in a tar file."""
+    """A file in a folder or in a tar file.
 
-    name: str  # its path inside, with slashes
-    stamp: str  # size and time of change
+    Example:
+        >>> file = File("a/b.txt", "2@0", lambda: b"ok")
+        >>> file.load()
+        b'ok'
+    """
+
+    name: str  # path inside the source, with slashes
+    stamp: str  # size and time of the last change
     load: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a source, by name.
+    """The files of a source, sorted by name.
 
     Attributes:
         source: the folder or the tar file.
-        files: what it holds.
-        skipped: lines "name: reason", one for each file that is not whole.
+        files: the files in it.
+        skipped: lines "name: reason", one for each file that is incomplete.
+
+    Example:
+        >>> len(Listing(Path("pictures"), ()).files)
+        0
     """
 
     source: Path
@@ -44,16 +54,16 @@ class Listing:
 
 
 def list_files(source: Path) -> Listing:
-    """Lists a folder with all below it, or a tar file; hidden files and links to folders are left out.
+    """Lists a folder with its subfolders, or a tar file; hidden files and links to folders are left out.
 
     Args:
-        source: a folder, a .tar, or a .tar.gz, which is unpacked into a nameless temporary file.
+        source: a folder, a .tar, or a .tar.gz, which is unpacked into a temporary file.
 
     Returns:
-        Its files by name. Those that a damaged tar file does not hold whole are skipped.
+        The files, sorted by name. Incomplete files of a damaged tar file are skipped.
 
     Raises:
-        ImageError: if it does not exist, cannot be read, or is neither.
+        ImageError: if the source does not exist, cannot be read, or is of another kind.
     """
     what = one_line(source)
     try:
@@ -90,7 +100,7 @@ def _list_folder(folder: Path) -> Listing:
     def note(error: OSError) -> None:
         skipped.append(f"{one_line(os.path.relpath(str(error.filename), folder))}: {reason(error)}")
 
-    # Links to folders may lead in circles, or out of the folder to all the disk: only those to files are followed.
+    # Links to folders could lead in circles or out of the folder, so only links to files are followed.
     for parent, folders, names in os.walk(folder, onerror=note):
         folders[:] = [name for name in folders if not _hidden(name)]
         for path in (Path(parent, name) for name in names if not _hidden(name)):
@@ -107,7 +117,7 @@ def _list_folder(folder: Path) -> Listing:
 
 
 class _Bytes:
-    """Parts of a file that stays open, whatever becomes of its name; for several threads."""
+    """Reads parts of a file from several threads; works on after the file was renamed or removed."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._descriptor = os.dup(stream.fileno())
@@ -124,10 +134,10 @@ class _Bytes:
 
 
 def _unpack(source: Path, unpacked: IO[bytes]) -> tuple[str, ...]:
-    """Unpacks as much as is whole; gives a line where that is not all."""
+    """Unpacks a gzip file up to the first damage; returns a line about the damage, if any."""
     try:
         with gzip.open(source) as stream:
-            while part := stream.read1(1 << 20):  # `read` would drop what comes right before the damage
+            while part := stream.read1(1 << 20):  # `read` would lose the data just before the damage
                 unpacked.write(part)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         return (f"{one_line(source.name)}: {reason(error)}",)
@@ -143,19 +153,19 @@ def _list_tar(source: Path, stream: IO[bytes]) -> Listing:
     skipped = []
     with tarfile.open(fileobj=stream, mode="r:") as archive:
         try:
-            # Links are left out: what they lead to is in the tar file itself, or none of its business.
+            # Links are left out: they lead to files that are listed anyway, or out of the tar file.
             for member in (member for member in archive if member.isreg() and not member.issparse()):
                 name = member.name.removeprefix("./")
                 start, size = member.offset_data, member.size
                 if start + size > length:
                     skipped.append(f"{one_line(name)}: {one_line(source.name)} ends in the middle of it")
                 elif not _hidden(name):
-                    # A later file of the same name takes the place of the earlier, as when unpacking.
+                    # A later file of the same name replaces the earlier one, as in unpacking.
                     found[name] = File(name, _stamp(size, changed), partial(content.read, start, size, name))
         except tarfile.TarError as error:
             skipped.append(f"{one_line(source.name)}: {reason(error)}")
-        # tarfile takes a header that it cannot read for the end.
+        # tarfile treats a header that it cannot read as the end.
         stream.seek(archive.offset)
         if any(stream.read(tarfile.BLOCKSIZE)) and not skipped:
-            skipped.append(f"{one_line(source.name)}: damaged at byte {archive.offset:,}, what follows is not read")
+            skipped.append(f"{one_line(source.name)}: damaged at byte {archive.offset:,}, the rest is not read")
     return Listing(source, tuple(sorted(found.values(), key=lambda file: file.name)), tuple(skipped))

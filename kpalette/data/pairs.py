@@ -1,10 +1,10 @@
-"""The training pair as a pure function of pictures and random numbers: what a network sees, and what it should answer.
+"""Training pairs, as a pure function of pictures and random numbers: inputs of a network, and its answer.
 
-[P] is Cho et al. 2017, section 3.1: both sides of a hue pair are one picture under two turns of hue at its own
-lightness. Hue pairs alone teach a single angle: the other rows of a batch ask for unrelated palettes, and have soft
-cluster turn for a teacher (`turned_target`).
+A hue pair ([P], Cho et al. 2017, section 3.1) is one picture under two turns of hue, at its own lightness. Hue pairs
+alone teach a single turn for all colours. So the other rows of a batch have unrelated palettes, and their answer comes
+from a teacher, soft cluster turn (`turned_target`).
 
-Functions take arrays of any library, and run eagerly, in `tf.data.Dataset.map`, and in a compiled step alike.
+The functions take arrays of any library. They run eagerly, in `tf.data.Dataset.map`, and in a compiled step.
 """
 
 from typing import NamedTuple
@@ -18,49 +18,68 @@ from kpalette.palettes.clusters import swatch_shares, swatch_turns
 from kpalette.types import Array
 
 TRAINING_STEPS = 8
-"""Halvings of the chroma reduction in training: what is left of the search is under half a unit of chroma."""
-
-TEACHER_SLACK, TEACHER_MOST = 100.0, 1.5
-"""Of `kpalette.palettes.clusters.swatch_turns`, in the teacher's answer."""
-TEACHER_TAU = 8.5
-"""Reach of a swatch in the teacher's answer, in Lab units: below `soft`'s 10, since the network smooths its choice."""
+"""Halvings of the chroma reduction in training; the result is exact to half a unit of chroma."""
 
 _UNMOVED = 1e-3  # units of ab by which chroma reduction may move a colour that counts as in gamut
 
 
+class Teacher(NamedTuple):
+    """Options of soft cluster turn, which answers rows with an unrelated palette.
+
+    Example:
+        >>> Teacher(tau=10.0).slack
+        100.0
+    """
+
+    tau: float = 8.5
+    """Reach of a swatch in Lab units. It is below `soft`'s 10, since the network smooths its choice."""
+    slack: float = 100.0
+    """As in `kpalette.palettes.clusters.swatch_turns`."""
+    most: float = 1.5
+    """As in `kpalette.palettes.clusters.swatch_turns`."""
+
+
+TEACHER = Teacher()
+
+
 class Pair(NamedTuple):
-    """A batch as Keras' fit takes it."""
+    """A batch of training pairs, as Keras' fit takes it.
+
+    Example:
+        >>> Pair({}, np.zeros((1, 4, 4, 2)), np.ones((1, 4, 4))).ab.shape
+        (1, 4, 4, 2)
+    """
 
     inputs: dict[str, Array]
     """Of `PaletteNet`: lab (B, H, W, 3), source_palette and target_palette (B, 8, 3), mask (B, 8); network range."""
     ab: Array
-    """What the answer should be, (B, H, W, 2), network range."""
+    """The answer (B, H, W, 2), network range."""
     weight: Array
-    """How much each pixel counts, (B, H, W): 0 where the answer is not known."""
+    """Weight of each pixel (B, H, W), 0 where the answer is not known."""
 
 
 def hue_rows(rows: int, unrelated: float) -> int:
-    """How many of a batch's rows are hue pairs, where a share of `unrelated` asks for unrelated palettes."""
+    """The number of hue pairs among `rows` rows, if a share of `unrelated` has unrelated palettes."""
     return rows - round(rows * unrelated)
 
 
 def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, steps: int = TRAINING_STEPS) -> Pair:
-    """Makes training pairs of a batch.
+    """Makes the training pairs of a batch.
 
     Args:
-        draw: what chance decided (`kpalette.data.samples`):
+        draw: random samples (`kpalette.data.samples`):
             image: uint8 (B, H, W, 3).
             source_palette: the pictures' own swatches, CIELAB (B, 8, 3).
-            wanted_palette: unrelated swatches, CIELAB (B, 8, 3), the i-th for the i-th of the source.
+            wanted_palette: unrelated swatches, CIELAB (B, 8, 3), the i-th for the i-th source swatch.
             mask: (B, 8), 1 for a swatch.
-            shifts: turns of hue (B, 2), of the shown side and of the answer.
-            curves: of lightness (B, 2), see `bend_lightness`.
-        hue_rows: the first so many rows are hue pairs, the others ask for `wanted_palette`.
-        teach: whether the other rows have the teacher's answer; else their weight is 0.
+            shifts: turns of hue (B, 2), of the input and of the answer.
+            curves: curves of lightness (B, 2), see `bend_lightness`.
+        hue_rows: the first `hue_rows` rows are hue pairs, the others have `wanted_palette` as target.
+        teach: whether the other rows have the teacher's answer; otherwise their weight is 0.
         steps: halvings of the chroma reduction.
 
     Returns:
-        The pair, float32. Pixels of hue pairs count where neither side left sRGB, since chroma lost has no answer.
+        The pairs, float32. Pixels of hue pairs have weight 0 where a side left sRGB, since lost chroma has no answer.
     """
     rgb, swatches = image_to_rgb(draw["image"]), lab_to_rgb(draw["source_palette"])
     xp = namespace(rgb)
@@ -93,12 +112,12 @@ def turn(rgb: Array, shift: Array, curve: Array, *, steps: int) -> tuple[Array, 
 
     Args:
         rgb: gamma-encoded, 0..1, (..., 3).
-        shift: share of a whole turn, (...).
-        curve: of lightness, (..., 2), see `bend_lightness`.
+        shift: share of a full turn, (...).
+        curve: curve of lightness, (..., 2), see `bend_lightness`.
         steps: halvings of the chroma reduction.
 
     Returns:
-        CIELAB (..., 3) in gamut, and (...): 1 where chroma stayed as it was, 0 where some was lost.
+        CIELAB (..., 3) in gamut, and (...): 1 where chroma was kept, 0 where some was lost.
     """
     lab = rotate_hue(rgb, shift)
     xp = namespace(lab)
@@ -113,11 +132,11 @@ def bend_lightness(L: Array, curve: Array) -> Array:
 
     Args:
         L: 0..100, (...).
-        curve: (..., 2), p and q, |p| + |q| < 1: t = L / 100 becomes t + p sin(pi t) / pi + q sin(2 pi t) / 2 pi; p
-            lightens, q takes contrast; 0 and 0 change nothing.
+        curve: p and q, (..., 2), with |p| + |q| < 1. t = L / 100 becomes t + p sin(pi t) / pi + q sin(2 pi t) / 2 pi:
+            p lightens, and q lowers contrast.
 
     Returns:
-        New lightness, shape of `L`, 0..100.
+        The new lightness, shape of `L`, 0..100.
     """
     xp = namespace(L)
     turn = L * (3.141592653589793 / 100.0)
@@ -126,31 +145,29 @@ def bend_lightness(L: Array, curve: Array) -> Array:
 
 
 def turned_target(
-    lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS, tau: float = TEACHER_TAU,
-    slack: float = TEACHER_SLACK, most: float = TEACHER_MOST,
-) -> Array:  # fmt: skip
-    """What the teacher of rows that ask for an unrelated palette answers: soft cluster turn, lightness kept.
+    lab: Array, source: Array, target: Array, mask: Array, *, steps: int = TRAINING_STEPS, teacher: Teacher = TEACHER
+) -> Array:
+    """Soft cluster turn, the teacher's answer to rows with an unrelated palette; it keeps lightness.
 
-    ab' = sum_i w_i (T_i + r_i (ab - C_i)): shares as in `soft`, and each cluster turned and scaled (`swatch_turns`)
-    where `soft` shifts it. On the selection split that comes nearer to the palette at equal structure (docs/study.md).
+    ab' = sum_i w_i (T_i + r_i (ab - C_i)). The shares w are those of `soft`. Each cluster is turned and scaled by r
+    (`swatch_turns`), where `soft` shifts it. On the selection split this is nearer to the palette at the same structure
+    (docs/study.md).
 
     Args:
         lab: CIELAB (B, H, W, 3).
-        source: swatches, CIELAB (B, 8, 3).
-        target: what each becomes, CIELAB (B, 8, 3).
+        source: source swatches, CIELAB (B, 8, 3).
+        target: target swatches, CIELAB (B, 8, 3).
         mask: (B, 8), 1 for a swatch.
         steps: halvings of the chroma reduction.
-        tau: reach of a swatch in Lab units.
-        slack: of `swatch_turns`.
-        most: of `swatch_turns`.
+        teacher: options of the turn.
 
     Returns:
-        CIELAB (B, H, W, 3), in gamut, L as in `lab`.
+        CIELAB (B, H, W, 3), in gamut, with the L of `lab`.
     """
     xp = namespace(lab)
-    turns = swatch_turns(source, target, slack=slack, most=most)[:, :, None, None, :]
+    turns = swatch_turns(source, target, slack=teacher.slack, most=teacher.most)[:, :, None, None, :]
     a, b = 0.0, 0.0
-    for i, share in enumerate(swatch_shares(lab, source, mask, tau=tau)):
+    for i, share in enumerate(swatch_shares(lab, source, mask, tau=teacher.tau)):
         da, db = (lab[..., c] - source[:, i, c, None, None] for c in (1, 2))
         re, im = turns[:, i, ..., 0], turns[:, i, ..., 1]
         a = a + share * (target[:, i, 1, None, None] + re * da - im * db)

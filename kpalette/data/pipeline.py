@@ -1,4 +1,4 @@
-"""The `tf.data` pipeline of training pairs; the only module of this floor that needs TensorFlow."""
+"""The `tf.data` pipeline of training pairs; the only module of this room that needs TensorFlow."""
 
 from functools import partial
 from typing import Any
@@ -10,17 +10,17 @@ from kpalette.data.samples import Draw, Sampler
 from kpalette.types import MAX_COLORS
 
 _as_it_is = tf.autograph.experimental.do_not_convert
-_AHEAD = 2  # batches that wait for the step
+_AHEAD = 2  # batches prepared ahead of the step
 
 
 def draws(sampler: Sampler, batch_size: int, *, start: int = 0, threads: int = 2) -> Any:
-    """The sampler's stream in batches, before any colour is changed: for pairs that the step itself makes.
+    """Batches of samples, for a step that makes the training pairs itself.
 
     Args:
-        sampler: draws by position, without state.
+        sampler: draws the samples.
         batch_size: samples of a batch.
-        start: the batch to start from; a resumed run goes on where it was.
-        threads: samples drawn at a time.
+        start: number of the first batch; a resumed run continues where it was.
+        threads: threads that draw samples.
 
     Returns:
         An endless `tf.data.Dataset` of dictionaries as `make_pair` takes them, uint8 and float32.
@@ -49,7 +49,17 @@ def draws(sampler: Sampler, batch_size: int, *, start: int = 0, threads: int = 2
 
 
 def pairs(dataset: Any, *, hue_rows: int, teach: bool = True, threads: int = 2) -> Any:
-    """Maps draws to pairs (inputs, ab, weight); arguments as in `make_pair`."""
+    """Maps batches of samples to training pairs (inputs, ab, weight).
+
+    Args:
+        dataset: of `draws`.
+        hue_rows: as in `make_pair`.
+        teach: as in `make_pair`.
+        threads: threads that make pairs.
+
+    Returns:
+        A `tf.data.Dataset` of `Pair`.
+    """
     pair = _as_it_is(partial(make_pair, hue_rows=hue_rows, teach=teach))
     return dataset.map(pair, num_parallel_calls=threads, deterministic=True).prefetch(_AHEAD)
 
@@ -68,27 +78,34 @@ def hue_pairs(
     start: int = 0,
     threads: int = 2,
 ) -> Any:
-    """Training pairs for Keras' fit: pictures under two turns of hue at their own lightness, and unrelated palettes.
+    """Training pairs for Keras' fit: hue pairs, which show a picture under two turns of hue, and unrelated palettes.
 
     Args:
         images: a folder, a tar, or ArtBench-10 (`kpalette.data.sources.open_images`); the embedded pictures if None.
         batch_size: rows of a batch.
-        crop: side of the squares, pixels.
-        image_size: what the pictures' short side is brought to before; a third more than `crop` if None.
-        unrelated: share of rows that ask for an unrelated palette, whose answer is the teacher's, soft cluster turn.
+        crop: side of the training squares, pixels.
+        image_size: length that the short side of each picture is resized to before cropping; a third more than `crop`
+            if None.
+        unrelated: share of rows with an unrelated palette, answered by the teacher, soft cluster turn.
         palettes: designed palettes, a JSON file; kpalette's presets if None.
-        shuffle: whether every pass over the pictures has an order of its own.
-        natural: share of rows that show the picture in its own hues.
-        seed: of all randomness: the same seed gives the same stream.
-        start: the batch to start from.
-        threads: samples prepared at a time.
+        shuffle: whether each pass over the pictures has a new random order.
+        natural: share of rows that keep the picture's own hues.
+        seed: seed of all randomness; a seed always gives the same stream.
+        start: number of the first batch.
+        threads: threads that prepare samples.
 
     Returns:
         An endless `tf.data.Dataset` of (inputs, ab, weight): the inputs of `PaletteNet` by name, its answer
-        (B, crop, crop, 2) in network range, and what each pixel counts. Give `fit` its `steps_per_epoch`.
+        (B, crop, crop, 2) in network range, and the weight of each pixel. `fit` needs `steps_per_epoch` with it.
 
     Raises:
-        ImageError: if there are no pictures that can be read.
+        ImageError: if no picture can be read.
+
+    Example:
+        >>> pairs = kpalette.hue_pairs(None, batch_size=2, crop=16)
+        >>> inputs, ab, weight = next(iter(pairs))
+        >>> tuple(ab.shape), sorted(inputs)
+        ((2, 16, 16, 2), ['lab', 'mask', 'source_palette', 'target_palette'])
     """
     sampler = Sampler.of(
         images, crop=crop, image_size=image_size, palettes=palettes, shuffle=shuffle, natural=natural, seed=seed

@@ -1,14 +1,14 @@
-"""What chance decides for each sample, without state: the same seed and position always give the same draw.
+"""Random samples without state: the same seed and position always give the same sample.
 
-A training run is one endless stream of samples: position p is the (p mod n)-th picture of pass p // n over n pictures,
-in an order of that pass. A resumed run goes on at its position, whatever happened before.
+A training run reads one endless stream of samples. Position p of the stream is the (p mod n)-th picture of pass p // n
+over n pictures, in the order of that pass. So a resumed run continues exactly at its position.
 """
 
 import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,33 +23,38 @@ from kpalette.errors import ImageError
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, FloatArray, ImageArray
 
 _log = logging.getLogger(__name__)
-_noted: set[str] = set()
 
 Draw = dict[str, NDArray[np.generic]]
 """One sample or a batch of them; see `kpalette.data.pairs.make_pair` for names, shapes and ranges."""
 
-_FOUR = 0.5  # how often a sample has as many colours as by default, else any number
-_CURVED, _CURVES = 0.3, (0.6, 0.35)  # how often lightness is bent, and by how much at most
-_REORDERED = 0.15  # how often swatches are assigned at random: users do not always match by lightness
-_SAME = 0.05  # how often a hue pair asks for what is there already
-_MARGIN = 4 / 3  # how much more of a picture there is than a square shows
-_LONGEST = 4  # what a strip is cut to, in short sides: enlarged whole, it would fill the memory
-_AHEAD = 3  # batches that wait for the step
+_FOUR = 0.5  # share of samples with the default number of colours; the others have any number
+_CURVED, _CURVES = 0.3, (0.6, 0.35)  # share of samples with a curve of lightness, and the largest p and q
+_REORDERED = 0.15  # share of samples whose swatches are assigned at random: users do not always match by lightness
+_SAME = 0.05  # share of hue pairs whose target is the picture's own palette
+_MARGIN = 4 / 3  # short side of a picture, in sides of a square
+_LONGEST = 4  # length of the longest strip, in short sides: enlarging a longer one would fill the memory
+_AHEAD = 3  # batches prepared ahead of the step
 
 
 @dataclass(frozen=True, eq=False)
 class Sampler:
-    """Draws samples by position.
+    """Draws the samples of a stream by their position.
 
     Attributes:
         images: the pictures.
-        swatches: their palettes, row by row.
-        designed: palettes, CIELAB (k, 3) each, of which half of the unrelated ones are taken.
-        crop: side of the square that a sample shows, pixels.
-        image_size: what the short side of every picture is brought to before, pixels.
-        shuffle: whether every pass has an order of its own.
-        natural: share of samples that show the picture in its own hues.
-        seed: of all randomness.
+        swatches: the pictures' palettes.
+        designed: designed palettes, CIELAB (k, 3) each; half of the unrelated palettes are taken from them.
+        crop: side of the square of a sample, pixels.
+        image_size: length that the short side of each picture is resized to before cropping, pixels.
+        shuffle: whether each pass has a new random order.
+        natural: share of samples that keep the picture's own hues.
+        seed: seed of all randomness.
+
+    Example:
+        >>> from kpalette.data.builtin import embedded
+        >>> sampler = Sampler.of(embedded().subset([8, 9]), crop=16)
+        >>> sampler.draw(0)["image"].shape, sampler.index(5)
+        ((16, 16, 3), 1)
     """
 
     images: ImageSet
@@ -60,6 +65,7 @@ class Sampler:
     shuffle: bool = True
     natural: float = 0.5
     seed: int = 0
+    _unreadable: set[str] = field(default_factory=set, init=False, repr=False)
 
     @classmethod
     def of(
@@ -73,7 +79,7 @@ class Sampler:
         natural: float = 0.5,
         seed: int = 0,
     ) -> "Sampler":
-        """A sampler of a source of pictures, all of it; arguments as in `kpalette.hue_pairs`."""
+        """A sampler of all pictures of a source; arguments as in `kpalette.hue_pairs`."""
         found = images if isinstance(images, ImageSet) else open_images(images)
         usable, swatches, _ = extract_swatches(found)
         return cls(
@@ -83,36 +89,46 @@ class Sampler:
 
     @property
     def held_size(self) -> int:
-        """Short side, in pixels, that pictures held in memory need."""
+        """The short side that pictures need when they are held in memory, pixels."""
         return max(self.image_size, self.crop)
 
     @property
     def digest(self) -> str:
-        """Sixteen digits that stand for the pictures by name and colours, wherever they lie."""
+        """Sixteen digits that identify the pictures by names and colours; they do not depend on the folder."""
         found = hashlib.sha256("\n".join(self.images.names).encode(errors="surrogateescape"))
         found.update(np.ascontiguousarray(self.swatches.lab).tobytes())
         return found.hexdigest()[:16]
 
     def read(self, index: int) -> tuple[int, ImageArray]:
-        """A picture and its place; one that can be read no more gives way to the next that can, with a note."""
+        """Reads a picture, or the next one that can be read, with a warning.
+
+        Args:
+            index: of the picture.
+
+        Returns:
+            The index of the picture that was read, and the picture.
+
+        Raises:
+            ImageError: if no picture can be read any more.
+        """
         for place in (*range(index, len(self.images)), *range(index)):
             try:
                 return place, self.images.read(place)
             except ImageError as error:
-                if self.images.names[place] not in _noted:
-                    _noted.add(self.images.names[place])
+                if self.images.names[place] not in self._unreadable:
+                    self._unreadable.add(self.images.names[place])
                     _log.warning("left out from now on: %s", error)
         raise ImageError("none of the training pictures can be read any more")
 
     def index(self, position: int) -> int:
-        """Which picture stands at a position of the stream."""
+        """The index of the picture at a position of the stream."""
         passed, offset = divmod(position, len(self.images))
         if not self.shuffle:
             return offset
         return int(_order(self.seed, passed, len(self.images))[offset])
 
     def draw(self, position: int) -> Draw:
-        """The sample at a position of the stream, without batch dimension; float32 but for the image."""
+        """Draws the sample at a position of the stream; float32 except the image, without batch dimension."""
         index, image = self.read(self.index(position))
         generator = np.random.default_rng([self.seed, *divmod(position, len(self.images)), 1])
         asked = DEFAULT_COLORS if generator.random() < _FOUR else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
@@ -139,12 +155,12 @@ class Sampler:
     def palettes(
         self, index: int, asked: int, generator: np.random.Generator, *, reordered: float = _REORDERED
     ) -> Draw:
-        """A picture's palette and an unrelated one.
+        """Draws a picture's palette and an unrelated one.
 
         Args:
             index: of the picture.
-            asked: swatches, of which a picture of few colours has fewer.
-            generator: of the randomness.
+            asked: number of swatches; a picture with fewer colours has fewer.
+            generator: source of randomness.
             reordered: as in `unrelated`.
 
         Returns:
@@ -158,18 +174,18 @@ class Sampler:
         return {"source_palette": source, "wanted_palette": wanted, "mask": mask}
 
     def unrelated(self, size: int, generator: np.random.Generator, *, reordered: float = _REORDERED) -> FloatArray:
-        """A palette that another picture or a designer chose.
+        """Draws the palette of another picture or a designed one.
 
         Args:
-            size: swatches.
-            generator: of the randomness.
-            reordered: how often the swatches come in any order instead of darkest first.
+            size: number of swatches.
+            generator: source of randomness.
+            reordered: chance that the swatches are in random order instead of darkest first.
 
         Returns:
             CIELAB (size, 3).
         """
         row, column = int(generator.integers(len(self.images))), max(size, MIN_COLORS) - MIN_COLORS
-        # Of a picture with fewer colours, some are asked for twice.
+        # If a picture has fewer colours, some occur twice.
         found: FloatArray = np.resize(self.swatches.lab[row, column, : self.swatches.count[row, column]], (size, 3))
         if len(self.designed) and (generator.random() < 0.5 or self.swatches.count[row, column] < size):
             chosen = choose(self.designed[int(generator.integers(len(self.designed)))], size, generator)
@@ -180,29 +196,39 @@ class Sampler:
 
 @lru_cache(maxsize=4)
 def _order(seed: int, passed: int, size: int) -> NDArray[np.int64]:
-    """The order of a pass: asked for by every sample, and as long as the set."""
+    """The order of a pass; cached, since every sample needs it."""
     return np.random.default_rng([seed, passed]).permutation(size)
 
 
 def default_size(crop: int) -> int:
-    """What pictures' short side is brought to unless told: a third more than a square shows."""
+    """The default length of the pictures' short side: a third more than the square."""
     return round(crop * _MARGIN)
 
 
 def segment(image: ImageArray, *, at: float) -> ImageArray:
-    """Cuts very long pictures (H, W, 3) to four times their short side, from the share `at` of what is left over."""
+    """Cuts very long pictures (H, W, 3) to four times their short side; `at` is 0 at one end and 1 at the other."""
     longest = _LONGEST * min(image.shape[:2])
     top, left = (int(at * max(0, side - longest)) for side in image.shape[:2])
     return image[top : top + longest, left : left + longest]
 
 
 def stack(draws: Sequence[Draw]) -> Draw:
-    """Draws to a batch."""
+    """Stacks samples to a batch."""
     return {name: np.stack([draw[name] for draw in draws]) for name in draws[0]}
 
 
 def batches(sampler: Sampler, batch_size: int, *, start: int = 0, threads: int = 2) -> Iterator[Draw]:
-    """The stream in batches, from batch `start` on, endless; drawn ahead by threads, and without any framework."""
+    """The stream of samples in batches, drawn ahead by threads; needs no framework.
+
+    Args:
+        sampler: draws the samples.
+        batch_size: samples of a batch.
+        start: number of the first batch.
+        threads: threads that draw samples.
+
+    Yields:
+        Batches without end.
+    """
     with ThreadPoolExecutor(threads) as pool:
 
         def begin(number: int) -> list[Future[Draw]]:

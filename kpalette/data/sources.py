@@ -1,8 +1,8 @@
-"""Opens pictures for training: folders and tar files of them, and ArtBench-10 in each form that it is released in.
+"""Sources of training pictures: folders, tar files, and ArtBench-10 in all of its release formats.
 
-ArtBench-10 (Liao, Li, Liu, Keutzer 2022, github.com/liaopeiyuan/artbench): 60,000 works of ten styles, as a folder per
-style (256x256 pixels) or in the two forms of CIFAR-10 (32x32), and a table, ArtBench-10.csv. Its pictures are no part
-of kpalette, and the names of its styles are read from what is opened.
+ArtBench-10 (Liao, Li, Liu, Keutzer 2022, github.com/liaopeiyuan/artbench) has 60,000 works in ten styles. It comes as a
+folder per style (256x256 pixels), or in the two formats of CIFAR-10 (32x32), with a table, ArtBench-10.csv. Its
+pictures are not part of kpalette, and the names of its styles are read from the source.
 """
 
 import re
@@ -17,7 +17,7 @@ from kpalette.errors import ArgumentError, ImageError, one_line
 from kpalette.images.files import SUFFIXES
 
 LAYOUTS = ("auto", "pictures", "imagefolder", "cifar-python", "cifar-binary")
-"""Forms of a source: pictures however arranged, ArtBench's folder per style, CIFAR-10's pickled and binary batches."""
+"""Layouts of a source: pictures in any folders, ArtBench's folder per style, pickled and binary batches of CIFAR-10."""
 _ROOT = "artbench-10-imagefolder"
 _ARTIST_TITLE = re.compile(r"[^\W_]+-[^_]*_.+")
 _NUMBERED = re.compile(r"\d{5}_(?P<style>[^\W\d_].*)_(?P<artist>[^\W\d_][^_]*)")
@@ -30,22 +30,22 @@ def open_images(
     partition: str | None = None,
     public_domain_only: bool = False,
 ) -> ImageSet:
-    """Opens a set of pictures; none is decoded yet.
+    """Opens a set of pictures without decoding any.
 
-    A table among the pictures or beside them, manifest.csv or ArtBench-10.csv, tells artists and styles; without one,
-    names of the forms `artist_title.jpg` (in ArtBench's folders) and `00123_style_artist.jpg` do.
+    Artists and styles come from a table among the pictures or beside them, manifest.csv or ArtBench-10.csv. Without a
+    table they come from names of the forms `artist_title.jpg` (in ArtBench's folders) and `00123_style_artist.jpg`.
 
     Args:
-        source: a folder, a .tar, or a .tar.gz; None for the built-in set.
-        layout: one of `LAYOUTS`; "auto" looks at the names inside.
-        partition: "train" or "test" for that part of a source that has both; None for all.
-        public_domain_only: whether only works that a table calls public domain are taken.
+        source: a folder, a .tar, or a .tar.gz; the embedded pictures if None.
+        layout: one of `LAYOUTS`; "auto" decides by the names inside.
+        partition: "train" or "test", for sources with both parts; all pictures if None.
+        public_domain_only: whether to take only works that a table marks as public domain.
 
     Returns:
-        At least one picture; what a damaged source does not hold whole is told in `skipped`.
+        At least one picture. `skipped` lists the incomplete pictures of a damaged source.
 
     Raises:
-        ImageError: if the source cannot be read, holds no such pictures, or is not what it says it is.
+        ImageError: if the source cannot be read, holds no such pictures, or contradicts itself.
         ArgumentError: if `layout` or `partition` is unknown.
     """
     if layout not in LAYOUTS:
@@ -69,7 +69,7 @@ def open_images(
 
 
 def _read(listing: Listing, layout: str) -> list[tuple[Item, bool | None]]:
-    """The pictures, and whether each is in the public domain, as far as that is told."""
+    """The pictures, and whether each is in the public domain; None if unknown."""
     table = read_tables(listing)
     pictures = [file for file in listing.files if PurePosixPath(file.name).suffix.lower() in SUFFIXES]
     if layout == "auto":
@@ -92,7 +92,7 @@ def _read(listing: Listing, layout: str) -> list[tuple[Item, bool | None]]:
 def _looks_like_artbench(listing: Listing, pictures: list[File]) -> bool:
     if listing.source.name.startswith(_ROOT) or pictures[0].name.startswith(_ROOT):
         return True
-    # A folder of ArtBench's by another name: elsewhere an underscore ends no artist.
+    # Most names have the form artist_title, so this is ArtBench's folder under another name.
     named = sum("/" in file.name and bool(_ARTIST_TITLE.fullmatch(stem(file.name))) for file in pictures)
     return 2 * named > len(pictures)
 
@@ -109,7 +109,7 @@ def _picture(file: File, table: Table, *, by_style: bool) -> tuple[Item, bool | 
         style, artist = known(match["style"]), match["artist"] if known(match["style"]) else ""
     row = table.find(file.name, style)
     if row is not None:
-        # A table that leaves the artist open knows better than the file's name.
+        # A table takes precedence over the file's name, even if it leaves the artist empty.
         artist = artist if row.artist is None else row.artist
         style, part = row.style or style, row.split or part
     public = None if row is None else row.public

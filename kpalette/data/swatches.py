@@ -1,4 +1,4 @@
-"""The pictures' own palettes: taken once, and kept in the user's cache folder. Swatches are CIELAB (k, 3)."""
+"""The pictures' own palettes, extracted once and kept in the user's cache folder. Swatches are CIELAB (k, 3)."""
 
 import io
 import logging
@@ -22,11 +22,11 @@ from kpalette.parallel import in_order, thread_count, worker_pool
 from kpalette.types import MAX_COLORS, MIN_COLORS, ImageArray
 
 _SIZES = range(MIN_COLORS, MAX_COLORS + 1)
-_LONGEST = 256  # pixels: training shows crops of small pictures, and no palette changes visibly
-_BATCH = 16  # pictures that a worker gets at once
+_LONGEST = 256  # pixels: palettes of larger pictures do not differ visibly
+_BATCH = 16  # pictures that a worker gets at a time
 _QUEUED = 2  # batches running or waiting for each worker: all pictures may not fit into memory
-_ALONE = 48  # so many pictures are done before a pool of processes has started
-_VERSION = 2  # of the cache, to be raised when what is computed changes
+_ALONE = 48  # one process does as many pictures before a pool of processes has started
+_VERSION = 2  # of the cache; raise when the results change
 _BROKEN_CACHE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ImageError)
 _log = logging.getLogger(__name__)
 
@@ -36,11 +36,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class SwatchTable:
-    """Palettes of pictures, by `kmeans`, of every size from 2 to 8.
+    """Palettes of pictures, of every size from 2 to 8, extracted by `kmeans`.
 
     Attributes:
-        lab: float32 (N, 7, 8, 3): [n, k - 2, :count[n, k - 2]] is the palette of k colours, darkest first; 0 behind.
-        count: uint8 (N, 7), how many swatches were found, 2 to k: less than k where a picture has fewer colours.
+        lab: float32 (N, 7, 8, 3). [n, k - 2, :count[n, k - 2]] is the palette of k colours, darkest first; the rest is
+            0.
+        count: uint8 (N, 7), the number of swatches found, 2 to k; less than k if the picture has fewer colours.
+
+    Example:
+        >>> len(SwatchTable(np.zeros((3, 7, 8, 3), np.float32), np.full((3, 7), 2, np.uint8)))
+        3
     """
 
     lab: NDArray[np.float32]
@@ -54,17 +59,17 @@ class SwatchTable:
 def extract_swatches(
     images: ImageSet, *, cache: Path | None = None, progress: Progress | None = None, workers: int | None = None
 ) -> tuple[ImageSet, SwatchTable, tuple[str, ...]]:
-    """Takes the palettes of all pictures, each first shrunk to 256 pixels on its long side.
+    """Extracts the palettes of all pictures, after shrinking them to 256 pixels on the long side.
 
     Args:
-        images: pictures; each is decoded once, or not at all where the cache knows the set.
-        cache: the folder of the cache, `cache_folder()` if None. One that cannot be used is done without.
+        images: pictures; each is decoded once, or not at all if the cache holds the set.
+        cache: the cache folder, `cache_folder()` if None. If it cannot be used, only a warning is logged.
         progress: called with (pictures done, pictures in all).
-        workers: processes; one a core if None, and none but this one for a few pictures.
+        workers: number of processes; one per core if None, but only this process for few pictures.
 
     Returns:
-        (the pictures that are usable, their palettes, a line "name: reason" for each that is not: damaged, or of a
-        single colour).
+        (the usable pictures, their palettes, a line "name: reason" for each picture that is damaged or has a single
+        colour).
 
     Raises:
         ImageError: if no picture is usable.
@@ -77,7 +82,7 @@ def extract_swatches(
         try:
             _extract(images, rows, workers, progress)
         except BrokenProcessPool:
-            _log.warning("worker processes ended early: palettes are taken one by one")
+            _log.warning("worker processes ended early: palettes are extracted in this process")
             _extract(images, rows, 1, progress)
         found = _table(images, rows)
         if not len(found[1]):
@@ -89,11 +94,11 @@ def extract_swatches(
 
 
 def cache_folder() -> Path:
-    """Where results that can be computed again are kept: $XDG_CACHE_HOME/kpalette, else ~/.cache/kpalette."""
+    """The folder for results that can be computed again: $XDG_CACHE_HOME/kpalette, or ~/.cache/kpalette."""
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "kpalette"
 
 
-_Row = tuple[NDArray[np.float32], NDArray[np.uint8]] | str  # or why there is none
+_Row = tuple[NDArray[np.float32], NDArray[np.uint8]] | str  # a picture's palettes, or the reason why it has none
 _Found = tuple[NDArray[np.intp], SwatchTable, tuple[str, ...]]
 
 
@@ -166,4 +171,4 @@ def _save(file: Path, usable: NDArray[np.intp], table: SwatchTable, skipped: tup
         file.parent.mkdir(parents=True, exist_ok=True)
         write_file(file, stream.getvalue(), overwrite=True)
     except (OSError, OutputError) as error:
-        _log.warning("palettes will be taken anew next time, the cache cannot be written: %s", reason(error))
+        _log.warning("palettes will be extracted again next time, the cache cannot be written: %s", reason(error))

@@ -1,4 +1,4 @@
-"""Tables beside pictures, manifest.csv and ArtBench-10.csv: artists, styles, parts."""
+"""Tables about pictures, manifest.csv and ArtBench-10.csv: artists, styles, train and test parts."""
 
 import csv
 import io
@@ -21,7 +21,12 @@ _TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 
 
 class TableRow(NamedTuple):
-    """What a table tells of a picture: "" where that is unknown, None where it has no such column."""
+    """A picture's row of a table; "" is unknown, and None means that the table has no such column.
+
+    Example:
+        >>> TableRow("a.jpg", "claude-monet", "impressionism", "train", True).style
+        'impressionism'
+    """
 
     name: str
     artist: str | None
@@ -32,24 +37,33 @@ class TableRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows by (style, name without suffix), by ("", name without suffix), and by (split, cifar_index)."""
+    """A table's rows.
+
+    Attributes:
+        by_name: rows by (style, name without suffix) and by ("", name without suffix).
+        by_index: rows by (split, cifar_index).
+
+    Example:
+        >>> print(Table().find("a.jpg", "baroque"))
+        None
+    """
 
     by_name: dict[tuple[str, str], TableRow] = field(default_factory=dict)
     by_index: dict[tuple[str, int], TableRow] = field(default_factory=dict)
 
     def find(self, name: str, style: str) -> TableRow | None:
-        """The row of a picture, of several of its name the one of its style."""
+        """The row of a picture. If several pictures have the name, it is the one with the style."""
         return self.by_name.get((style, stem(name))) or self.by_name.get(("", stem(name)))
 
 
 def read_tables(listing: Listing) -> Table:
-    """Reads what tables tell, manifest.csv and ArtBench-10.csv, by the names of their columns.
+    """Reads manifest.csv and ArtBench-10.csv by the names of their columns.
 
     Args:
-        listing: files, among which or beside whose source the tables lie.
+        listing: files; the tables are among them, or beside their source.
 
     Returns:
-        Rows, empty where there is no table; what lies nearer to the pictures counts first.
+        The rows, empty if there is no table. A table nearer to the pictures takes precedence.
 
     Raises:
         ImageError: names the table that cannot be read.
@@ -90,10 +104,10 @@ def _add(table: Table, cells: dict[str, str]) -> None:
         table.by_name.setdefault((style, stem(name)), row)
         table.by_name.setdefault(("", stem(name)), row)
     if row.split and cells.get("cifar_index"):
-        # Programs that know missing numbers write 12.0 for 12.
+        # Programs that allow missing numbers write 12.0 for 12.
         table.by_index.setdefault((row.split, int(float(cells["cifar_index"]))), row)
 
 
 def known(text: str) -> str:
-    """The text, or "" where it says that nobody knows."""
+    """The text, or "" if it says "unknown"."""
     return "" if text.strip().casefold().startswith(_UNKNOWN) else text.strip()

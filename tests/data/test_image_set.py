@@ -195,7 +195,7 @@ def test_a_tar_damaged_in_the_middle_says_so(tmp_path):
     path.write_bytes(bytes(data))
     images = open_images(path)
     assert images.names == ("0.png", "1.png")
-    assert images.skipped == (f"x.tar: damaged at byte {third.offset:,}, what follows is not read",)
+    assert images.skipped == (f"x.tar: damaged at byte {third.offset:,}, the rest is not read",)
 
 
 def test_a_source_of_which_nothing_is_whole(tmp_path):

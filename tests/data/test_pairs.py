@@ -7,9 +7,7 @@ from kpalette.color.arrays import namespace
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab, rotate_hue
 from kpalette.data.pairs import (
-    TEACHER_MOST,
-    TEACHER_SLACK,
-    TEACHER_TAU,
+    TEACHER,
     bend_lightness,
     hue_rows,
     make_pair,
@@ -89,10 +87,10 @@ def test_the_teacher_turns_soft_clusters(colors):
     for i in range(4):
         source, target = (Palette(given[name][i, :colors]) for name in ("source_palette", "wanted_palette"))
         lab = rgb_to_lab(image_to_rgb(given["image"][i])).reshape(-1, 3)
-        shares = gaussian_shares(lab, source, tau=TEACHER_TAU)
+        shares = gaussian_shares(lab, source, tau=TEACHER.tau)
         x, c, t = (lab[..., 1] + 1j * lab[..., 2] for lab in (lab, source.lab, target.lab))
-        turn = (t * c.conj() + TEACHER_SLACK) / (abs(c) ** 2 + TEACHER_SLACK)
-        turn *= np.minimum(1, TEACHER_MOST / abs(turn))
+        turn = (t * c.conj() + TEACHER.slack) / (abs(c) ** 2 + TEACHER.slack)
+        turn *= np.minimum(1, TEACHER.most / abs(turn))
         moved = np.sum(shares * (t + turn * (x[:, None] - c)), axis=1)
         wanted = reduce_chroma(np.column_stack([lab[:, 0], moved.real, moved.imag]))
         np.testing.assert_allclose(pair.ab[i].reshape(-1, 2) * AB_SCALE, wanted[:, 1:], atol=0.02)

@@ -364,5 +364,5 @@ def test_options(tmp_path):
         open_images(path, layout="cifar-python")
     with pytest.raises(ImageError, match=r"holds no pictures that can be read"):
         open_images(write_folder(tmp_path / "c", cifar_binary()), layout="pictures")
-    with pytest.raises(ImageError, match=r"the built-in pictures has no table with a column is_public_domain"):
+    with pytest.raises(ImageError, match=r"the embedded pictures has no table with a column is_public_domain"):
         open_images(None, public_domain_only=True)

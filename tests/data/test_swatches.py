@@ -136,7 +136,7 @@ def test_a_damaged_cache_is_made_anew(tmp_path):
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, caplog):
     (tmp_path / "file").write_bytes(b"")
     assert len(extract_swatches(image_set(THREE_COLORS), cache=tmp_path / "file" / "x")[1]) == 1
-    assert "palettes will be taken anew next time, the cache cannot be written: " in caplog.text
+    assert "palettes will be extracted again next time, the cache cannot be written: " in caplog.text
 
 
 def test_where_the_cache_lies(tmp_path, monkeypatch, unread):
