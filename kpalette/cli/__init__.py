@@ -1,1 +1,1 @@
-"""The command line: arguments and printing; every computation is a call into the package."""
+"""The command line: it reads arguments and prints results. The package does everything else."""

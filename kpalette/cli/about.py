@@ -1,4 +1,4 @@
-"""`demo` and `info`: a first look, and what this installation is."""
+"""The commands `demo` and `info`: a first result, and facts about this installation."""
 
 import importlib.metadata
 import json
@@ -23,12 +23,26 @@ _PACKAGES = (
 
 
 @click.command()
-@click.option("-p", "--palette", metavar="COLOURS", default=DEMO_PALETTE, show_default=True, help="The palette.")
-@click.option("--sample", type=click.Choice(SAMPLES), default="astronaut", show_default=True, help="The picture.")
-@click.option("-o", "--output", metavar="FILE", default="kpalette-demo.png", show_default=True, help="The sheet.")
-@click.option("--force", is_flag=True, help="Replace the sheet if it exists.")
+@click.option(
+    "-p",
+    "--palette",
+    metavar="COLOURS|PRESET|FILE",
+    default=DEMO_PALETTE,
+    show_default=True,
+    help="Colours, a preset or a palette file.",
+)
+@click.option(
+    "--sample", type=click.Choice(SAMPLES), default="astronaut", show_default=True, help="Which sample picture."
+)
+@click.option(
+    "-o", "--output", metavar="FILE", default="kpalette-demo.png", show_default=True, help="The file of the sheet."
+)
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def demo(palette: str, sample: str, output: str, force: bool) -> None:
-    """Recolour a sample picture with every recolorer, print their figures, and write a labelled sheet."""
+    """Recolour a sample picture with every recolorer, and write a labelled sheet.
+
+    The figures of the results are printed.
+    """
     from kpalette.cli.tables import label, print_figures
     from kpalette.report.sheet import make_sheet
     from kpalette.study.compare import compare

@@ -1,4 +1,4 @@
-"""The `kpalette` command: its group, and how errors become one line and an exit code."""
+"""The `kpalette` command: the group of all commands. Errors become one line and an exit code."""
 
 import contextlib
 import importlib
@@ -20,24 +20,24 @@ _COMMANDS = {
     "compare": ("inspect", "Recolour IMAGE with every recolorer, print their figures, and write a labelled sheet."),
     "palette": ("palettes", "Print the colours of IMAGE, darkest first, or of a preset or palette file."),
     "lut": ("lut", "Write a recolouring of IMAGE as a colour look-up table for video and photo programs."),
-    "ssim": ("inspect", "Print the structural similarity of A and B (8-bit grey, as published; 1 is identical)."),
-    "evaluate": ("evaluate", "Measure recolorers beside reference rows, on IMAGES or on the sample pictures."),
-    "export": ("export", "Write a trained network as ONNX or SavedModel."),
+    "ssim": ("inspect", "Print the structural similarity (SSIM) of A and B; 1 is identical."),
+    "evaluate": ("evaluate", "Measure recolorers and reference rows on IMAGES, or on the sample pictures."),
+    "export": ("export", "Write a trained network as an ONNX file or a SavedModel."),
     "demo": ("about", "Recolour a sample picture with every recolorer, and write a labelled sheet."),
     "info": ("about", "Print versions, recolorers, formats and limits: what a bug report needs."),
 }
-"""Each command with its module, imported when it is run, and its line in the list of commands."""
+"""Each command with its module, which is imported when it is run, and its line in the list: its first sentence."""
 
 
 class _Commands(click.Group):
-    """The group. Listing its commands imports none of them."""
+    """The group of all commands. Their modules are imported only when they run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the help."""
+        """Names of all commands, in the order of the list."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the module of a command."""
+        """The command of a name, whose module is imported; None if there is no such command."""
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"kpalette.cli.{_COMMANDS[cmd_name][0]}")
@@ -45,7 +45,7 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the list of commands, no line of it cut."""
+        """Writes the list of commands. Click would import them, and cut their lines."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
 
@@ -62,11 +62,11 @@ def main() -> None:
 
 
 def run(command: click.Command, *, name: str) -> None:
-    """Runs a command; exits 0, 1 (one line that says what went wrong), 2 (wrong usage) or 130 (Ctrl-C).
+    """Runs a command and exits: 0 is done, 1 an error (one line), 2 wrong usage, 130 stopped by Ctrl-C.
 
     Args:
-        command: takes its arguments from sys.argv.
-        name: what it is called in its help.
+        command: the command; its arguments are in `sys.argv`.
+        name: its name in its help.
     """
     set_up_streams()
     _exit_on_sigterm()
@@ -90,7 +90,7 @@ def run(command: click.Command, *, name: str) -> None:
         click.echo(f"kpalette: error: {text}", err=True)
         sys.exit(1)
     except BrokenPipeError:
-        # The reader went away (`kpalette ... | head`); the interpreter must not complain when it flushes stdout.
+        # The reader of a pipe is gone (`kpalette ... | head`). Python must not fail when it flushes stdout at exit.
         _discard_stdout()
         sys.exit(1)
     except OSError as error:
@@ -100,7 +100,7 @@ def run(command: click.Command, *, name: str) -> None:
 
 
 def _parameters(command: click.Command) -> list[click.Parameter]:
-    """The parameters of a command; of the group's command that the arguments name."""
+    """The parameters of a command; for the group, of the command that was called."""
     if isinstance(command, click.Group):
         name = next((argument for argument in sys.argv[1:] if argument in _COMMANDS), "")
         command = command.get_command(click.Context(command), name) or command
@@ -108,7 +108,7 @@ def _parameters(command: click.Command) -> list[click.Parameter]:
 
 
 def _exit_on_sigterm() -> None:
-    """Turns SIGTERM into an exception, so that unfinished files are removed on the way out."""
+    """Turns SIGTERM into an exception, so that unfinished files are removed."""
 
     def stop(*_: object) -> None:
         click.echo("kpalette: stopped", err=True)
@@ -119,5 +119,6 @@ def _exit_on_sigterm() -> None:
 
 
 def _discard_stdout() -> None:
+    """Sends what is still in the buffer of standard output to nowhere."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

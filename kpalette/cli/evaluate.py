@@ -1,4 +1,4 @@
-"""`evaluate`: the study, its tables and its figure."""
+"""The command `evaluate`: runs a study, and writes its tables and its figure."""
 
 from functools import partial
 from pathlib import Path
@@ -21,26 +21,28 @@ _BLOCKS = ("figures", "styles", "probes")
 
 @click.command()
 @click.argument("images", required=False)
-@click.option("--palettes", metavar="FILE", help="Palettes asked of IMAGES, as JSON.  [default: the presets]")
+@click.option("--palettes", metavar="FILE", help="Palettes for IMAGES, a JSON file.  [default: the presets]")
 @click.option(
     "-m",
     "--model",
     "models",
     multiple=True,
     metavar="NAME|FOLDER",
-    help="A recolorer, or a checkpoint's folder; several may be given.  [default: all]",
+    help="A recolorer, or the folder of a checkpoint. Repeat it for several.  [default: all]",
 )
 @click.option(
     "--lightness",
     type=click.FloatRange(0, 1),
     multiple=True,
-    help="A strength; several may be given.  [default: 0, for baseline 1 too]",
+    help="A lightness strength. Repeat it for several.  [default: 0, and 1 for baseline]",
 )
 @click.option(
-    "--per-picture", type=click.IntRange(1), default=4, show_default=True, help="Palettes asked of each of IMAGES."
+    "--per-picture", type=click.IntRange(1), default=4, show_default=True, help="Palettes for each of IMAGES."
 )
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="So many pictures, spread evenly.  [default: all]")
-@click.option("-j", "--jobs", type=click.IntRange(1, MAX_WORKERS), help="Pictures at a time.  [default: one a core]")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Number of pictures, spread evenly.  [default: all]")
+@click.option(
+    "-j", "--jobs", "workers", type=click.IntRange(1, MAX_WORKERS), help="Pictures at a time.  [default: one a core]"
+)
 @click.option("-o", "--output", metavar="FOLDER", help="Write figures.csv, tables.md, plane.svg, examples.webp there.")
 @click.option("--into", metavar="FILE.md", help="Put the tables into the marked blocks of this document.")
 @click.option("--force", is_flag=True, help="Replace files of FOLDER.")
@@ -51,21 +53,23 @@ def evaluate(
     lightness: tuple[float, ...],
     per_picture: int,
     limit: int | None,
-    jobs: int | None,
+    workers: int | None,
     output: str | None,
     into: str | None,
     force: bool,
 ) -> None:
-    """Measure recolorers beside reference rows, on IMAGES (a folder or tar) or on the sample pictures.
+    """Measure recolorers and reference rows on IMAGES, or on the sample pictures.
 
-    Tables and the sheet of examples are by the figures of `kpalette compare`; means, of the sample pictures medians.
+    IMAGES is a folder or a tar file. Reference rows are simple maps of colours that show the best value of a figure:
+    `source` is the picture itself. The figures are those of `kpalette compare`: means over IMAGES, or medians over the
+    sample pictures.
     """
     from kpalette.study.run import evaluate as study_of
 
     if "" in (images, palettes, output, into, *models):
         raise click.UsageError("an empty name: is a variable unset?")
     if images is None and palettes is not None:
-        raise click.UsageError("--palettes are asked of IMAGES: the sample pictures have their own")
+        raise click.UsageError("--palettes needs IMAGES: the sample pictures have palettes of their own")
     prefix, statistic = ("samples", "median") if images is None else ("pictures", "mean")
     _check_outputs(output, into, prefix, force=force)
     with ProgressBar() as bar:
@@ -76,7 +80,7 @@ def evaluate(
             lightness=lightness or None,
             per_picture=per_picture,
             limit=limit,
-            workers=jobs,
+            workers=workers,
             progress=partial(_advance, bar),
         )
     if output is not None:
@@ -89,13 +93,13 @@ def evaluate(
 
 
 def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: bool) -> None:
-    """Raises now what would fail at the end, after minutes of work."""
+    """Raises errors of writing now; otherwise they would come after minutes of work."""
     if output is not None:
         from kpalette.report.svg import import_matplotlib
 
         import_matplotlib()
         if Path(output).exists() and not Path(output).is_dir():
-            raise OutputError(f"cannot write to {output}: it is no folder")
+            raise OutputError(f"cannot write to {output}: it is not a folder")
         for name in (*_FILES, *((_SHEET,) if prefix == "samples" else ())):
             check_free(Path(output) / name, overwrite=force)
         check_writable(Path(output))
@@ -104,14 +108,15 @@ def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: 
 
 
 def read_document(into: str) -> str:
-    """The text of a document that tables come into; ArgumentError where it cannot be read."""
+    """The text of a document that tables are put into; ArgumentError if it cannot be read."""
     try:
         return read_file(into, error=ArgumentError, what="a document").decode()
     except UnicodeDecodeError:
-        raise ArgumentError(f"{into} is no text in UTF-8") from None
+        raise ArgumentError(f"{into} is not text in UTF-8") from None
 
 
 def _filled(document: str, prefix: str, tables: dict[str, str]) -> str:
+    """The document with all tables in their blocks."""
     from kpalette.report.markdown import replace_block
 
     for name in _BLOCKS:
@@ -130,7 +135,7 @@ def _tables(study: "Study", prefix: str, statistic: str) -> dict[str, str]:
 
 
 def _main_method(study: "Study") -> str:
-    """The method whose best and worst cases are shown: the default model, or the first one that is there."""
+    """The method whose best and worst cases are shown: the default recolorer, or else the first of the study."""
     from kpalette.metrics.references import REFERENCES
     from kpalette.recolorers.registry import DEFAULT_MODEL
 
@@ -141,7 +146,7 @@ def _main_method(study: "Study") -> str:
 def _write(
     folder: Path, study: "Study", models: tuple[str, ...] | None, prefix: str, statistic: str, *, force: bool
 ) -> None:
-    """Makes all files, and only then writes them."""
+    """Makes all files, then writes them."""
     from kpalette.files import make_parent
     from kpalette.images.encode import encode_image
     from kpalette.study.plane import draw_plane
@@ -164,7 +169,7 @@ def _write(
 
 
 def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
-    """The default model's best, median and worst case, each with what every model makes of it."""
+    """A sheet of the main method's best, median and worst case, with the result of each recolorer."""
     import numpy as np
 
     from kpalette.cli.tables import label
@@ -205,6 +210,6 @@ def _print(study: "Study", statistic: str) -> None:
 
 
 def _advance(bar: ProgressBar, done: int, total: int) -> None:
-    """Shows the pictures done; without a terminal as a line for each tenth of them."""
+    """Shows how many pictures are done; without a terminal, by a line for each tenth of them."""
     tenth = done == total or done * 10 // total > (done - 1) * 10 // total
     bar.update(done, total=total, line=f"[{done}/{total}] pictures" if tenth else "")

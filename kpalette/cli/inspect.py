@@ -1,4 +1,4 @@
-"""`ssim` and `compare`: what can be read off pictures."""
+"""The commands `ssim` and `compare`: they measure pictures."""
 
 import json
 import os
@@ -15,12 +15,15 @@ from kpalette.images.picture import as_picture, resize
 @click.command()
 @click.argument("image_a", metavar="A")
 @click.argument("image_b", metavar="B")
-@click.option("--map", "map_file", metavar="FILE", help="Write the map of local similarity: white same, black lost.")
+@click.option(
+    "--map", "map_file", metavar="FILE", help="Write a map of local similarity: white is the same, black is lost."
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def ssim(image_a: str, image_b: str, map_file: str | None, force: bool) -> None:
-    """Print the structural similarity of A and B (8-bit grey, as published; 1 is identical).
+    """Print the structural similarity (SSIM) of A and B; 1 is identical.
 
-    It sees lightness only: `kpalette compare` shows palette distances beside it.
+    It compares the pictures in 8-bit grey, as published, and does not see their colours: `kpalette compare` also shows
+    distances to a palette.
     """
     from kpalette.metrics import figures as metrics
 
@@ -37,12 +40,16 @@ def ssim(image_a: str, image_b: str, map_file: str | None, force: bool) -> None:
 @click.argument("image")
 @target_options
 @edit_options
-@click.option("-o", "--output", metavar="FILE", help="The sheet.  [default: STEM.compare.png beside IMAGE]")
-@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON; a sheet only with -o.")
+@click.option("-o", "--output", metavar="FILE", help="The file of the sheet.  [default: STEM.compare.png beside IMAGE]")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON. A sheet is written only with -o.")
 @click.option(
-    "--longest", type=click.IntRange(16), default=1024, show_default=True, help="Shrink IMAGE to so many pixels first."
+    "--longest",
+    type=click.IntRange(16),
+    default=1024,
+    show_default=True,
+    help="Shrink IMAGE to this longer side, in pixels.",
 )
-@click.option("--force", is_flag=True, help="Replace the sheet if it exists.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def compare(
     image: str,
     target: TargetOptions,
@@ -54,7 +61,7 @@ def compare(
 ) -> None:
     """Recolour IMAGE with every recolorer, print their figures, and write a labelled sheet.
 
-    The first row, `source`, does nothing: the figures of the others mean something only beside it.
+    The first row, `source`, is IMAGE itself: compare the others with it.
     """
     from kpalette.cli.tables import label, print_figures
     from kpalette.report.sheet import make_sheet
@@ -84,6 +91,7 @@ def compare(
 
 
 def _sheet_path(image: str, output: str | None, as_json: bool) -> Path | None:
+    """The file of the sheet; None if there is to be none."""
     if output is not None:
         return Path(output)
     if as_json:

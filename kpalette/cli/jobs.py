@@ -1,4 +1,4 @@
-"""From the arguments of `recolor` to the pictures it reads and the files it writes."""
+"""The jobs of `recolor`: which pictures it reads and which files it writes, by its arguments."""
 
 import os
 from collections.abc import Iterator
@@ -10,27 +10,27 @@ from kpalette.batch.job import Job
 from kpalette.images.files import SUFFIXES, format_of, suffix_of
 
 _MARK = ".recolored"
-_MARKS = (_MARK, ".compare")  # what kpalette itself writes beside pictures
+_MARKS = (_MARK, ".compare")  # end the stems of results, which are not read again
 _KEPT_SUFFIXES = {suffix for suffix, form in SUFFIXES.items() if SUFFIXES[suffix_of(form)] == form}
 
 
 def plan_jobs(inputs: tuple[str, ...], output: str | None, *, recursive: bool, force: bool) -> list[Job]:
-    """The jobs that INPUTs and -o ask for.
+    """Makes the jobs for INPUTs and -o.
 
-    An empty folder stays a job, which will fail when its turn comes, so that the others go on.
+    An empty folder becomes a job that fails, so that the other jobs are still done.
 
     Args:
         inputs: files, folders, or "-" alone.
-        output: a file, a folder, "-", or None for beside each source.
-        recursive: whether sub-folders count; their results lie in sub-folders of `output` of the same names.
+        output: a file, a folder, "-", or None: then each result is beside its source.
+        recursive: whether to read sub-folders; their results are in sub-folders of `output` of the same names.
         force: whether results may replace files.
 
     Returns:
-        Jobs in order, each source once; destination "-" is standard output.
+        The jobs in order, each source once. Destination "-" is standard output.
 
     Raises:
-        UsageError: where inputs and output do not fit, or two results would have one name.
-        OutputError: where `output` is a file name of no known format.
+        UsageError: if inputs and output contradict each other, or two results would have one name.
+        OutputError: if the format of the file `output` is not known.
     """
     if "" in inputs or output == "":
         raise click.UsageError("an empty name: is a variable unset?")
@@ -52,23 +52,24 @@ def plan_jobs(inputs: tuple[str, ...], output: str | None, *, recursive: bool, f
 
 
 def _check(inputs: tuple[str, ...], output: str | None, many: bool) -> None:
+    """Raises an error if inputs and output contradict each other."""
     if many and "-" in inputs:
-        raise click.UsageError("standard input (`-`) stands alone: no other INPUT beside it")
+        raise click.UsageError("standard input (`-`) must be the only INPUT")
     if output is None:
         return
     if inputs == ("-",) and (Path(output).is_dir() or output.endswith("/")):
-        raise click.UsageError(f"standard input has no name of its own: give -o a file name in {output}")
+        raise click.UsageError(f"standard input has no name: give -o a file name in {output}")
     if many and output == "-":
-        raise click.UsageError("-o - writes one picture: several INPUTs need a folder")
+        raise click.UsageError("-o - writes one picture: several INPUTs need a folder, -o DIR")
     if not many and output != "-" and not (Path(output).is_dir() or output.endswith("/")):
         format_of(output)
     if many and (Path(output).is_file() or Path(output).suffix.lower() in SUFFIXES):
-        raise click.UsageError(f"several INPUTs go to a folder, and {output} is a file name")
+        raise click.UsageError(f"several INPUTs need a folder, -o DIR, and {output} is a file name")
 
 
 def _pictures_of(given: str, recursive: bool) -> Iterator[tuple[str, str]]:
-    """Pictures, each with the sub-folder of `given` that it lies in."""
-    if not os.path.isdir(given):  # which, unlike Path.is_dir, takes names of any length
+    """The pictures of an INPUT, each with its sub-folder of `given`."""
+    if not os.path.isdir(given):  # takes names of any length; Path.is_dir does not
         yield given, ""
         return
     empty = True
@@ -81,20 +82,21 @@ def _pictures_of(given: str, recursive: bool) -> Iterator[tuple[str, str]]:
                 empty = False
                 yield str(path), os.path.relpath(folder, given)
     for folder in unreadable:
-        yield folder, ""  # which will say so
+        yield folder, ""  # a job that fails, with the reason
     if empty and not unreadable:
         yield given, ""
 
 
 def _destination(name: str, below: str, output: str | None, many: bool) -> str:
+    """The file of the result; "" for a folder, "-" for standard output."""
     if name == "-":
         return output or "-"
     path = Path(name)
     if os.path.isdir(name):
         return ""
     suffix = path.suffix.lower()
-    # Without a suffix that can be written, what the file turns out to be decides. A GIF becomes a PNG, and keeps its
-    # suffix in the name, since a PNG of the same stem often lies beside it.
+    # A file without a known suffix: the job adds that of its format. A GIF becomes a PNG with .gif in its name, since
+    # there often is a PNG of the same stem.
     kept = path.suffix if suffix in _KEPT_SUFFIXES else suffix_of(SUFFIXES[suffix]) if suffix in SUFFIXES else ""
     stem = path.stem if suffix in _KEPT_SUFFIXES else path.name
     marked = f"{stem}{_MARK}{kept}"

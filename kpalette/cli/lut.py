@@ -1,4 +1,4 @@
-"""`lut`: a recolouring as a table for other programs."""
+"""The command `lut`: writes a recolouring as a table for other programs."""
 
 import os
 
@@ -28,14 +28,16 @@ from kpalette.recolorers.registry import DEFAULT_COLOR_MAP, DEFAULT_MODEL
     "-m",
     "--model",
     type=RecolorerChoice(color_maps=True),
-    help=f"Which recolorer; networks are no colour maps.  [default: {DEFAULT_COLOR_MAP}]",
+    help=f"Which recolorer; a network cannot be a table.  [default: {DEFAULT_COLOR_MAP}]",
 )
 @seed_option
 @edit_options
 @click.option(
     "--size", type=int, help="Nodes a side: .cube 17, 33 or 65, Hald 16, 25, 36, 49 or 64.  [default: 33, Hald 64]"
 )
-@click.option("-o", "--output", metavar="FILE|-", help="A .cube, or a .png for a Hald picture.  [default: STEM.cube]")
+@click.option(
+    "-o", "--output", metavar="FILE|-", help="A .cube file, or a .png for a Hald picture.  [default: STEM.cube]"
+)
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 def lut(
     image: str,
@@ -49,7 +51,7 @@ def lut(
 ) -> None:
     """Write a recolouring of IMAGE as a colour look-up table for video and photo programs.
 
-    `kpalette recolor -m MODEL` gives the same colours as a table of that MODEL.
+    A table gives the same colours as `kpalette recolor` with the same -m.
 
     \b
     kpalette lut frame.png -p nord -o look.cube
@@ -63,8 +65,8 @@ def lut(
     picture = read_source(image)
     if model is None and DEFAULT_MODEL != DEFAULT_COLOR_MAP:
         click.echo(
-            f"note: the table is of {DEFAULT_COLOR_MAP}; `kpalette recolor` uses {DEFAULT_MODEL}, a network, which no "
-            f"table can hold. For the look of this table: kpalette recolor -m {DEFAULT_COLOR_MAP}",
+            f"note: the table is by {DEFAULT_COLOR_MAP}. `kpalette recolor` uses {DEFAULT_MODEL}, a network, which "
+            f"cannot be a table. For the colours of this table: kpalette recolor -m {DEFAULT_COLOR_MAP}",
             err=True,
         )
     recipe = Recipe(target.resolve(), model or DEFAULT_COLOR_MAP, edit.own_palette(), edit.match, edit.lightness, seed)
@@ -80,7 +82,7 @@ def lut(
 
 
 def _checked_size(name: str, size: int | None, *, force: bool) -> int:
-    """Nodes a side, once it is sure that the table can go to a file of that name."""
+    """Checks the name of the file and the size of the table; returns the nodes a side."""
     if name != "-":
         return check_lut(name, size=size, overwrite=force)
     size = size or DEFAULT_SIZES[".cube"]

@@ -24,14 +24,18 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 COLORS = click.IntRange(MIN_COLORS, MAX_COLORS)
 EXTRACTION = "kmeans"
-"""How the default recolorer takes palettes from pictures."""
+"""The extraction that the default recolorer uses."""
 
 
 class RecolorerChoice(click.Choice[str]):
-    """The names of recolorers. They are looked up when needed: the registry imports half of kpalette.
+    """The names of recolorers. They are looked up when they are needed: the registry imports half of kpalette.
 
     Args:
-        color_maps: whether colour maps alone are offered.
+        color_maps: whether only colour maps are offered.
+
+    Example:
+        >>> list(RecolorerChoice(color_maps=True).choices)
+        ['soft', 'fitted', 'baseline']
     """
 
     def __init__(self, *, color_maps: bool = False) -> None:
@@ -55,16 +59,26 @@ def complete_palette(context: click.Context, option: click.Parameter, begun: str
 
 @dataclass(frozen=True)
 class TargetOptions:
-    """-p, --like and -k: the palette that is asked for."""
+    """Values of -p, --like and -k, which give the target palette.
+
+    Attributes:
+        palette: value of -p, or None.
+        like: value of --like, or None.
+        colors: value of -k, or None.
+
+    Example:
+        >>> TargetOptions("red blue", None, None).resolve().hex
+        ('#ff0000', '#0000ff')
+    """
 
     palette: str | None
     like: str | None
     colors: int | None
 
     def resolve(self) -> Palette:
-        """Finds the palette; a usage error unless exactly one of -p and --like is given."""
+        """Finds the target palette; a usage error unless exactly one of -p and --like is given."""
         if (self.palette is None) == (self.like is None):
-            raise click.UsageError("give the palette by -p COLOURS or by --like IMAGE, one of them")
+            raise click.UsageError("give the palette by either -p COLOURS or --like IMAGE")
         if self.palette is not None:
             return find_palette(self.palette, size=self.colors)
         assert self.like is not None
@@ -75,27 +89,47 @@ class TargetOptions:
         return found
 
     def check_stdin(self, *inputs: str) -> None:
-        """Raises a usage error where --like and INPUT would both read standard input."""
+        """Raises a usage error if --like and INPUT would both read standard input."""
         if self.like == "-" and "-" in inputs:
-            raise click.UsageError("standard input (`-`) can be INPUT or --like, not both")
+            raise click.UsageError("standard input (`-`) can be INPUT or --like, but not both")
 
 
 @dataclass(frozen=True)
 class EditOptions:
-    """--source, --match and --lightness: how a picture's own colours find their targets."""
+    """Values of --source, --match and --lightness, which pair the picture's colours with the target's.
+
+    Attributes:
+        source: value of --source, or None.
+        match: value of --match.
+        lightness: value of --lightness, or None.
+
+    Example:
+        >>> EditOptions("red blue", "lightness", None).own_palette().hex
+        ('#ff0000', '#0000ff')
+    """
 
     source: str | None
     match: str
     lightness: float | None
 
     def own_palette(self) -> Palette | None:
-        """The palette that --source gives, if any."""
+        """The palette of --source, or None."""
         return None if self.source is None else find_palette(self.source)
 
 
 @dataclass(frozen=True)
 class SaveOptions:
-    """--background, --strip and --force: how results are written."""
+    """Values of --background, --strip and --force, which say how results are written.
+
+    Attributes:
+        background: value of --background, or None.
+        strip: whether --strip is given.
+        force: whether --force is given.
+
+    Example:
+        >>> SaveOptions(None, strip=True, force=False).strip
+        True
+    """
 
     background: str | None
     strip: bool
@@ -103,7 +137,7 @@ class SaveOptions:
 
 
 def _grouped(name: str, kind: type, *options: Decorator) -> Callable[[Command], Command]:
-    """Adds options to a command; their values arrive as one record, the argument `name`."""
+    """Adds options to a command, which receives their values as one record, its argument `name`."""
 
     def add(command: Command) -> Command:
         @functools.wraps(command)
@@ -130,7 +164,7 @@ target_options = _grouped(
         help='The palette: "F4A300,8B4513", "orange purple", nord, moss.gpl, ...',
     ),
     click.option("--like", metavar="IMAGE", help="Take the palette from this picture."),
-    click.option("-k", "--colors", type=COLORS, help="How many colours to take.  [default: 4 of --like, all of -p]"),
+    click.option("-k", "--colors", type=COLORS, help="Number of colours to take.  [default: 4 of --like, all of -p]"),
 )
 
 edit_options = _grouped(
@@ -140,19 +174,19 @@ edit_options = _grouped(
         "--source",
         metavar="COLOURS|PRESET|FILE",
         shell_complete=complete_palette,
-        help="The picture's own palette.  [default: taken from the picture]",
+        help="The picture's own palette.  [default: extracted from the picture]",
     ),
     click.option(
         "--match",
         type=click.Choice(MATCHES),
         default="lightness",
         show_default=True,
-        help="Which of the picture's colours becomes which: by lightness, as given, or the nearest.",
+        help="How the picture's colours are paired with the palette's: by lightness, by order, or the nearest.",
     ),
     click.option(
         "--lightness",
         type=click.FloatRange(0, 1),
-        help="0 keeps the picture's lightness, 1 takes the palette's.  [default: the recolorer's own]",
+        help="0 keeps the picture's lightness, 1 takes the palette's.  [default: that of the recolorer]",
     ),
 )
 
@@ -160,7 +194,7 @@ save_options = _grouped(
     "save",
     SaveOptions,
     click.option(
-        "--background", metavar="COLOUR", help="Put transparent pictures on this colour (JPEG and BMP need one)."
+        "--background", metavar="COLOUR", help="Put transparent pictures on this colour. JPEG and BMP need it."
     ),
     click.option("--strip", is_flag=True, help="Leave out EXIF, XMP, colour profile and resolution."),
     click.option("--force", is_flag=True, help="Replace files that exist."),
@@ -175,12 +209,12 @@ method_option = click.option(
     type=click.Choice(METHODS),
     default=EXTRACTION,
     show_default=True,
-    help="How colours are taken from the picture; kmeans is what `recolor` does by default.",
+    help="The extraction: how colours are taken from the picture. `recolor` uses kmeans by default.",
 )
 
 
 def read_source(name: str) -> Picture:
-    """Reads a picture file, or standard input for `-`."""
+    """Reads a picture file, or standard input if the name is `-`."""
     if name != "-":
         return read_image(Path(name), guard=silent_stderr)
     if sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""`palette`: colours taken from pictures, files and presets, printed or saved in any form."""
+"""The command `palette`: prints or saves the colours of pictures, files and presets."""
 
 import sys
 from pathlib import Path
@@ -27,16 +27,19 @@ _SUFFIXES = {**PALETTE_SUFFIXES, ".png": "png"}
     "given",
     metavar="COLOURS|PRESET|FILE",
     shell_complete=complete_palette,
-    help="Take these colours instead of IMAGE's.",
+    help="Take these colours instead of those of IMAGE.",
 )
-@click.option("-k", "--colors", type=COLORS, help="How many colours.  [default: 4; all that -p has]")
+@click.option("-k", "--colors", type=COLORS, help="Number of colours.  [default: 4 of IMAGE, all of -p]")
 @method_option
 @click.option(
-    "--format", "form", type=click.Choice([*FORMS, "png"]), help="Form of the output.  [default: hex, or FILE's]"
+    "--format",
+    "form",
+    type=click.Choice([*FORMS, "png"]),
+    help="Format of the output.  [default: hex, or that of FILE]",
 )
-@click.option("-o", "--output", metavar="FILE", help=f"Write it to a file: {', '.join(_SUFFIXES)}.")
+@click.option("-o", "--output", metavar="FILE", help=f"Write a file: {', '.join(_SUFFIXES)}.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
-@click.option("--list", "listing", is_flag=True, help="List the presets, your own among them.")
+@click.option("--list", "listing", is_flag=True, help="List the presets, including your own.")
 def palette(
     image: str | None,
     given: str | None,
@@ -47,10 +50,11 @@ def palette(
     force: bool,
     listing: bool,
 ) -> None:
-    """Print the colours of IMAGE (`-` is standard input), darkest first, or of a preset or palette file.
+    """Print the colours of IMAGE, darkest first, or of a preset or palette file.
 
-    `hex` prints a code a line (with swatches and shares on a terminal), `json` Lab values and shares too; `gpl` is for
-    GIMP, Inkscape and Krita, `ase` for Adobe programs, `txt` for paint.net, `png` a picture of swatches.
+    IMAGE `-` is standard input. Format `hex` is a code a line (on a terminal with swatches and shares), `json` has Lab
+    values and shares, too. `gpl` is for GIMP, Inkscape and Krita, `ase` for Adobe programs, `txt` for paint.net; `png`
+    is a picture of swatches.
 
     \b
     kpalette palette painting.jpg -k 6 -o painting.gpl
@@ -58,11 +62,11 @@ def palette(
     """  # noqa: D301 - click needs the backspace itself
     if listing:
         if image is not None or given is not None or output is not None:
-            raise click.UsageError("--list stands alone")
+            raise click.UsageError("--list takes no IMAGE, -p or -o")
         _print_presets()
         return
     if (image is None) == (given is None):
-        raise click.UsageError("give an IMAGE, or -p COLOURS, a preset or a palette file, or --list; one of them")
+        raise click.UsageError("give one of these: IMAGE, -p with colours, a preset or a palette file, or --list")
     form = _form(form, output)
     if given is not None:
         found, name = find_palette(given, size=colors), Path(given).stem
@@ -81,7 +85,7 @@ def palette(
         write_file(output, data, overwrite=force)
         click.echo(f"wrote {one_line(output)}", err=True)
     elif form in _BINARY and sys.stdout.isatty():
-        raise click.UsageError(f"{form} is not for a terminal: give -o FILE, or redirect it into a file")
+        raise click.UsageError(f"{form} cannot be shown on a terminal: give -o FILE, or redirect it into a file")
     else:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -92,7 +96,7 @@ def _form(form: str | None, output: str | None) -> str:
         return form or "hex"
     suffix = Path(output).suffix.lower()
     if form is None and suffix not in _SUFFIXES:
-        raise OutputError(f"cannot tell the form of {output}: use one of {', '.join(_SUFFIXES)}, or --format")
+        raise OutputError(f"cannot tell the format of {output}: use one of {', '.join(_SUFFIXES)}, or --format")
     return form or _SUFFIXES[suffix]
 
 
@@ -111,7 +115,7 @@ def _print_swatches(found: Palette) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    for code, share in zip(found.hex, found.weights, strict=True):
+    for code, share in zip(found.hex, found.shares, strict=True):
         console.print(f"[on {code}]      [/]  {code}  {share:6.1%}")
 
 

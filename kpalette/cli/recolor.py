@@ -1,4 +1,4 @@
-"""`recolor`: one picture, many, whole folders, or standard input to standard output."""
+"""The command `recolor`: one picture, many, whole folders, or standard input to standard output."""
 
 import logging
 import os
@@ -51,11 +51,15 @@ _log = logging.getLogger(__name__)
     type=click.Choice(RUNTIMES[1:]),
     help="What computes a network.  [default: onnx where that is installed, else keras]",
 )
-@click.option("-o", "--output", metavar="FILE|DIR|-", help="Where to.  [default: STEM.recolored.EXT beside INPUT]")
+@click.option(
+    "-o", "--output", metavar="FILE|DIR|-", help="Where to write.  [default: STEM.recolored.EXT beside INPUT]"
+)
 @save_options
-@click.option("-r", "--recursive", is_flag=True, help="Sub-folders too; -o DIR gets sub-folders of the same names.")
+@click.option(
+    "-r", "--recursive", is_flag=True, help="Read sub-folders, too. -o DIR gets sub-folders of the same names."
+)
 @click.option("-j", "--jobs", type=click.IntRange(1, MAX_WORKERS), help="Pictures at a time.  [default: one a core]")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted batch: finished pictures are skipped.")
+@click.option("--resume", is_flag=True, help="Go on with a stopped batch: skip finished pictures.")
 def recolor(
     inputs: tuple[str, ...],
     target: TargetOptions,
@@ -69,9 +73,9 @@ def recolor(
 ) -> None:
     """Put each INPUT into the colours of a palette.
 
-    INPUT is a picture, a folder (its pictures, but for results of earlier runs), or `-` for standard input. The results
-    of a folder, or of several INPUTs, go to a folder, or each beside its source. Transparency, size and metadata are
-    kept. Pictures that fail are listed at the end; the others go on.
+    INPUT is a picture, a folder, or `-` for standard input. Of a folder, all pictures are read except earlier results.
+    Results are written beside their sources, or into the folder of -o. Transparency, size and metadata are kept.
+    If some of many pictures fail, the others are still done, and the failures are listed at the end.
 
     \b
     kpalette recolor photo.jpg -p "orange saddlebrown purple green"
@@ -96,16 +100,18 @@ def recolor(
 def _recipe(target: TargetOptions, edit: EditOptions, *, model: str, seed: int, runtime: str | None) -> Recipe:
     palette, own = target.resolve(), edit.own_palette()
     if own is not None and len(own) < len(palette):
-        click.echo(f"note: --source has {len(own)} colours: so many of the palette's {len(palette)} are used", err=True)
+        click.echo(
+            f"note: --source has {len(own)} colours: only {len(own)} of the palette's {len(palette)} are used", err=True
+        )
     if model in list_networks():
         find_preset(model)  # before any picture is read
     elif runtime is not None:
-        raise click.UsageError(f"--runtime is for networks ({', '.join(list_networks())}), and {model} is none")
+        raise click.UsageError(f"--runtime is for networks ({', '.join(list_networks())}), and {model} is not one")
     return Recipe(palette, model, own, edit.match, edit.lightness, seed, runtime or RUNTIMES[0])
 
 
 def _stream(job: Job, work: RecolorFile) -> None:
-    """Standard input or output, or both."""
+    """Recolours one picture from standard input, to standard output, or both."""
     if job.destination != "-":
         check_output(Path(job.destination), overwrite=job.replace)
     picture = read_source(job.source)
@@ -128,9 +134,9 @@ def _batch(planned: list[Job], work: RecolorFile, workers: int, *, resume: bool,
             for number, outcome in enumerate(outcomes, start=1):
                 if outcome.error is not None:
                     failures.append(one_line(outcome.error))
-                said = _said(outcome)
-                note = one_line(Path(said).name)
-                bar.update(number, note=note, line=f"[{number}/{len(planned)}] {one_line(said)}")
+                line = _line(outcome)
+                note = one_line(Path(line).name)
+                bar.update(number, note=note, line=f"[{number}/{len(planned)}] {one_line(line)}")
     finally:
         remove_parts(folders)
     if failures:
@@ -139,18 +145,19 @@ def _batch(planned: list[Job], work: RecolorFile, workers: int, *, resume: bool,
         record.remove()
 
 
-def _said(outcome: Outcome) -> str:
+def _line(outcome: Outcome) -> str:
+    """An outcome in a few words."""
     if outcome.error is not None:
         return f"{outcome.job.source}: failed"
     return f"{outcome.destination} (done before)" if outcome.skipped else outcome.destination
 
 
 def _record(folders: list[str], output: str | None, work: RecolorFile, resume: bool) -> Manifest | None:
-    """The manifest, in the folder of -o or of the first result; none where it cannot be written."""
+    """The manifest, in the folder of -o or of the first result; None if it cannot be written."""
     record = Manifest(folders[0] if output is None else output, work.settings())
     if resume:
         record.read()
     if record.can_be_written():
         return record
-    _log.warning("%s cannot be written: --resume will not know of this batch", record.path)
+    _log.warning("cannot write %s: this batch cannot be resumed", record.path)
     return None

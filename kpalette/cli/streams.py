@@ -1,4 +1,4 @@
-"""Standard streams: what goes where, and what is kept from them."""
+"""Standard streams: notes, errors and bytes, and what must not be printed."""
 
 import contextlib
 import logging
@@ -18,6 +18,11 @@ class FailuresError(KPaletteError):
     Args:
         summary: the first line.
         lines: one for each error.
+
+    Example:
+        >>> print(FailuresError("1 of 2 pictures failed:", ["a.png does not exist"]))
+        1 of 2 pictures failed:
+          a.png does not exist
     """
 
     def __init__(self, summary: str, lines: Sequence[str]) -> None:
@@ -26,21 +31,21 @@ class FailuresError(KPaletteError):
 
 
 def set_up_streams() -> None:
-    """Replaces closed streams, sets the form of notes, and silences the warnings of Pillow."""
+    """Replaces closed streams, sets how notes are printed, and silences the warnings of Pillow."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # closed by the caller (`>&-`)
             setattr(sys, name, open(os.devnull, mode))
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("kpalette: note: %(message)s"))
     logging.getLogger("kpalette").handlers[:] = [notes]
-    # Pillow warns of damaged metadata with a line of its own source; what matters is logged by kpalette.
+    # Pillow's warnings of damaged metadata print a line of its source. kpalette logs what matters.
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)
 
 
 @contextlib.contextmanager
 def silent_stderr() -> Iterator[None]:
-    """Discards what C libraries print to standard error in a block: libtiff on damaged files, beside our one line."""
+    """Discards what C libraries print to standard error in a block, as libtiff does for damaged files."""
     try:
         kept = os.dup(2)
     except OSError:  # closed by the caller
@@ -57,7 +62,7 @@ def silent_stderr() -> Iterator[None]:
 
 
 def write_stdout(data: bytes) -> None:
-    """Writes bytes to standard output: to a file or pipe, never to a terminal."""
+    """Writes bytes to standard output; a usage error if that is a terminal."""
     if sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal: give -o FILE, or redirect it into a file")
     if getattr(sys.stdout, "name", None) == os.devnull:  # as `set_up_streams` made it

@@ -1,4 +1,4 @@
-"""Figures as a table for people: on standard output, coloured where it is a terminal."""
+"""Tables of figures on standard output."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ _DIGITS = {"ssim": 3, "palette_de": 1, "palette_de_ab": 1, "richness": 2, "false
 
 
 def print_figures(rows: Iterable[MethodResult]) -> None:
-    """Prints a line for each row."""
+    """Prints the figures of results, a line for each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("method", no_wrap=True)
     for name in ("lightness", *COLUMNS, "seconds"):
@@ -32,7 +32,7 @@ def print_figures(rows: Iterable[MethodResult]) -> None:
 
 
 def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, statistic: str) -> Table:
-    """A line for each method of a study: the centres of some figures, as `study_tables.center` has them."""
+    """A table of some figures of a study, a line for each method; see `kpalette.study.statistics.center`."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("method", no_wrap=True)
     for name in figures:
@@ -44,7 +44,7 @@ def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, sta
 
 
 def label(row: MethodResult) -> tuple[str, str]:
-    """The name of a tile, and its figures in one short line."""
+    """The name of a result for a sheet, and its figures in one short line."""
     figures = row.figures
     name = row.method if row.lightness is None else f"{row.method}  (lightness {row.lightness:g})"
     return name, (

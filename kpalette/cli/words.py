@@ -14,10 +14,10 @@ def error_text(error: KPaletteError, *, parameters: Sequence[click.Parameter] = 
 
     Args:
         error: any error of kpalette.
-        parameters: those of the command that ran: their options take the place of arguments of the same name.
+        parameters: the parameters of the command that ran. Their options replace arguments of the same name.
 
     Returns:
-        The message; may hold several lines only if that of `error` does.
+        The message, on as many lines as that of `error`.
 
     Example:
         >>> error_text(ExistsError("a.png"))

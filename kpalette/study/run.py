@@ -148,7 +148,7 @@ def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | No
     found = [_model(model, names.get(model, model), strengths) for model in given]
     twice = [model for i, model in enumerate(given) if found[i].name in {m.name for m in found[:i]}]
     if twice:
-        raise ArgumentError(f"`models` must hold each model once. Received twice: {twice[0]!r}")
+        raise ArgumentError(f"`models` must hold each recolorer once. Received twice: {twice[0]!r}")
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from kpalette.recolorers.registry import list_recolorers, missing_recolorers
 
 MISSING = missing_recolorers()
 ROWS = ["source", *(name for name in list_recolorers() if name not in MISSING)]
-"""What stands in the tables of `compare` and `demo`, and what they say of the rest."""
+"""The rows of `compare` and `demo`."""
 NOTES = [f"kpalette: note: left out {' and '.join(MISSING)}: the weights are missing"] if MISSING else []
 
 
@@ -40,7 +40,7 @@ class Stream(io.TextIOWrapper):
 
 @pytest.fixture
 def kp(monkeypatch, tmp_path) -> Callable[..., Result]:
-    """Runs the command line in an empty folder, as `main` does, and catches all it says."""
+    """Runs the command line in an empty folder, as `main` does, and returns what it prints."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
 
@@ -64,7 +64,7 @@ def kp(monkeypatch, tmp_path) -> Callable[..., Result]:
 
 @pytest.fixture
 def small(tmp_path, photo) -> np.ndarray:
-    """A 64x64 picture that lies in the working folder as a.png."""
+    """A picture of 64x64 pixels, which is a.png in the working folder."""
     image = np.ascontiguousarray(photo[:64, :64])
     write_image(tmp_path / "a.png", image)
     return image

@@ -24,7 +24,7 @@ def pictures_below(folder: str) -> list[str]:
 
 @pytest.fixture
 def tree(small):
-    """Pictures in folders, and what is none."""
+    """Pictures in folders, and other files."""
     for name in ("in/a.png", "in/sub/b.jpg", "in/sub/deep/c.webp", "in/.hidden/d.png", "in/._a.png", "in/old.gif"):
         os.makedirs(os.path.dirname(name), exist_ok=True)
         write_image(name, small)
@@ -46,7 +46,7 @@ def test_recursive_mirrors_folders(kp, tree):
 def test_recursive_beside_the_sources_and_again(kp, tree):
     assert kp("recolor", "in", "-r", "-p", COLORS).code == 0
     assert "sub/deep/c.recolored.webp" in pictures_below("in")
-    assert not os.path.exists(f"in/{MANIFEST_NAME}")  # nothing is left where all went well beside the sources
+    assert not os.path.exists(f"in/{MANIFEST_NAME}")  # removed, since all pictures beside their sources are done
     assert kp("recolor", "in", "-r", "-p", COLORS, "--force").code == 0
     assert len(pictures_below("in")) == 7 + 4
 
@@ -78,7 +78,7 @@ def test_resume_does_what_is_left_or_has_changed(kp, tree):
     assert "out/a.recolored.png exists already" in other.err
 
 
-def test_resume_takes_failures_up_again(kp, tree):
+def test_resume_tries_failures_again(kp, tree):
     with open("in/a.png", "r+b") as stream:
         stream.truncate(100)
     arguments = ("recolor", "in", "-r", "-p", COLORS, "-o", "out", "--resume")
@@ -91,7 +91,7 @@ def test_resume_takes_failures_up_again(kp, tree):
     assert kp(*arguments).code == 0
 
 
-def test_resume_trusts_only_what_it_wrote_itself(kp, tree):
+def test_resume_replaces_only_its_own_results(kp, tree):
     arguments = ("recolor", "in", "-p", COLORS, "-o", "out", "--resume")
     assert kp(*arguments).code == 0
     assert kp("recolor", "in", "-p", "navy gold", "-o", "out", "--force").code == 0
@@ -121,7 +121,7 @@ def test_a_batch_leaves_the_manifest_of_another_alone(kp, tree):
     assert os.path.exists(f"in/{MANIFEST_NAME}")
 
 
-def test_notes_of_workers_read_alike(kp, small, tmp_path):
+def test_notes_of_workers_have_the_same_form(kp, small, tmp_path):
     frames = [Image.fromarray(small), Image.fromarray(255 - small)]
     os.mkdir("in")
     for number in range(4):
@@ -135,7 +135,7 @@ def test_notes_of_workers_read_alike(kp, small, tmp_path):
 @pytest.mark.parametrize(
     "command", ["palette in/0.tif", "recolor in -o out -p red,blue", "recolor in -o out -p red,blue -j 2"]
 )
-def test_c_libraries_print_nothing_beside_our_own_lines(small, tmp_path, command):
+def test_c_libraries_print_nothing(small, tmp_path, command):
     folder = tmp_path / "in"
     folder.mkdir()
     for number in range(4):
@@ -160,13 +160,13 @@ def test_names_with_line_ends_stay_on_one_line(kp, small):
 
 
 @pytest.mark.parametrize("name", ["", ".", "/"])
-def test_names_that_are_none(kp, small, name):
+def test_names_that_are_not_files(kp, small, name):
     for command in ("lut", "compare", "palette"):
         result = kp(command, name, *(["-p", COLORS] if command != "palette" else []))
         assert result.code in (1, 2)
 
 
-def test_processes_say_the_same_in_the_same_order(kp, small):
+def test_two_processes_print_the_same_lines_in_the_same_order(kp, small):
     os.mkdir("in")
     for number in range(12):
         write_image(f"in/{number:02}.png", np.roll(small, number, 0))
@@ -180,7 +180,7 @@ def test_processes_say_the_same_in_the_same_order(kp, small):
 
 
 def start_batch(folder, photo, *arguments: str) -> subprocess.Popen:
-    """A batch in a process group of its own, some results already there."""
+    """Starts a batch in a process group of its own, and waits for its first results."""
     os.makedirs(folder / "in", exist_ok=True)
     for number in range(40):
         write_image(folder / f"in/{number:02}.png", np.tile(np.roll(photo, number, 0), (3, 3, 1)), overwrite=True)
@@ -200,19 +200,19 @@ def check_whole(folder) -> int:
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_ctrl_c_leaves_whole_results_and_resume_goes_on(tmp_path, photo, jobs):
+def test_ctrl_c_leaves_whole_results_and_a_batch_that_can_be_resumed(tmp_path, photo, jobs):
     process = start_batch(tmp_path, photo, "-j", jobs)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, printed = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert said.splitlines()[-1] == "kpalette: stopped"
-    assert "Traceback" not in said
+    assert printed.splitlines()[-1] == "kpalette: stopped"
+    assert "Traceback" not in printed
     assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".part")]
     before = check_whole(tmp_path)
     assert 0 < before < 40
     process = start_batch(tmp_path, photo, "-j", jobs, "--resume")
-    _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
+    _, printed = process.communicate(timeout=120)
+    assert process.returncode == 0, printed
     assert check_whole(tmp_path) == 40
 
 
@@ -225,25 +225,25 @@ def test_ctrl_c_while_workers_start_is_quiet(tmp_path, photo, delay):
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
     time.sleep(delay)
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    if delay > 0.3:  # before that it is Python that starts
-        assert "Traceback" not in said
+    _, printed = process.communicate(timeout=60)
+    if delay > 0.3:  # earlier, Python itself is starting
+        assert "Traceback" not in printed
         assert process.returncode == 130
-        assert said.splitlines()[-1] == "kpalette: stopped"
+        assert printed.splitlines()[-1] == "kpalette: stopped"
 
 
-def test_sigterm_leaves_whole_results_and_no_parts(tmp_path, photo):
+def test_sigterm_leaves_whole_results_and_no_unfinished_files(tmp_path, photo):
     process = start_batch(tmp_path, photo, "-j", "2")
     process.terminate()
-    _, said = process.communicate(timeout=60)
+    _, printed = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert said.splitlines()[-1] == "kpalette: stopped"
-    assert "Traceback" not in said
+    assert printed.splitlines()[-1] == "kpalette: stopped"
+    assert "Traceback" not in printed
     assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".part")]
     assert 0 < check_whole(tmp_path) < 40
 
 
-def test_a_killed_batch_goes_on(tmp_path, photo):
+def test_a_killed_batch_can_be_resumed(tmp_path, photo):
     process = start_batch(tmp_path, photo, "-j", "2")
     process.kill()
     process.communicate(timeout=60)

@@ -67,7 +67,7 @@ def test_evaluate_of_a_sample_shows_examples_and_fills_a_document(kp, tmp_path, 
     assert width > 2 * 64
 
 
-def test_a_document_without_its_blocks_is_told_before_any_work(kp, pictures, tmp_path):
+def test_a_document_without_its_blocks_is_an_error_before_any_work(kp, pictures, tmp_path):
     (tmp_path / "s.md").write_text(BLOCKS.replace("x-", "samples-"))
     result = kp("evaluate", pictures, *SOFT, "--into", "s.md", "-o", "out")
     assert (result.code, result.out) == (1, b"")
@@ -75,7 +75,7 @@ def test_a_document_without_its_blocks_is_told_before_any_work(kp, pictures, tmp
     assert not os.path.exists("out")
     assert "none.md does not exist" in kp("evaluate", pictures, "--into", "none.md").err
     (tmp_path / "s.md").write_bytes(b"\xff\xfe")
-    assert kp("evaluate", pictures, "--into", "s.md").err == "kpalette: error: s.md is no text in UTF-8\n"
+    assert kp("evaluate", pictures, "--into", "s.md").err == "kpalette: error: s.md is not text in UTF-8\n"
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_a_document_without_its_blocks_is_told_before_any_work(kp, pictures, tmp
         (["in", "-m", "sofd"], 1, "or checkpoint folders. Received: 'sofd'"),
         (["in", "-m", "in"], 1, "in is no checkpoint: it has no config.json"),
         (["in", "--palettes", "p.json"], 1, "p.json does not exist"),
-        (["--palettes", "p.json"], 2, "--palettes are asked of IMAGES"),
+        (["--palettes", "p.json"], 2, "--palettes needs IMAGES"),
         (["in", "--lightness", "2"], 2, "Invalid value for '--lightness'"),
         (["in", "-o", ""], 2, "an empty name"),
-        (["in", "-o", "in/0.png"], 1, "cannot write to in/0.png: it is no folder"),
+        (["in", "-o", "in/0.png"], 1, "cannot write to in/0.png: it is not a folder"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_line(kp, pictures, arguments, code, message):
@@ -100,7 +100,7 @@ def test_bad_input_is_one_line(kp, pictures, arguments, code, message):
     assert sorted(os.listdir(".")) == before
 
 
-def test_a_folder_that_cannot_be_written_to_is_said_before_anything_is_measured(kp, pictures, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(kp, pictures, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     result = kp("evaluate", "in", "-o", "out", *SOFT)
     assert (result.code, result.err) == (1, f"kpalette: error: cannot write to {os.getcwd()}: Permission denied\n")

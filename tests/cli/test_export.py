@@ -42,7 +42,7 @@ def test_compare_leaves_out_what_has_no_weights(kp, small, preset):
     assert result.err.splitlines()[0] == "kpalette: note: left out ablated: the weights are missing"
 
 
-def test_missing_weights_are_said_once(kp, small, no_weights):
+def test_missing_weights_are_named_once(kp, small, no_weights):
     os.mkdir("many")
     for name in ("many/a.png", "many/b.png"):
         os.link("a.png", name)
@@ -52,8 +52,8 @@ def test_missing_weights_are_said_once(kp, small, no_weights):
         "kpalette: error: the weights of 'ablated' are not there: train them with "
         "`python -m kpalette.train --phase pretrain`, or give a checkpoint folder\n"
     )
-    said = kp("compare", "a.png", "-p", COLORS).err.splitlines()
-    assert said[0] == "kpalette: note: left out palettenet and ablated: the weights are missing"
+    notes = kp("compare", "a.png", "-p", COLORS).err.splitlines()
+    assert notes[0] == "kpalette: note: left out palettenet and ablated: the weights are missing"
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_missing_weights_are_said_once(kp, small, no_weights):
             "--runtime is for networks (palettenet",
         ),
         (["lut", "a.png", "-p", COLORS, "-m", "palettenet"], "'palettenet' is not one of 'soft', 'fitted', 'baseline'"),
-        (["export", "palettenet"], "give -o FILE.onnx, -o DIR for a SavedModel, or --graph, one of them"),
-        (["export", "palettenet", "-o", "a.onnx", "--graph"], "or --graph, one of them"),
+        (["export", "palettenet"], "give one of these: -o FILE.onnx, -o DIR for a SavedModel, or --graph"),
+        (["export", "palettenet", "-o", "a.onnx", "--graph"], "give one of these: -o FILE.onnx"),
     ],
 )
 def test_wrong_usage(kp, small, arguments, message):
@@ -87,7 +87,7 @@ def test_export_writes_and_compares(kp, tmp_path, tiny_checkpoint):
     assert "none is no folder" in kp("export", tmp_path / "none", "-o", "b.onnx").err
 
 
-def test_an_unknown_form_is_refused_before_anything_is_loaded(kp, preset):
+def test_an_unknown_format_is_refused_before_anything_is_loaded(kp, preset):
     result = kp("export", "palettenet", "-o", "a.tflite")
     assert result.code == 2
-    assert ".tflite is no form of export" in result.err
+    assert "cannot export to .tflite" in result.err

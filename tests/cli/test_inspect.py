@@ -22,7 +22,7 @@ def test_palette_prints_codes_that_parse_again(kp, small):
 
 def test_palette_as_json(kp, small):
     swatches = json.loads(kp("palette", "a.png", "--format", "json").text)["colors"]
-    expected = extract_palette(small, method="kmeans")  # as `recolor` does by default
+    expected = extract_palette(small, method="kmeans")  # the extraction of `recolor` by default
     assert [s["hex"] for s in swatches] == list(expected.hex)
     assert sum(s["share"] for s in swatches) == pytest.approx(1, abs=1e-3)
     np.testing.assert_allclose([s["lab"] for s in swatches], expected.lab, atol=1e-3)
@@ -64,7 +64,7 @@ def test_standard_input_is_read_once(kp, small):
     for command in ("compare", "recolor"):
         result = kp(command, "-", "--like", "-", stdin=data)
         assert result.code == 2
-        assert "can be INPUT or --like, not both" in result.err
+        assert "can be INPUT or --like, but not both" in result.err
 
 
 def test_ssim_of_different_sizes(kp, small):
@@ -87,7 +87,7 @@ def test_compare_prints_a_table_and_writes_a_sheet(kp, small):
     assert read_image("a.compare.png").rgb.shape[1] > 3 * 64
 
 
-def test_compare_as_json_writes_no_sheet_unasked(kp, small):
+def test_compare_as_json_writes_a_sheet_only_with_o(kp, small):
     rows = json.loads(kp("compare", "a.png", "-p", COLORS, "--json").text)
     assert [row["method"] for row in rows] == ROWS
     assert rows[0]["palette_de"] == pytest.approx(palette_distance(small, Palette.parse(COLORS)))

@@ -10,8 +10,8 @@ from kpalette.recolorers.recipe import make_recipe
 
 COLORS = "orange,saddlebrown,purple,green"
 NOTE = (
-    "note: the table is of soft; `kpalette recolor` uses palettenet, a network, which no table can hold. "
-    "For the look of this table: kpalette recolor -m soft\n"
+    "note: the table is by soft. `kpalette recolor` uses palettenet, a network, which cannot be a table. "
+    "For the colours of this table: kpalette recolor -m soft\n"
 )
 
 
@@ -32,6 +32,7 @@ def test_a_cube_beside_the_picture(kp, small):
 def test_options_reach_the_table(kp, small):
     options = ["-m", "baseline", "--lightness", "0.4", "--match", "nearest", "--source", "black gray silver white"]
     result = kp("lut", "a.png", "-p", COLORS, *options, "--size", "17", "-o", "-")
+    assert (result.code, result.err) == (0, "")  # no note, since -m is given
     expected = lattice_of(small, 17, model="baseline", lightness=0.4, match="nearest", source="black gray silver white")
     assert result.out.split(b"\n", 1)[1] == encode_cube(expected, title="").split(b"\n", 1)[1]
 
@@ -50,10 +51,10 @@ def test_a_hald_picture(kp, small):
         (["a.png", "-p", COLORS, "-o", "a.png"], 1, "a.png exists already"),
         (["a.png", "-p", COLORS, "-o", "no/a.cube"], 1, "cannot write no/a.cube: No such file or directory"),
         (["none.png", "-p", COLORS], 1, "none.png does not exist"),
-        (["a.png"], 2, "give the palette by -p"),
+        (["a.png"], 2, "give the palette by either -p"),
     ],
 )
-def test_what_cannot_be_done_is_said(kp, small, arguments, code, message):
+def test_errors_are_one_line(kp, small, arguments, code, message):
     result = kp("lut", *arguments)
     assert (result.code, result.out) == (code, b"")
     assert message in result.err

@@ -17,7 +17,7 @@ from kpalette import (
 from kpalette.palettes.formats import FORMS, encode_palette
 
 
-def test_presets_are_listed_with_ones_own(kp, tmp_path, monkeypatch):
+def test_presets_are_listed_with_the_users_own(kp, tmp_path, monkeypatch):
     os.makedirs("home/palettes")
     monkeypatch.setenv("KPALETTE_HOME", "home")
     with open("home/palettes/My Moss.hex", "w") as stream:
@@ -29,7 +29,7 @@ def test_presets_are_listed_with_ones_own(kp, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_is_written_and_read_again(kp, small, form):
+def test_every_format_is_written_and_read_again(kp, small, form):
     assert kp("palette", "a.png", "-k", "5", "-o", f"b.{form}").err == f"wrote b.{form}\n"
     found = extract_palette(small, size=5, method="kmeans")
     assert load_palette(f"b.{form}").hex == found.hex
@@ -40,7 +40,7 @@ def test_every_form_is_written_and_read_again(kp, small, form):
     assert kp("palette", "a.png", "-o", f"b.{form}", "--force").code == 0
 
 
-def test_files_and_presets_turn_into_other_forms(kp, small):
+def test_files_and_presets_are_converted(kp, small):
     assert kp("palette", "-p", "nord", "-o", "n.ase").code == 0
     assert kp("palette", "-p", "n.ase", "-k", "4", "--format", "json").code == 0
     assert kp("palette", "-p", "n.ase").text.split() == list(find_palette("nord").hex)
@@ -70,17 +70,21 @@ def test_recolor_takes_files_and_presets(kp, small):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "give an IMAGE, or -p COLOURS, a preset or a palette file, or --list; one of them"),
-        (["a.png", "-p", "nord"], 2, "one of them"),
-        (["a.png", "--list"], 2, "--list stands alone"),
-        (["a.png", "-o", "b.act"], 1, "cannot tell the form of b.act: use one of .gpl, .ase, .json, .hex, .txt, .png"),
+        ([], 2, "give one of these: IMAGE, -p with colours, a preset or a palette file, or --list"),
+        (["a.png", "-p", "nord"], 2, "give one of these"),
+        (["a.png", "--list"], 2, "--list takes no IMAGE, -p or -o"),
+        (
+            ["a.png", "-o", "b.act"],
+            1,
+            "the format of b.act: use one of .gpl, .ase, .json, .hex, .txt, .png",
+        ),
         (["a.png", "-o", "no/b.gpl"], 1, "cannot write no/b.gpl: No such file or directory"),
         (["-p", "bad.gpl"], 1, "bad.gpl, line 3: "),
         (["-p", "many.hex"], 1, "many.hex has 9 colours"),
         (["-p", "dracla"], 1, "did you mean the preset 'dracula'?"),
     ],
 )
-def test_what_cannot_be_done_is_said(kp, small, arguments, code, message):
+def test_errors_are_one_line(kp, small, arguments, code, message):
     with open("bad.gpl", "w") as stream:
         stream.write("GIMP Palette\n1 2 3\n1 2 999\n")
     with open("many.hex", "w") as stream:
@@ -96,14 +100,14 @@ def test_a_terminal_gets_swatches_and_no_bytes(kp, small):
     assert "--format ase" not in kp("palette", "--list", terminal=True).text
     result = kp("palette", "a.png", "--format", "ase", terminal=True)
     assert (result.code, result.out) == (2, b"")
-    assert "ase is not for a terminal: give -o FILE" in result.err
+    assert "ase cannot be shown on a terminal: give -o FILE" in result.err
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "1 colour"), (2, "2 colours"), (4, "")])
-def test_a_picture_of_few_colours_gives_just_those_and_a_note(kp, small, count, said):
+@pytest.mark.parametrize(("count", "text"), [(1, "1 colour"), (2, "2 colours"), (4, "")])
+def test_a_picture_of_few_colours_gives_just_those_and_a_note(kp, small, count, text):
     colors = np.array([[0, 0, 0], [200, 10, 10], [20, 200, 20], [250, 250, 250]], np.uint8)[:count]
     write_image("few.png", np.repeat(colors[None], 5, axis=0))
     result = kp("palette", "few.png")
     assert len(result.text.split()) == count
-    assert result.err == (f"note: few.png has only {said}\n" if said else "")
+    assert result.err == (f"note: few.png has only {text}\n" if text else "")
     assert kp("palette", "few.png", "-k", "8").text == result.text

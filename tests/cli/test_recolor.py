@@ -20,7 +20,7 @@ def test_one_picture_beside_its_source(kp, small):
     np.testing.assert_array_equal(read_image("a.recolored.png").rgb, recolor(small, COLORS))
 
 
-def test_options_reach_the_recolourer(kp, small):
+def test_options_reach_the_recolorer(kp, small):
     options = ["--match", "nearest", "--lightness", "0.4", "--source", "black gray silver white", "-m", "baseline"]
     assert kp("recolor", "a.png", "-p", COLORS, *options, "-o", "b.png").code == 0
     expected = recolor(
@@ -29,9 +29,9 @@ def test_options_reach_the_recolourer(kp, small):
     np.testing.assert_array_equal(read_image("b.png").rgb, expected)
 
 
-def test_a_palette_that_the_source_leaves_unused_in_part_is_told(kp, small):
+def test_a_note_says_that_only_part_of_the_palette_is_used(kp, small):
     result = kp("recolor", "a.png", "-p", COLORS, "--source", "black white")
-    assert result.err == "note: --source has 2 colours: so many of the palette's 4 are used\nwrote a.recolored.png\n"
+    assert result.err == "note: --source has 2 colours: only 2 of the palette's 4 are used\nwrote a.recolored.png\n"
 
 
 def test_like_takes_the_palette_of_another_picture(kp, small):
@@ -51,7 +51,7 @@ def test_standard_input_to_standard_output_keeps_the_format(kp, small):
     assert kp("recolor", "a.png", "-p", COLORS, "-o", "-").out[:4] == b"\x89PNG"
 
 
-def test_many_pictures_go_on_past_a_failure_and_list_it_at_the_end(kp, small):
+def test_failures_of_many_pictures_are_listed_at_the_end(kp, small):
     with open("broken.png", "wb") as stream:
         stream.write(b"no picture")
     write_image("c.jpg", small)
@@ -112,7 +112,7 @@ def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
     )
 
 
-def test_sheets_of_compare_are_no_input(kp, small):
+def test_sheets_of_compare_are_not_read(kp, small):
     assert kp("compare", "a.png", "-p", COLORS).code == 0
     assert kp("recolor", ".", "-p", COLORS).code == 0
     assert sorted(os.listdir(".")) == ["a.compare.png", "a.png", "a.recolored.png"]
@@ -135,7 +135,7 @@ def test_a_picture_may_replace_itself(kp, small):
     assert sorted(os.listdir(".")) == ["a.png"]
 
 
-def test_alpha_and_metadata_go_along(kp, small):
+def test_alpha_and_metadata_are_kept(kp, small):
     alpha = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
     Image.fromarray(np.dstack([small, alpha])).save("t.png", dpi=(300, 300))
     assert kp("recolor", "t.png", "-p", COLORS).code == 0
@@ -147,7 +147,7 @@ def test_alpha_and_metadata_go_along(kp, small):
     assert not os.path.exists("t.jpg")
 
 
-def test_a_dot_is_a_picture_too(kp):
+def test_a_picture_of_one_pixel(kp):
     write_image("dot.png", np.full((1, 1, 3), 100, np.uint8))
     assert kp("recolor", "dot.png", "-p", COLORS).code == 0
     assert read_image("dot.recolored.png").rgb.shape == (1, 1, 3)
@@ -175,7 +175,7 @@ def test_a_dot_is_a_picture_too(kp):
         (["a.png", "b.png", "-p", COLORS, "-o", "zero.png/x"], "2 of 2 pictures failed"),
     ],
 )
-def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
+def test_errors_are_one_line(kp, small, arguments, message):
     os.mkdir("empty")
     write_image("b.png", small)
     write_image("flat.png", np.full((4, 4, 3), 100, np.uint8))
@@ -196,16 +196,19 @@ def test_what_cannot_be_done_is_one_clear_line(kp, small, arguments, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.png"], "give the palette by -p COLOURS or by --like IMAGE, one of them"),
-        (["a.png", "-p", COLORS, "--like", "a.png"], "one of them"),
-        (["a.png", "-", "-p", COLORS], "standard input (`-`) stands alone"),
+        (["a.png"], "give the palette by either -p COLOURS or --like IMAGE"),
+        (["a.png", "-p", COLORS, "--like", "a.png"], "by either -p COLOURS or --like IMAGE"),
+        (["a.png", "-", "-p", COLORS], "standard input (`-`) must be the only INPUT"),
         (["a.png", "./a.png", "-p", COLORS, "-o", "x"], "a.png and ./a.png would both be written to x/a.recolored.png"),
         (["", "-p", COLORS], "an empty name: is a variable unset?"),
         (["a.png", "-p", COLORS, "-o", ""], "an empty name: is a variable unset?"),
-        (["-", "-p", COLORS, "-o", "x/"], "standard input has no name of its own: give -o a file name in x/"),
+        (["-", "-p", COLORS, "-o", "x/"], "standard input has no name: give -o a file name in x/"),
         (["a.png", "-p", COLORS, "--seed", "-1"], "-1 is not in the range x>=0"),
-        (["a.png", "b.png", "-p", COLORS, "-o", "-"], "several INPUTs need a folder"),
-        (["a.png", "b.png", "-p", COLORS, "-o", "c.png"], "several INPUTs go to a folder, and c.png is a file name"),
+        (["a.png", "b.png", "-p", COLORS, "-o", "-"], "several INPUTs need a folder, -o DIR"),
+        (
+            ["a.png", "b.png", "-p", COLORS, "-o", "c.png"],
+            "need a folder, -o DIR, and c.png is a file name",
+        ),
         (["a.png", "-p", COLORS, "--lightness", "2"], "2.0 is not in the range 0<=x<=1"),
         (["a.png", "-p", COLORS, "-m", "magic"], "'magic' is not one of 'palettenet', 'ablated', 'soft'"),
         ([], "Missing argument 'INPUT...'"),
@@ -218,7 +221,7 @@ def test_wrong_usage_exits_2(kp, small, arguments, message):
     assert os.listdir(".") == ["a.png"]
 
 
-def test_terminals_are_neither_read_nor_flooded(kp, small):
+def test_pictures_are_neither_read_from_terminals_nor_written_to_them(kp, small):
     result = kp("recolor", "-", "-p", COLORS, terminal=True)
     assert result.code == 2
     assert "pipe a file into it" in result.err

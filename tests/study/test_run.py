@@ -235,7 +235,7 @@ def test_a_network_is_one_of_the_methods(pictures, palettes, tiny_checkpoint):
         ({"models": ["sofd"]}, "or checkpoint folders. Received: 'sofd'"),
         ({"models": []}, "`models` must be a list of at least one recolorer"),
         ({"models": "soft"}, "`models` must be a list of at least one recolorer. Received: 'soft'"),
-        ({"models": ["soft", "soft"]}, "`models` must hold each model once. Received twice: 'soft'"),
+        ({"models": ["soft", "soft"]}, "`models` must hold each recolorer once. Received twice: 'soft'"),
         ({"models": ["."]}, ". is no checkpoint: it has no config.json"),
         ({"lightness": [2.0]}, "Received: 2.0"),
         ({"lightness": []}, "`lightness` must hold at least one strength"),
