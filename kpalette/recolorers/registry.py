@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.metadata import entry_points
+from multiprocessing import parent_process
 
 from kpalette.errors import ArgumentError, one_line
 from kpalette.recolorers.base import Recolorer
@@ -117,7 +118,8 @@ def registry() -> dict[str, RecolorerEntry]:
             if entry.name in found:
                 raise ValueError(f"there already is a recolorer {entry.name!r}")
         except Exception as error:  # an error in another package must not stop the recolorers that work
-            _log.warning("left out the recolorer %s: %s", one_line(point.name), one_line(error))
+            if parent_process() is None:  # workers would repeat the note of their parent
+                _log.warning("left out the recolorer %s: %s", one_line(point.name), one_line(error))
             continue
         found[entry.name] = entry
     return found
