@@ -9,7 +9,7 @@ from kpalette.data.pairs import hue_rows, make_pair
 from kpalette.data.samples import Draw, Sampler
 from kpalette.types import MAX_COLORS
 
-_as_it_is = tf.autograph.experimental.do_not_convert
+_unconverted = tf.autograph.experimental.do_not_convert
 _AHEAD = 2  # batches prepared ahead of the step
 
 
@@ -44,7 +44,7 @@ def draws(sampler: Sampler, batch_size: int, *, start: int = 0, threads: int = 2
         return {name: tf.ensure_shape(value, shape) for (name, (shape, _)), value in named}
 
     positions = tf.data.Dataset.range(start * batch_size, tf.int64.max)
-    loaded = positions.map(_as_it_is(load), num_parallel_calls=threads, deterministic=True)
+    loaded = positions.map(_unconverted(load), num_parallel_calls=threads, deterministic=True)
     return loaded.batch(batch_size, drop_remainder=True).prefetch(_AHEAD)
 
 
@@ -60,7 +60,7 @@ def pairs(dataset: Any, *, hue_rows: int, teach: bool = True, threads: int = 2) 
     Returns:
         A `tf.data.Dataset` of `Pair`.
     """
-    pair = _as_it_is(partial(make_pair, hue_rows=hue_rows, teach=teach))
+    pair = _unconverted(partial(make_pair, hue_rows=hue_rows, teach=teach))
     return dataset.map(pair, num_parallel_calls=threads, deterministic=True).prefetch(_AHEAD)
 
 

@@ -1,1 +1,1 @@
-"""A network outside Keras: ONNX Runtime, exports, and who computes a network."""
+"""Networks outside Keras: exports, ONNX Runtime, and the choice of a runtime."""

@@ -1,7 +1,7 @@
-"""PaletteNet for other programs: ONNX and SavedModel, for pictures and batches of any size.
+"""Exports of PaletteNet to ONNX and SavedModel, for pictures and batches of any size.
 
-Every export is compared with the model under Keras before it is given its name. TensorFlow must be Keras' backend;
-ONNX needs `pip install 'kpalette[export]'` as well. Inputs and output are `PaletteNet`'s, "ab" the output's name.
+Each export is compared with the model under Keras before it replaces anything. Keras must run on TensorFlow, and ONNX
+also needs `pip install 'kpalette[export]'`. Inputs and output are those of `PaletteNet`; the output is called "ab".
 """
 
 import importlib
@@ -24,25 +24,25 @@ from kpalette.weights.folder import Checkpoint
 
 OPSET = 18
 TOLERANCE = 1e-3
-"""How far an export may be from Keras, in network range: an eighth of a unit of a or b."""
+"""Largest difference of an export from Keras, in network range: an eighth of a unit of a or b."""
 
 CHECKED_SIZES = ((1, 48, 80), (2, 33, 17))
-"""Batch, height and width of the random inputs that an export is compared on; sides that are no multiples too."""
+"""Batch, height and width of the random inputs for the comparison; some sides are not multiples of 16."""
 
 
 def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> float:
-    """Writes a model as an ONNX file, its weights inside.
+    """Writes a model as an ONNX file with its weights.
 
     Args:
-        checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet`.
+        checkpoint: name of a preset, a checkpoint folder, or a `PaletteNet`.
         path: the file.
-        overwrite: whether a file there may be replaced.
+        overwrite: whether an existing file may be replaced.
 
     Returns:
-        The largest difference from Keras that was found, in network range.
+        The largest difference from Keras, in network range.
 
     Raises:
-        ExportError: if a package is missing, Keras has another backend, or the difference is above `TOLERANCE`.
+        ExportError: if a package is missing, Keras runs on another backend, or the difference is above `TOLERANCE`.
         CheckpointError: if the checkpoint is missing or damaged.
         OutputError: if the file exists, or cannot be written.
     """
@@ -56,20 +56,20 @@ def export_onnx(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: boo
 
 
 def export_saved_model(checkpoint: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> float:
-    """Writes a model as a folder of TensorFlow's SavedModel form, with the signature "serve".
+    """Writes a model as a folder in TensorFlow's SavedModel format, with the signature "serve".
 
     Args:
         checkpoint: as in `export_onnx`.
-        path: the folder: nothing, an empty folder, or with `overwrite` a SavedModel.
-        overwrite: whether a SavedModel there may be replaced.
+        path: the folder. It must not exist or be empty; with `overwrite` it may hold a SavedModel.
+        overwrite: whether an existing SavedModel may be replaced.
 
     Returns:
-        As `export_onnx`.
+        The largest difference from Keras, in network range.
 
     Raises:
         ExportError: as in `export_onnx`.
         CheckpointError: if the checkpoint is missing or damaged.
-        OutputError: if something is in the way, or cannot be written.
+        OutputError: if the folder holds something else, or cannot be written.
     """
     target = Path(os.path.realpath(path))
     _check_folder(target, path, overwrite=overwrite)
@@ -96,7 +96,7 @@ def _check_folder(target: Path, path: Any, *, overwrite: bool) -> None:
     if not target.exists():
         return
     if not target.is_dir() or (any(target.iterdir()) and not (target / "saved_model.pb").is_file()):
-        raise OutputError(f"cannot write {path}: something else is there, and no SavedModel")
+        raise OutputError(f"cannot write {path}: it exists and is not a SavedModel")
     if any(target.iterdir()) and not overwrite:
         raise ExistsError(path)
 
@@ -109,13 +109,13 @@ def _need(package: str, extra: str) -> Any:
 
 
 def load(checkpoint: Any) -> Any:
-    """A float32 model of a checkpoint, under TensorFlow.
+    """Loads a float32 model under TensorFlow.
 
     Args:
-        checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet`, of which a copy is made.
+        checkpoint: name of a preset, a checkpoint folder, or a `PaletteNet`, which is copied.
 
     Returns:
-        The model, to be called only.
+        The model, for calls only.
 
     Raises:
         ExportError: if Keras is not installed, or its backend is not TensorFlow.
@@ -136,7 +136,7 @@ def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = N
 
     Args:
         model: a `PaletteNet`.
-        tensors: weights by name, as `preset.tensors_of` gives them; the model's own if None.
+        tensors: weights by name, as `kpalette.models.variables.tensors_of` returns them; the model's own if None.
 
     Returns:
         The copy.
@@ -150,14 +150,14 @@ def copy_of(model: Any, *, tensors: Mapping[str, NDArray[np.float32]] | None = N
 
 
 def signature(model: Any) -> dict[str, Any]:
-    """The TensorFlow specs of a model's inputs, by name."""
+    """TensorFlow's specs of a model's inputs, by name."""
     import tensorflow as tf
 
     return {name: tf.TensorSpec(x.shape, tf.float32, name=name) for name, x in model.input.items()}
 
 
 def to_onnx(model: Any) -> Any:
-    """A `simplified` model as an `onnx.ModelProto`; ExportError where tf2onnx is missing."""
+    """Converts a `simplified` model to an `onnx.ModelProto`; an ExportError if tf2onnx is missing."""
     import tensorflow as tf
 
     tf2onnx = _need("tf2onnx", "export")
@@ -171,15 +171,15 @@ def checked(model: Any, exported: Callable[[Inputs], Any], what: str) -> float:
     """Compares an export with its model on random pictures of `CHECKED_SIZES`.
 
     Args:
-        model: under Keras.
-        exported: from inputs by name to ab.
-        what: what it is, for the message.
+        model: the model under Keras.
+        exported: runs the export: inputs by name to ab.
+        what: name of the export in the message.
 
     Returns:
         The largest difference, in network range.
 
     Raises:
-        ExportError: if it is above `TOLERANCE`.
+        ExportError: if the difference is above `TOLERANCE`.
     """
     generator = np.random.default_rng(0)
     differences = []

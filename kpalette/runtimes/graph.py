@@ -1,14 +1,14 @@
-"""`graph.onnx`: what a checkpoint's model computes, without the weights, so that ONNX Runtime needs no TensorFlow.
+"""`graph.onnx`: the graph of a checkpoint's model without the weights; ONNX Runtime runs it without TensorFlow.
 
-The graph of an architecture, 100 to 300 KB, lies beside the weights; `config.json` gains
+The graph, 100 to 300 KB, lies beside the weights. `config.json` has an entry for it:
 
 ```
 "graph": {"bytes": 123, "name": "graph.onnx", "sha256": "...",
           "initializers": {"stem_conv/kernel": {"axes": [3, 2, 0, 1], "shape": [64, 3, 3, 3]}, ...}}
 ```
 
-An initialiser has its tensor's name and is that tensor with its axes in that order, then reshaped: exporters turn
-kernels.
+An initialiser has the name of a tensor. Its value is that tensor, transposed to the order `axes` and then reshaped to
+`shape`, since exporters transpose kernels.
 """
 
 import hashlib
@@ -37,13 +37,13 @@ def has_graph(checkpoint: Checkpoint) -> bool:
 
 
 def write_graph(folder: str | os.PathLike[str]) -> float:
-    """Gives a checkpoint its `graph.onnx`, and `config.json` the entry for it; one that is there is replaced.
+    """Writes `graph.onnx` into a checkpoint, and its entry into `config.json`; replaces existing ones.
 
     Args:
-        folder: of the checkpoint, or a preset's name.
+        folder: folder of the checkpoint, or name of a preset.
 
     Returns:
-        The largest difference from Keras that was found, in network range.
+        The largest difference from Keras, in network range.
 
     Raises:
         ExportError: if a package is missing, or the graph differs from the model.
@@ -52,11 +52,11 @@ def write_graph(folder: str | os.PathLike[str]) -> float:
     """
     checkpoint = read_checkpoint(folder)
     model = load(checkpoint.folder)
-    # Random weights, none like another, so that each initialiser tells which tensor it is.
+    # Random weights that all differ, so that each initialiser can be matched with its tensor.
     generator = np.random.default_rng(0)
     unlike = {name: generator.standard_normal(t.shape).astype(np.float32) for name, t in checkpoint.tensors.items()}
     proto = to_onnx(simplified(copy_of(model, tensors=unlike), channels_first=True))
-    places = _take_weights_out(proto, unlike)
+    places = _remove_weights(proto, unlike)
     data = proto.SerializeToString()
     entry = {"bytes": len(data), "name": GRAPH_FILE, "sha256": hashlib.sha256(data).hexdigest(), "initializers": places}
     difference = checked(model, onnx_session(data, weights=_initializers(entry, checkpoint)), GRAPH_FILE)
@@ -70,10 +70,10 @@ def open_graph(checkpoint: Checkpoint) -> Callable[..., Any]:
     """Runs a checkpoint's graph with its weights.
 
     Args:
-        checkpoint: what `read_checkpoint` gave.
+        checkpoint: from `read_checkpoint`.
 
     Returns:
-        As `export.onnx_session`.
+        A function as of `onnx_session`.
 
     Raises:
         CheckpointError: if there is no graph, or it is damaged.
@@ -110,8 +110,8 @@ def _initializers(entry: dict[str, Any], checkpoint: Checkpoint) -> dict[str, ND
     return values
 
 
-def _take_weights_out(proto: Any, tensors: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
-    """Strips a graph of its weights, in place, and names their places by tensors; says how each is turned."""
+def _remove_weights(proto: Any, tensors: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
+    """Removes the weights from a graph, in place, and names them by tensors; returns the entries of config.json."""
     from onnx import TensorProto, numpy_helper
 
     places: dict[str, Any] = {}
@@ -125,7 +125,7 @@ def _take_weights_out(proto: Any, tensors: dict[str, NDArray[np.float32]]) -> di
             continue
         tensor, axes = found
         if tensor in places:
-            raise ExportError(f"the exporter has put {tensor!r} into the graph twice, which a graph.onnx cannot say")
+            raise ExportError(f"the exporter used {tensor!r} twice, which a graph.onnx cannot express")
         places[tensor] = {"axes": list(axes), "shape": list(value.shape)}
         names[initializer.name] = tensor
         initializer.name = tensor
@@ -137,16 +137,16 @@ def _take_weights_out(proto: Any, tensors: dict[str, NDArray[np.float32]]) -> di
         node.input[:] = [names.get(name, name) for name in node.input]
     missing = tensors.keys() - places.keys()
     if missing:
-        raise ExportError(f"the exporter has mixed {min(missing)!r} into something else: the graph needs its weights")
+        raise ExportError(f"the exporter merged {min(missing)!r} with another tensor: the graph needs its own weights")
     return places
 
 
 def _place_of(
     value: NDArray[np.float32], tensors: dict[str, NDArray[np.float32]]
 ) -> tuple[str, tuple[int, ...]] | None:
-    """The tensor that an initialiser is, and the order of its axes."""
+    """The tensor that an initialiser was made of, and the order of its axes."""
     for name, tensor in tensors.items():
-        # However the axes are turned, the first value stays the first.
+        # The first value stays the first in every order of the axes.
         if tensor.size != value.size or tensor.flat[0] != value.flat[0]:
             continue
         for axes in itertools.permutations(range(tensor.ndim)):

@@ -1,4 +1,4 @@
-"""Who computes a network: ONNX Runtime, TensorFlow, or Keras on another backend."""
+"""The choice of a network's runtime: ONNX Runtime, TensorFlow, or Keras on another backend."""
 
 import importlib.util
 import os
@@ -14,27 +14,27 @@ from kpalette.types import FloatArray
 from kpalette.weights.folder import read_checkpoint
 
 RUNTIMES = ("auto", "onnx", "keras")
-"""Who computes a network; "auto" is ONNX Runtime where it is installed and the checkpoint has a graph, else Keras."""
+"""Runtimes of a network. "auto" is ONNX Runtime if it is installed and the checkpoint has a graph, else Keras."""
 
 Network = Callable[[Mapping[str, FloatArray]], Any]
-"""From inputs by name, of which it takes what it knows, to ab (1, h, w, 2), network range."""
+"""A function from inputs by name to ab (1, h, w, 2), network range; it ignores inputs that it does not need."""
 
 
 def load_network(checkpoint: Any, runtime: str) -> Network:
     """Loads a network.
 
     Args:
-        checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet` (which needs Keras).
+        checkpoint: name of a preset, a checkpoint folder, or a `PaletteNet` (which needs Keras).
         runtime: one of `RUNTIMES`.
 
     Returns:
-        The function that runs it, safe in threads.
+        The function that runs the network; several threads may call it.
 
     Raises:
         KPaletteError: if the weights are missing or damaged, or a package is not installed.
     """
     if isinstance(checkpoint, str | os.PathLike):
-        found = read_checkpoint(checkpoint)  # before anything that takes seconds: most often it is what is missing
+        found = read_checkpoint(checkpoint)  # first: Keras takes seconds, and missing weights are the usual error
         with_onnx = has_graph(found) and importlib.util.find_spec("onnxruntime") is not None
         if runtime == "onnx" or (runtime == "auto" and with_onnx):
             return open_graph(found)
@@ -48,7 +48,7 @@ def load_network(checkpoint: Any, runtime: str) -> Network:
 
 
 def _traced(model: Any) -> Network:
-    """TensorFlow's graph of a model, made once for all sizes."""
+    """Runs a model as a TensorFlow graph, traced once for all sizes."""
     import tensorflow as tf
 
     specs = signature(model)
@@ -57,7 +57,7 @@ def _traced(model: Any) -> Network:
 
 
 def _predicting(model: Any) -> Network:
-    """Keras' own way, on any backend; JAX compiles for every size anew."""
+    """Runs a model by Keras, on any backend; JAX compiles again for each size."""
     lock = threading.Lock()
 
     def run(inputs: Mapping[str, FloatArray]) -> Any:

@@ -1,20 +1,20 @@
-"""Layers of a `PaletteNet` in other words, the same in what they compute, for runtimes of graphs."""
+"""Layers of `PaletteNet` rewritten in fewer and larger operators with the same results, for runtimes of graphs."""
 
 from functools import partial
 from typing import Any
 
 
 def simplified(model: Any, *, channels_first: bool = False) -> Any:
-    """Makes fewer and larger operators of a model's layers.
+    """Replaces a model's layers by fewer and larger operators.
 
-    Normalisations and what FiLM does behind them become one product and one sum per pixel, with means as products where
-    sums over middle axes are slow; attention multiplies the pixels by queries and keys at once; resizes are one
-    operator each, where `Double` slices and joins.
+    A normalisation and the FiLM after it become one product and one sum per pixel; means are computed as products where
+    sums over middle axes are slow. Attention multiplies the pixels by queries and keys at once. A resize is a single
+    operator, where `Double` slices and joins.
 
     Args:
-        model: a `PaletteNet` under TensorFlow, changed in place, to be called only.
-        channels_first: whether the runtime convolves (B, C, H, W), as ONNX Runtime does: nothing is transposed between
-            its convolutions then.
+        model: a `PaletteNet` under TensorFlow. It is changed in place, and can only be called afterwards.
+        channels_first: whether the runtime convolves (B, C, H, W), as ONNX Runtime does; this avoids transpositions
+            between convolutions.
 
     Returns:
         The same model.
@@ -31,12 +31,12 @@ def simplified(model: Any, *, channels_first: bool = False) -> Any:
             layer.call = _double  # type: ignore[method-assign]
         elif isinstance(layer, SwatchAttention):
             layer.call = partial(_attention, pixels, layer)  # type: ignore[method-assign]
-        elif isinstance(layer, keras.layers.GroupNormalization):  # of a group for each channel
+        elif isinstance(layer, keras.layers.GroupNormalization):  # with a group for each channel
             behind = film.get(layer.name.removesuffix("norm") + "film")
             if behind is None:
                 layer.call = partial(_norm, pixels, layer)
             else:
-                layer.call = _as_it_is
+                layer.call = _unchanged
                 behind.call = partial(_norm_and_film, pixels, layer, behind)  # type: ignore[method-assign]
     return model
 
@@ -48,7 +48,7 @@ class _Pixels:
         self.channels_first = channels_first
 
     def matrix(self, x: Any) -> Any:
-        """Of a picture (B, H, W, C)."""
+        """The matrix of a picture (B, H, W, C)."""
         import tensorflow as tf
 
         batch, height, width = (tf.shape(x)[axis] for axis in range(3))
@@ -57,7 +57,7 @@ class _Pixels:
         return tf.reshape(x, (batch, height * width, x.shape[-1]))
 
     def picture(self, matrix: Any, like: Any) -> Any:
-        """(B, H, W, C) as large as another."""
+        """The picture (B, H, W, C) of a matrix; `like` is a picture of the same size."""
         import tensorflow as tf
 
         batch, height, width = (tf.shape(like)[axis] for axis in range(3))
@@ -67,7 +67,7 @@ class _Pixels:
         return tf.reshape(matrix, (batch, height, width, matrix.shape[-1]))
 
     def times(self, matrix: Any, factors: Any) -> Any:
-        """Product with (B, C, D)."""
+        """The product of a matrix with factors (B, C, D)."""
         import tensorflow as tf
 
         if self.channels_first:
@@ -75,7 +75,7 @@ class _Pixels:
         return tf.matmul(matrix, factors)
 
     def mean(self, matrix: Any) -> Any:
-        """Of each channel, to be broadcast over pixels."""
+        """The mean of each channel, for broadcasting over pixels."""
         import tensorflow as tf
 
         if self.channels_first:
@@ -85,17 +85,17 @@ class _Pixels:
         return tf.matmul(tf.fill((1, 1, count), 1.0 / tf.cast(count, matrix.dtype)), matrix)
 
     def everywhere(self, values: Any) -> Any:
-        """(B, C), to be broadcast over pixels."""
+        """Values (B, C), for broadcasting over pixels."""
         return values[:, :, None] if self.channels_first else values[:, None, :]
 
     def softmax(self, logits: Any) -> Any:
-        """Over the channels."""
+        """The softmax over channels."""
         import tensorflow as tf
 
         return tf.nn.softmax(logits, axis=1 if self.channels_first else 2)
 
 
-def _as_it_is(x: Any) -> Any:
+def _unchanged(x: Any) -> Any:
     return x
 
 
@@ -122,7 +122,7 @@ def _normalized(pixels: _Pixels, x: Any, epsilon: float, scale: Any, shift: Any)
     import tensorflow as tf
 
     matrix = pixels.matrix(x)
-    centred = matrix - pixels.mean(matrix)  # before the square: one colour everywhere has no variance at all
+    centred = matrix - pixels.mean(matrix)  # before squaring, so that a single colour has a variance of exactly 0
     factor = scale * tf.math.rsqrt(pixels.mean(centred * centred) + epsilon)
     return pixels.picture(centred * factor + shift, x)
 
@@ -132,7 +132,7 @@ def _attention(pixels: _Pixels, layer: Any, x: Any, keys: Any, values: Any, pres
 
     matrix = pixels.matrix(x)
     key = layer.key(keys) / layer.key_size**0.5
-    # (x Q + q) k = x (Q k) + q k: as many products for each pixel as there are swatches, not as there are channels.
+    # (x Q + q) k = x (Q k) + q k: the products for each pixel are as many as swatches, not as channels.
     factors = tf.matmul(layer.query.kernel[None], key, transpose_b=True)
     offset = tf.linalg.matvec(key, layer.query.bias) + layer.hidden(present)
     logits = pixels.times(matrix, factors) + pixels.everywhere(offset)

@@ -1,4 +1,4 @@
-"""ONNX Runtime: a graph's bytes to a function."""
+"""ONNX Runtime: runs a graph from its bytes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,11 +13,17 @@ Inputs = Mapping[str, NDArray[np.float32]]
 
 
 class ExportError(KPaletteError):
-    """A model that cannot be exported or run here, or whose export differs from it."""
+    """A model cannot be exported or run here, or its export gives other results.
+
+    Example:
+        >>> onnx_session(b"not a graph")
+        Traceback (most recent call last):
+        kpalette.runtimes.session.ExportError: ONNX Runtime does not take the graph: ...
+    """
 
 
 def import_onnxruntime() -> Any:
-    """ONNX Runtime; ExportError that says how to install it where it is missing."""
+    """Imports ONNX Runtime; if it is missing, an ExportError says how to install it."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -26,14 +32,15 @@ def import_onnxruntime() -> Any:
 
 
 def onnx_session(data: bytes, *, weights: Mapping[str, NDArray[np.float32]] | None = None) -> Callable[[Inputs], Any]:
-    """A function that runs an ONNX graph; nothing but ONNX Runtime is needed.
+    """Opens an ONNX graph; only ONNX Runtime is needed.
 
     Args:
-        data: the file's bytes.
-        weights: initialisers that the graph names and does not hold.
+        data: bytes of the file.
+        weights: initialisers that the graph names but does not contain.
 
     Returns:
-        From inputs by name, of which it takes those that the graph has, to the first output; safe in threads.
+        A function from inputs by name to the first output. It ignores inputs that the graph does not have, and several
+        threads may call it.
 
     Raises:
         ExportError: if ONNX Runtime is not installed, or does not take the graph.
@@ -42,15 +49,15 @@ def onnx_session(data: bytes, *, weights: Mapping[str, NDArray[np.float32]] | No
     options = runtime.SessionOptions()
     options.intra_op_num_threads = thread_count()
     options.log_severity_level = 3
-    # Threads that spin between operators take the cores from whatever else runs, from kpalette's own strips too.
+    # Threads that spin between operators would take the cores from everything else, also from kpalette's own threads.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # The session reads them where they lie: they must live as long.
+    # The session does not copy the weights, so they must live as long as the session.
     kept = {name: runtime.OrtValue.ortvalue_from_numpy(value) for name, value in (weights or {}).items()}
     if kept:
         options.add_external_initializers(list(kept), list(kept.values()))
     try:
         session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a class of its own for each code of failure, under no public base
+    except Exception as error:  # ONNX Runtime's error classes have no public base class
         raise ExportError(f"ONNX Runtime does not take the graph: {reason(error)}") from None
     names = [node.name for node in session.get_inputs()]
 

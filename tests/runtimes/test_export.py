@@ -82,7 +82,7 @@ def test_a_saved_model(tiny_checkpoint, tmp_path):
         export.export_saved_model(tiny_checkpoint, path)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "picture.png").touch()
-    with pytest.raises(OutputError, match="something else is there, and no SavedModel"):
+    with pytest.raises(OutputError, match="it exists and is not a SavedModel"):
         export.export_saved_model(tiny_checkpoint, tmp_path / "other", overwrite=True)
 
 
