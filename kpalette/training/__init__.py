@@ -1,1 +1,1 @@
-"""Floor 7: training. `AdversarialTrainer` for Keras users; the loop behind `python -m kpalette.train`."""
+"""Training: the runs of `python -m kpalette.train`, and `AdversarialTrainer` for Keras users."""

@@ -1,9 +1,13 @@
-"""`AdversarialTrainer`: generator and discriminator, their objectives, and the step that holds the GAN logic.
+"""`AdversarialTrainer`: generator and discriminator, their losses, and the training step of both.
 
-[P] is Cho et al. 2017, section 3.3. Real is another picture of the batch with its own palette, both turned as the
-fakes' sources are: never the source that a fake is made from. Fake are, a third each, what was recoloured with the
-palette asked for, the same with the palette it came from, and the source with the palette that it was asked to take.
-Both networks take their gradients from the same weights and batch.
+[P] is Cho et al. 2017, section 3.3. The discriminator sees one real and three fake pairs of picture and palette:
+
+- real: another picture of the batch with its own palette, with the same turns of hue as the fakes' sources. It is never
+  the source of the fake it is compared with.
+- fake: the recoloured picture with the target palette; the recoloured picture with the source palette; and the source
+  picture with the target palette. The three fakes count equally.
+
+Both networks get their gradients from the same weights and the same batch.
 """
 
 from typing import Any
@@ -25,24 +29,31 @@ from kpalette.training.losses import (
 )
 
 KINDS = ("real", "recolored", "recolored_own", "unchanged")
-"""What the discriminator is asked about; its accuracy is told for each. Only the first is real."""
+"""Kinds of pairs that the discriminator judges; its accuracy is logged for each. Only the first is real."""
 
 ENCODER = ("stem", "down")
-"""How the names of the encoder's layers begin."""
+"""Beginnings of the names of the encoder's layers."""
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
 class AdversarialTrainer(keras.Model):
     """Trains a `PaletteNet`, with a `PaletteDiscriminator` or without one.
 
-    `compile` takes the two optimizers; `fit` takes batches (inputs, ab, weight) as `kpalette.hue_pairs` gives them. On
-    the JAX backend, whose `fit` carries one optimizer, `kpalette.train` has a step of its own over the same objectives.
+    `compile` takes the two optimizers; `fit` takes batches (inputs, ab, weight) as `kpalette.hue_pairs` returns them.
+    `fit` works on the TensorFlow backend only: on JAX, Keras' `fit` supports one optimizer, so `kpalette.train` has a
+    step of its own there, with the same losses.
 
     Args:
         generator: the `PaletteNet`.
-        discriminator: the `PaletteDiscriminator`, or None for phase 1 and for the arm without one.
-        loss_weights: what the terms of the generator's loss are multiplied by.
+        discriminator: the `PaletteDiscriminator`, or None to train without one.
+        loss_weights: weights of the terms of the generator's loss.
         freeze_encoder: whether the generator's encoder keeps its weights, as in phase 2 of [P].
+
+    Example:
+        >>> generator, discriminator = kpalette.PaletteNet(filters=2), kpalette.PaletteDiscriminator(filters=2)
+        >>> weights = LossWeights(mse=100.0, adversarial=0.05)
+        >>> trainer = AdversarialTrainer(generator, discriminator=discriminator, loss_weights=weights)
+        >>> trainer.compile("adam", "adam")
     """
 
     def __init__(
@@ -68,15 +79,15 @@ class AdversarialTrainer(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """The generator's ab (B, H, W, 2), network range, for its inputs by name; others are left aside."""
+        """The generator's ab (B, H, W, 2), network range; inputs that it does not have are ignored."""
         return self.generator({name: inputs[name] for name in self.generator.input}, training=training)
 
     def compile(self, generator_optimizer: Any, discriminator_optimizer: Any = None) -> None:
-        """Takes both optimizers and makes their variables at once, so that they are saved and restored like weights.
+        """Sets both optimizers and creates their variables at once, so that they are saved and restored like weights.
 
         Args:
             generator_optimizer: an optimizer or its name.
-            discriminator_optimizer: the same; needed where there is a discriminator.
+            discriminator_optimizer: likewise; required if there is a discriminator.
         """
         super().compile(optimizer=generator_optimizer)
         self.optimizer.build(self.generator.trainable_variables)
@@ -88,12 +99,12 @@ class AdversarialTrainer(keras.Model):
             self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
     def generator_objective(self, inputs: dict[str, Any], wanted: Any, weight: Any) -> tuple[Any, dict[str, Any], Any]:
-        """The generator's loss on a batch.
+        """Computes the generator's loss on a batch.
 
         Args:
-            inputs: of the generator.
-            wanted: ab (B, H, W, 2), network range.
-            weight: (B, H, W).
+            inputs: inputs of the generator.
+            wanted: the answer, ab (B, H, W, 2), network range.
+            weight: weight of each pixel of the answer (B, H, W).
 
         Returns:
             The weighted sum, its terms by name, and the predicted ab.
@@ -101,7 +112,7 @@ class AdversarialTrainer(keras.Model):
         ab = ops.cast(self(inputs, training=True), "float32")
         logs = {"mse": weighted_mse(wanted, ab, weight)}
         total = self.terms.mse * logs["mse"]
-        # Where the answer is known, means that move as the swatches do would contradict it: turns are no shifts.
+        # These terms shift clusters with their swatches, but known answers turn them: such rows are left out.
         unknown = 1.0 - ops.sign(ops.max(weight, axis=(1, 2)))
         pictures = make_pictures(ab, inputs)
         if self.terms.palette or self.terms.spread:
@@ -123,15 +134,15 @@ class AdversarialTrainer(keras.Model):
     def discriminator_objective(
         self, inputs: dict[str, Any], ab: Any, *, training: bool = True
     ) -> tuple[Any, dict[str, Any]]:
-        """The discriminator's loss on a batch, and its accuracy for each of `KINDS`.
+        """Computes the discriminator's loss on a batch, and its accuracy for each of `KINDS`.
 
         Args:
-            inputs: of the generator.
-            ab: what the generator answered.
-            training: whether the singular vectors of spectral norm move.
+            inputs: inputs of the generator.
+            ab: the generator's output.
+            training: whether to update the singular vectors of spectral norm.
 
         Returns:
-            Mean of the losses on real and on fake, and the terms by name.
+            The mean of the losses on real and fake pairs, and the logs by name.
         """
         logits = self.judgements(inputs, ops.stop_gradient(ab), training=training)
         fake = ops.mean(ops.stack([ops.mean(hinge(-logits[kind])) for kind in KINDS[1:]]))
@@ -147,7 +158,7 @@ class AdversarialTrainer(keras.Model):
         fake = _recolored(inputs, ab)
         real = [ops.roll(x, 1, axis=0) for x in (lab, source, mask)]
         parts = [real, (fake, target, mask), (fake, source, mask), (lab, target, mask)]
-        # One pass, so that the singular vectors of spectral norm move once.
+        # One pass, so that the singular vectors of spectral norm are updated once.
         joined = [ops.concatenate(list(column), axis=0) for column in zip(*parts, strict=True)]
         logits = self._judge(*joined, training=training)
         return {kind: logits[i * size : (i + 1) * size] for i, kind in enumerate(KINDS)}
@@ -157,7 +168,7 @@ class AdversarialTrainer(keras.Model):
         return self.discriminator({"lab": lab, "palette": palette, "mask": mask}, training=training)
 
     def train_step(self, *data: Any) -> Any:
-        """One step of both networks; TensorFlow only (see the class)."""
+        """Makes one step of both networks; TensorFlow only (see the class)."""
         if keras.backend.backend() != "tensorflow":
             raise KPaletteError(
                 "AdversarialTrainer.fit needs the TensorFlow backend; on others use python -m kpalette.train"
@@ -191,7 +202,7 @@ class AdversarialTrainer(keras.Model):
         return {name: value and keras.saving.serialize_keras_object(value) for name, value in optimizers.items()}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compiles as `get_compile_config` says."""
+        """Compiles with the config of `get_compile_config`."""
         self.compile(**{name: value and keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
 

@@ -1,6 +1,6 @@
-"""The training step on JAX: the same objectives over the same models, their variables carried as one state.
+"""The training step on JAX: the losses of `AdversarialTrainer`, with all variables as one explicit state.
 
-Keras' own `fit` on JAX carries one optimizer, and two networks have two. Nothing here needs TensorFlow.
+Keras' own `fit` on JAX supports one optimizer, but two networks need two. Nothing here needs TensorFlow.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ State = dict[str, list[Any]]
 
 
 class _Held:
-    """The variables of a trainer in groups, and how they become a state and back."""
+    """The variables of a trainer in groups, with conversions to a state and back."""
 
     def __init__(self, trainer: Any) -> None:
         networks = {"g": trainer.generator, "d": trainer.discriminator}
@@ -34,7 +34,7 @@ class _Held:
                 self.groups[f"{key}_optimizer"] = list(optimizers[key].variables)
 
     def state(self) -> State:
-        # Copies: the step gives its arguments' memory away.
+        # Copies, since the step donates the memory of its arguments.
         return {name: [jax.numpy.array(v.value, copy=True) for v in group] for name, group in self.groups.items()}
 
     def store(self, state: State) -> None:
@@ -53,13 +53,17 @@ class _Held:
 
 
 class Stepper:
-    """The compiled step of a trainer; its state lives here until `store` puts it back into the Keras variables.
+    """The compiled step of a trainer. It keeps the state until `store` copies it into Keras' variables.
 
     Args:
-        trainer: compiled.
-        hue_rows: see `make_pair`.
-        teach: see `make_pair`.
+        trainer: a compiled `AdversarialTrainer`.
+        hue_rows: as in `make_pair`.
+        teach: as in `make_pair`.
         place: puts a batch on its devices; the default device if None.
+
+    Example:
+        >>> step = Stepper(trainer, hue_rows=4, teach=True)  # doctest: +SKIP
+        >>> losses = step(batch)  # doctest: +SKIP
     """
 
     def __init__(self, trainer: Any, *, hue_rows: int, teach: bool, place: Callable[[Any], Any] | None = None) -> None:
@@ -71,16 +75,16 @@ class Stepper:
         self._step = jax.jit(self._run, donate_argnums=0)
 
     def __call__(self, batch: Any) -> dict[str, Any]:
-        """One step on a `Pair` or a draw; returns the terms of both losses by name."""
+        """Makes one step on a `Pair` or on samples; returns the terms of both losses by name."""
         self.state, logs = self._step(self.state, self.place(batch))
         return dict(logs)
 
     def reload(self) -> None:
-        """Takes the state from the Keras variables, after they were restored."""
+        """Copies Keras' variables into the state, after they were restored."""
         self.state = self.held.state()
 
     def store(self) -> None:
-        """Puts the state into the Keras variables."""
+        """Copies the state into Keras' variables."""
         self.held.store(self.state)
         self.reload()
 
@@ -114,24 +118,28 @@ class Stepper:
 
 
 class JaxBackend:
-    """Runs a training on JAX: the step makes the pairs, threads draw the samples; no TensorFlow.
+    """Training on JAX, without TensorFlow: threads draw the samples, and the step makes the training pairs.
 
     Args:
-        config: of the run.
+        config: options of the run.
         sampler: of the training split.
-        build: makes the trainer.
+        build: builds the trainer.
+
+    Example:
+        >>> backend = JaxBackend(config, sampler, build)  # doctest: +SKIP
+        >>> losses = backend.step(next(backend.batches(0)))  # doctest: +SKIP
     """
 
     def __init__(self, config: TrainConfig, sampler: Sampler, build: Callable[[], Any]) -> None:
         """See the class."""
         self.config = config
-        # Decoded once: a GPU is faster than any decoder.
+        # Pictures are decoded once, since a GPU is faster than any decoder.
         self.sampler = replace(sampler, images=sampler.images.held(short_side=sampler.held_size))
         distribution = _distribution(config.devices) if config.devices > 1 else None
         if distribution is not None:
             keras.distribution.set_distribution(distribution)
         self.trainer = build()
-        # Keras' own predict gives the weights' memory away, which the averages share.
+        # Keras' own predict donates the memory of the weights, which the averages share.
         self._answer = jax.jit(lambda *state: self.trainer.generator.stateless_call(*state, training=False)[0])
         self.step = Stepper(
             self.trainer, hue_rows=hue_rows(config.batch_size, config.unrelated), teach=config.teach,
@@ -139,22 +147,22 @@ class JaxBackend:
         )  # fmt: skip
 
     def batches(self, start: int) -> Iterator[Any]:
-        """The stream from batch `start` on, endless."""
+        """The endless stream of batches from batch `start` on."""
         return batches(self.sampler, self.config.batch_size, start=start, threads=self.config.threads)
 
     def predict(self, inputs: dict[str, Any]) -> Any:
-        """The generator's ab (B, H, W, 2) as NumPy float32, by Keras' variables as they are."""
+        """The generator's ab (B, H, W, 2) as NumPy float32, computed with Keras' variables."""
         generator = self.trainer.generator
         groups = (generator.trainable_variables, generator.non_trainable_variables)
         states = [[variable.value for variable in group] for group in groups]
         return np.asarray(self._answer(*states, {name: inputs[name] for name in generator.input}))
 
     def store(self) -> None:
-        """Puts the step's state into Keras' variables."""
+        """Copies the step's state into Keras' variables."""
         self.step.store()
 
     def reload(self) -> None:
-        """Takes the step's state from Keras' variables."""
+        """Copies Keras' variables into the step's state."""
         self.step.reload()
 
 
@@ -166,5 +174,5 @@ def _distribution(devices: int) -> Any:
 
 
 def _shared(distribution: Any, batch: Any) -> Any:
-    """Puts rows of a batch on all devices."""
+    """Spreads the rows of a batch over all devices."""
     return jax.tree.map(lambda x: jax.device_put(x, distribution.get_data_layout(x.shape).backend_layout), batch)

@@ -24,6 +24,12 @@ class CsvLog:
     Args:
         path: the file.
         done: epochs that a resumed run has done. Later rows are dropped: an epoch without a backup is run again.
+
+    Example:
+        >>> CsvLog(Path("log.csv")).add({"epoch": 1, "loss": 0.5})
+        >>> print(Path("log.csv").read_text())
+        epoch,loss
+        1,0.5
     """
 
     def __init__(self, path: Path, *, done: int = 0) -> None:
@@ -51,6 +57,11 @@ class EventLog:
     Args:
         folder: where the event files go.
         suffix: end of the event file's name.
+
+    Example:
+        >>> log = EventLog(Path("tensorboard"))
+        >>> log.scalars({"loss": 0.5}, epoch=1)
+        >>> log.close()
     """
 
     def __init__(self, folder: Path, *, suffix: str = "") -> None:
@@ -115,6 +126,12 @@ class TrainingProgress:
         steps: steps of an epoch.
         batch_size: images of a step.
         quiet: whether to print nothing.
+
+    Example:
+        >>> with TrainingProgress([1, 2], steps=10, batch_size=8, quiet=True) as progress:
+        ...     progress.begin_phase(1)
+        ...     progress.begin_epoch(1)
+        ...     progress.update(5, {"loss": 0.5})
     """
 
     def __init__(self, epochs: Sequence[int], *, steps: int, batch_size: int, quiet: bool = False) -> None:

@@ -30,7 +30,12 @@ _HISTOGRAM_EVERY = 10  # epochs between histograms of the weights
 
 
 class Backend(Protocol):
-    """A framework's part in training."""
+    """The part of training that depends on the framework.
+
+    Example:
+        >>> losses = backend.step(next(backend.batches(0)))  # doctest: +SKIP
+        >>> backend.store()  # doctest: +SKIP
+    """
 
     trainer: Any
 
@@ -58,6 +63,10 @@ class Run:
         training: draws the training samples.
         selection: holds the pictures that choose the best weights.
         progress: shows how far the phase is.
+
+    Example:
+        >>> run = Run(config, training, selection, progress=progress)  # doctest: +SKIP
+        >>> best = run.train()  # doctest: +SKIP
     """
 
     def __init__(

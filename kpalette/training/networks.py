@@ -1,4 +1,4 @@
-"""The networks and optimizers of a run, as its config says; and the weights by which it is judged."""
+"""The networks and optimizers of a run, and its averaged weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,10 +24,10 @@ _BETA1 = {"pretrain": 0.9, "adversarial": 0.5}
 
 
 def resolve_precision(precision: str) -> str:
-    """The dtype policy for "auto": bfloat16 where it is computed in hardware, since elsewhere it is ten times slower.
+    """The dtype policy for an option. "auto" is bfloat16 on hardware with it; elsewhere that is ten times slower.
 
     Args:
-        precision: "auto", or a policy, which is given back.
+        precision: "auto", or a policy, which is returned unchanged.
 
     Returns:
         "float32" or "mixed_bfloat16".
@@ -45,11 +45,11 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
     """Builds networks and optimizers.
 
     Args:
-        config: of the run.
-        steps_per_epoch: for the schedule of the learning rate.
+        config: options of the run.
+        steps_per_epoch: needed for the schedule of the learning rate.
 
     Returns:
-        The trainer, compiled, with initial weights.
+        The compiled trainer with initial weights.
     """
     keras.utils.set_random_seed(config.seed)
     with dtype_policy(resolve_precision(config.precision)):
@@ -63,7 +63,7 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
         generator, discriminator=discriminator, loss_weights=weights, freeze_encoder=config.phase == "adversarial"
     )
     steps = steps_per_epoch * int(config.epochs or 0)
-    # In a short run, the weights it began with would rule a long average: it spans a tenth of the run at most.
+    # In a short run, a long average would be dominated by the first weights: it spans at most a tenth of the run.
     momentum = min(config.ema, 1 - _AVERAGED_SHARE / max(steps, 2 * _AVERAGED_SHARE))
     averaged = {"use_ema": True, "ema_momentum": momentum} if config.ema else {}
     trainer.compile(
@@ -74,13 +74,13 @@ def build_trainer(config: TrainConfig, *, steps_per_epoch: int) -> AdversarialTr
 
 
 def load_start(trainer: AdversarialTrainer, config: TrainConfig) -> None:
-    """Gives the generator the weights of `config.start_from`, if there is one."""
+    """Loads the weights of `config.start_from` into the generator, if there are any."""
     if config.start_from:
         assign_tensors(trainer.generator, read_checkpoint(config.start_from))
 
 
 def sharpen_choice(generator: keras.Model, by: float) -> None:
-    """Sharpens a `PaletteNet`'s choice among the swatches; `by` is as `TrainConfig.sharpen`."""
+    """Sharpens a `PaletteNet`'s choice among the swatches; `by` is `TrainConfig.sharpen`."""
     if by:
         bias = generator.get_layer("head_choice").sharpness.bias
         bias.assign(np.asarray(bias.value) + by)
@@ -98,7 +98,7 @@ def _adam(config: TrainConfig, rate: float, steps: int, more: dict[str, Any]) ->
 
 @contextmanager
 def averaged_weights(trainer: AdversarialTrainer) -> Iterator[None]:
-    """Within, the generator has its averaged weights, where the optimizer keeps any."""
+    """Gives the generator its averaged weights within a block, if the optimizer keeps any."""
     variables = trainer.generator.trainable_variables
     # Keras' averages are zero until the first step.
     if not trainer.optimizer.use_ema or int(np.asarray(trainer.optimizer.iterations.value)) == 0:
@@ -114,6 +114,6 @@ def averaged_weights(trainer: AdversarialTrainer) -> Iterator[None]:
 
 
 def judge(trainer: AdversarialTrainer, pair: Pair, ab: Any) -> dict[str, float]:
-    """The discriminator's accuracy for each kind of a batch."""
+    """The discriminator's accuracy on a batch, for each kind of pair."""
     _, logs = trainer.discriminator_objective(pair.inputs, ab, training=False)
     return {name: float(value) for name, value in logs.items() if name != "d_loss"}

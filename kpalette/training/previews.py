@@ -1,4 +1,4 @@
-"""Preview pictures of a run: what the network makes of a few pictures of the selection split."""
+"""Preview pictures of a run: the network's results on a few pictures of the selection split."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ _STRIP = 12  # height of the palettes, pixels
 
 
 def preview(sampler: Sampler, predict: Predict, *, count: int) -> tuple[ImageArray, bytes]:
-    """Rows of picture, answer, and teacher's answer, each under the palette it has or was asked for.
+    """Draws a sheet with a row for each picture: the picture, the network's result, and the teacher's, with palettes.
 
     Args:
         sampler: of the selection split.
         predict: the network.
-        count: pictures, evenly taken from the split.
+        count: number of pictures, spread evenly over the split.
 
     Returns:
-        uint8 (H, W, 3), and the same as PNG.
+        uint8 (H, W, 3), and the same picture as PNG.
     """
     chosen = np.unique(np.linspace(0, len(sampler.images) - 1, count).astype(int))
     pair = make_pair(stack([fixed_draw(sampler, int(i), hue=False) for i in chosen]), hue_rows=0)

@@ -22,6 +22,11 @@ class Best:
 
     Args:
         phase: "pretrain" or "adversarial".
+
+    Example:
+        >>> best = Best("pretrain")
+        >>> [best.update(epoch, {"val_score": score}) for epoch, score in enumerate([9.0, 8.0, 8.5], start=1)]
+        [True, True, False]
     """
 
     def __init__(self, phase: str) -> None:

@@ -15,14 +15,14 @@ from kpalette.errors import ArgumentError
 from kpalette.training.config import TrainConfig
 
 Stepper = Callable[[Any], dict[str, Any]]
-"""From a batch, a `Pair` or a draw, to the terms of both losses."""
+"""A function of a batch (a `Pair` or samples) that makes one step and returns the terms of both losses."""
 
 
 def train_step(trainer: Any, data: Any) -> dict[str, Any]:
-    """One step of an `AdversarialTrainer`: both gradients are of the weights as they were.
+    """Makes one step of an `AdversarialTrainer`; both networks' gradients come from the weights before the step.
 
     Args:
-        trainer: compiled.
+        trainer: a compiled `AdversarialTrainer`.
         data: (inputs, ab, weight), see `kpalette.data.pairs.Pair`.
 
     Returns:
@@ -56,7 +56,7 @@ def _values(network: Any) -> list[Any]:
 
 
 def _clipped(steps: list[Any], replicas: int) -> list[Any]:
-    """Sums the replicas' gradients before they are clipped: an optimizer would clip each replica's, and then sum."""
+    """Sums the gradients of all replicas and clips the sum; an optimizer would clip first and then sum."""
     flat = [gradient for _, _, gradients in steps for gradient in gradients]
     summed = iter(tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, flat))
     result = []
@@ -73,13 +73,13 @@ def make_stepper(trainer: Any, *, hue_rows: int, teach: bool, strategy: Any = No
     """Compiles the step.
 
     Args:
-        trainer: compiled, under `strategy` if there is one.
-        hue_rows: see `make_pair`, for the rows of one replica.
-        teach: see `make_pair`.
-        strategy: of `tf.distribute`, or None.
+        trainer: a compiled `AdversarialTrainer`, built under `strategy` if there is one.
+        hue_rows: as in `make_pair`, for the rows of one replica.
+        teach: as in `make_pair`.
+        strategy: a strategy of `tf.distribute`, or None.
 
     Returns:
-        A function of a batch: a `Pair`, or a draw, of which the step makes the pair itself.
+        A function of a batch: a `Pair`, or samples, of which the step makes the training pairs.
     """
     pair = partial(make_pair, hue_rows=hue_rows, teach=teach)
 
@@ -99,12 +99,16 @@ def make_stepper(trainer: Any, *, hue_rows: int, teach: bool, strategy: Any = No
 
 
 class TensorflowBackend:
-    """Runs a training on TensorFlow: on GPUs the step makes the pairs itself, on CPUs the pipeline does.
+    """Training on TensorFlow. Training pairs are made by the step on GPUs, and by the data pipeline on CPUs.
 
     Args:
-        config: of the run.
+        config: options of the run.
         sampler: of the training split.
-        build: makes the trainer; called under the strategy where there are several devices.
+        build: builds the trainer; called under a strategy if there are several devices.
+
+    Example:
+        >>> backend = TensorflowBackend(config, sampler, build)  # doctest: +SKIP
+        >>> losses = backend.step(next(backend.batches(0)))  # doctest: +SKIP
     """
 
     def __init__(self, config: TrainConfig, sampler: Sampler, build: Callable[[], Any]) -> None:
@@ -112,7 +116,7 @@ class TensorflowBackend:
         self.config, self.sampler = config, sampler
         self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         if self.on_gpu:
-            # Decoded once: a GPU is faster than any decoder.
+            # Pictures are decoded once, since a GPU is faster than any decoder.
             self.sampler = replace(sampler, images=sampler.images.held(short_side=sampler.held_size))
         self.strategy = _strategy(config.devices) if config.devices > 1 else None
         with self.strategy.scope() if self.strategy else nullcontext():
@@ -123,7 +127,7 @@ class TensorflowBackend:
         self.step = make_stepper(self.trainer, hue_rows=self.hue_rows, teach=config.teach, strategy=self.strategy)
 
     def batches(self, start: int) -> Iterator[Any]:
-        """The stream from batch `start` on, endless."""
+        """The endless stream of batches from batch `start` on."""
         if self.strategy is None:
             return iter(self._dataset(start))
         first = start * self.config.devices
@@ -136,20 +140,20 @@ class TensorflowBackend:
         return pairs(dataset, hue_rows=self.hue_rows, teach=self.config.teach, threads=self.config.threads)
 
     def predict(self, inputs: dict[str, Any]) -> Any:
-        """The generator's ab (B, H, W, 2) as NumPy float32, by Keras' variables as they are."""
-        # Keras' own predict would give each replica the whole batch, and join their answers.
+        """The generator's ab (B, H, W, 2) as NumPy float32, computed with Keras' variables."""
+        # Keras' own predict would give the whole batch to each replica, and join the answers.
         return self._answer({name: tf.constant(inputs[name]) for name in self.trainer.generator.input}).numpy()
 
     def store(self) -> None:
-        """Nothing to do: Keras' variables are the state."""
+        """Does nothing: Keras' variables are the state."""
 
     def reload(self) -> None:
-        """Nothing to do; see `store`."""
+        """Does nothing; see `store`."""
 
 
 @cache
 def _strategy(devices: int) -> Any:
-    # One for the process: the collective operations of a second would be taken for those of the first.
+    # One per process: TensorFlow confuses the collective operations of a second strategy with those of the first.
     found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(found) < devices:
         raise ArgumentError(f"`devices` is {devices}, but TensorFlow finds {len(found)}: {[d.name for d in found]}")

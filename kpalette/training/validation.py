@@ -1,7 +1,7 @@
-"""What a network is worth on the selection split: the figures by which the best weights are chosen.
+"""Validation on the selection split: the figures by which the best weights are chosen.
 
-Everything is fixed by the pictures: the square seen, the turns of hue, the palettes asked for. scikit-image's pictures
-and the report split take no part.
+Squares, turns of hue and palettes depend only on the pictures, so all epochs and runs are measured alike. The study's
+pictures take no part.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ from kpalette.recolorers.slopes import limit_slopes
 from kpalette.types import DEFAULT_COLORS, FloatArray, ImageArray
 
 Predict = Callable[[dict[str, Any]], NDArray[np.float32]]
-"""Inputs of the generator to ab (B, H, W, 2), network range."""
+"""A function from inputs of the generator to its ab (B, H, W, 2), network range."""
 
 Judge = Callable[[Pair, NDArray[np.float32]], dict[str, float]]
-"""A pair and the generator's answer to it, to accuracies by name."""
+"""A function from training pairs and the generator's ab to accuracies of the discriminator by name."""
 
 FIGURES = ("ssim", "palette_de_ab", "richness", "false_edges", "palette_mse")
 
@@ -32,20 +32,24 @@ FIGURES = ("ssim", "palette_de_ab", "richness", "false_edges", "palette_mse")
 def validate(
     sampler: Sampler, predict: Predict, *, batch_size: int, judge: Judge | None = None, slopes: bool = True
 ) -> dict[str, float]:
-    """Figures over all pictures of a sampler, two answers for each: a hue pair's, and an unrelated palette's.
+    """Measures a network on all pictures of a sampler, each as a hue pair and with an unrelated palette.
 
     Args:
-        sampler: of the selection split; its pictures are seen whole but for what a square leaves out.
+        sampler: of the selection split; the middle square of each picture is used.
         predict: the network.
         batch_size: rows of a batch.
-        judge: the discriminator's accuracies on a batch of hue pairs, or None.
-        slopes: whether what is measured has its slopes limited, as users see the answers of networks.
+        judge: the discriminator, which judges the hue pairs; None without one.
+        slopes: whether figures are of results with limited slopes, as users see them.
 
     Returns:
-        val_mse and val_ab_error (mean Euclidean distance, CIELAB) on hue pairs, val_ab_error_unrelated (to the
-        teacher's answer, `kpalette.data.pairs`); means for unrelated palettes of val_ssim, val_palette_de_ab,
-        val_richness, val_false_edges, val_palette_mse (`metrics.figures`); `val_score`, by which weights are chosen:
-        the mean of both errors; what `judge` says. Errors are of the answers as they are.
+        Figures by name:
+            val_mse, val_ab_error: mean squared error, and mean Euclidean distance in CIELAB, on hue pairs.
+            val_ab_error_unrelated: the same distance from the teacher's answer, on unrelated palettes.
+            val_score: the mean of both distances, by which phase 1 chooses weights.
+            val_ssim, val_palette_de_ab, val_richness, val_false_edges, val_palette_mse: means of the figures of
+                `metrics.figures`, on unrelated palettes.
+            val_d_...: accuracies of the discriminator.
+        Errors are measured before slopes are limited.
     """
     errors: dict[str, list[NDArray[np.float64]]] = {"hue": [], "unrelated": []}
     squares: list[NDArray[np.float64]] = []
@@ -83,12 +87,12 @@ def _figures(pair: Pair, ab: NDArray[np.float32], slopes: bool) -> Iterator[list
 
 
 def as_shown(lab: FloatArray, ab: FloatArray, *, slopes: bool = True) -> ImageArray:
-    """An answer as users see it.
+    """The picture that users see for a network's answer.
 
     Args:
         lab: CIELAB (H, W, 3) of the picture.
-        ab: (H, W, 2), network range.
-        slopes: whether its slopes are limited.
+        ab: the answer (H, W, 2), network range.
+        slopes: whether to limit slopes.
 
     Returns:
         uint8 (H, W, 3).
@@ -98,7 +102,7 @@ def as_shown(lab: FloatArray, ab: FloatArray, *, slopes: bool = True) -> ImageAr
 
 
 def batches(sampler: Sampler, batch_size: int) -> Iterator[tuple[bool, Draw]]:
-    """Every picture twice, in batches: as a hue pair (True), and with an unrelated palette (False)."""
+    """Batches of all pictures, first as hue pairs (True), then with unrelated palettes (False)."""
     numbers = range(len(sampler.images))
     for hue in (True, False):
         for start in range(0, len(numbers), batch_size):
@@ -106,15 +110,15 @@ def batches(sampler: Sampler, batch_size: int) -> Iterator[tuple[bool, Draw]]:
 
 
 def fixed_draw(sampler: Sampler, index: int, *, hue: bool) -> Draw:
-    """A picture's middle and the palette of four that is asked of it, always the same.
+    """The middle square of a picture with a target palette of four colours, always the same.
 
     Args:
         sampler: of the split.
         index: of the picture.
-        hue: whether it is turned by two random turns, or shown in its own hues.
+        hue: whether the picture gets two random turns of hue, or keeps its own hues.
 
     Returns:
-        A draw, without batch dimension.
+        A sample, without batch dimension.
     """
     generator = np.random.default_rng([0, index])
     index, image = sampler.read(index)
