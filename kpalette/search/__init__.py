@@ -1,1 +1,1 @@
-"""Floor 10: the search, `python tuning/search.py`: many runs of `kpalette.train`, chosen by KerasTuner."""
+"""Search for training options, `python tuning/search.py`: KerasTuner chooses the options of many training runs."""

@@ -1,4 +1,4 @@
-"""Where the chief of a search listens, and how its workers find it."""
+"""The address of a search's chief, and the connection of its workers."""
 
 import os
 import platform
@@ -11,14 +11,14 @@ from kpalette.errors import ArgumentError, KPaletteError, reason
 DEFAULT_CHIEF = "127.0.0.1:17070"
 
 ANSWER = 120
-"""Seconds that a worker waits for an answer: so long a chief may take to come back."""
+"""Seconds that a worker waits for an answer; a chief that was stopped must be back within that time."""
 
-_WAIT = 60.0  # seconds that a worker waits for its chief at first
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # every address of a machine, and the one by which it reaches itself
+_WAIT = 60.0  # seconds that a worker waits for its chief to start
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # "all addresses of this machine", and the address for connections to it
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """HOST:PORT in its parts, [HOST]:PORT for IPv6; ArgumentError for anything else."""
+    """Splits HOST:PORT, or [HOST]:PORT for IPv6; an ArgumentError for anything else."""
     host, colon, port = address.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not colon or not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
@@ -27,14 +27,14 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def set_role(host: str, port: int, *, tuner_id: str) -> None:
-    """Sets what KerasTuner reads; and no proxy stands between the machines of a search.
+    """Sets the environment variables that KerasTuner reads, and turns off proxies between the machines.
 
     Args:
-        host: where the chief listens.
-        port: likewise.
-        tuner_id: of this process; "chief" for the chief.
+        host: host of the chief.
+        port: port of the chief.
+        tuner_id: name of this process; "chief" for the chief.
     """
-    with suppress(ImportError):  # else workers wait for an hour
+    with suppress(ImportError):  # the default is an hour
         from keras_tuner.src.distribute import oracle_client
 
         oracle_client.TIMEOUT = ANSWER
@@ -46,7 +46,7 @@ def set_role(host: str, port: int, *, tuner_id: str) -> None:
 
 
 def check_port(host: str, port: int) -> None:
-    """ArgumentError where nobody can listen: the server would share a port with another chief without a word."""
+    """Raises an ArgumentError if the port is taken; the server itself would share it with another chief, silently."""
     try:
         family, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -57,7 +57,18 @@ def check_port(host: str, port: int) -> None:
 
 
 def wait_for_chief(host: str, port: int) -> str:
-    """The address by which a chief can be reached, once it listens; KPaletteError where none does for a minute."""
+    """Waits until the chief listens.
+
+    Args:
+        host: host of the chief.
+        port: port of the chief.
+
+    Returns:
+        The host to connect to.
+
+    Raises:
+        KPaletteError: if no chief listens within a minute.
+    """
     host = _ANY.get(host, host)
     deadline = time.monotonic() + _WAIT
     while True:

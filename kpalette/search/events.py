@@ -1,23 +1,23 @@
-"""TensorBoard's HParams view of a search: what is varied, and each run's values beside its figures."""
+"""TensorBoard's HParams view of a search: the options of each run beside its figures."""
 
 import time
 from pathlib import Path
 from typing import Any
 
-from kpalette.search.plan import Plan
-from kpalette.search.records import FIGURES, Record
+from kpalette.search.plan import SearchPlan
+from kpalette.search.records import FIGURES, SearchRecord
 from kpalette.search.space import Dimension
 from kpalette.training.logs import EventLog
 
 _SUFFIX = ".hparams"
 
 
-def write_experiment(folder: Path, plan: Plan) -> None:
-    """Writes what the view's columns are, once.
+def write_experiment(folder: Path, plan: SearchPlan) -> None:
+    """Writes the columns of the view, once.
 
     Args:
-        folder: of the event file, above those of the runs.
-        plan: of the search.
+        folder: folder of the event file; the runs' folders lie in it.
+        plan: plan of the search.
     """
     summary_v2 = _plugin(folder)
     if summary_v2 is None:
@@ -27,12 +27,12 @@ def write_experiment(folder: Path, plan: Plan) -> None:
     _write(folder, [summary_v2.hparams_config_pb(hparams, metrics)])
 
 
-def write_session(folder: Path, record: Record) -> None:
-    """Writes a run's values and how it ended, once, beside the curves that it wrote itself.
+def write_session(folder: Path, record: SearchRecord) -> None:
+    """Writes a run's options and how it ended, once, beside the curves that the run wrote.
 
     Args:
-        folder: of the run's events; a run of another machine has none here, and its figures are written too.
-        record: of the run.
+        folder: folder of the run's events. If the run was on another machine, its figures are written too.
+        record: record of the run.
     """
     summary_v2 = _plugin(folder)
     if summary_v2 is None:
@@ -56,7 +56,7 @@ def write_session(folder: Path, record: Record) -> None:
 
 
 def _plugin(folder: Path) -> Any:
-    """TensorBoard's summaries of hyperparameters; None without it, and where a folder has such events already."""
+    """TensorBoard's module for hyperparameters; None if it is missing or the folder has such events already."""
     if any(folder.glob(f"events.*{_SUFFIX}")):
         return None
     try:
@@ -66,7 +66,7 @@ def _plugin(folder: Path) -> Any:
     return summary_v2
 
 
-def _seeds(plan: Plan) -> Dimension:
+def _seeds(plan: SearchPlan) -> Dimension:
     return Dimension("seed", tuple(range(plan.seeds)))
 
 

@@ -1,4 +1,4 @@
-"""The figure of a search: every run a dot, a line for each configuration, the best at the top."""
+"""The figure of a search: a row for each configuration, best first, and a dot for each run."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def draw_runs(summaries: list[Summary]) -> bytes:
     """Draws all runs.
 
     Args:
-        summaries: at least one, the best first.
+        summaries: at least one, best first.
 
     Returns:
         An SVG file.

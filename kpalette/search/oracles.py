@@ -1,7 +1,7 @@
-"""KerasTuner's oracles, made to last: their state is one file, written whole, from which a killed search goes on.
+"""KerasTuner's oracles with a state that survives a kill: one file, written whole, from which a search continues.
 
-KerasTuner's own spreads its state over a file for each trial and one for the oracle, and a kill between two of them
-loses a trial or runs it twice; its GridSearch cannot resume at all (keras-tuner#1055).
+KerasTuner itself writes a file for each trial and one for the oracle. A kill between two of them loses a trial or runs
+it twice, and its GridSearch cannot resume at all (keras-tuner#1055).
 """
 
 import json
@@ -17,50 +17,56 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 
 from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.files import read_file, write_file
-from kpalette.search.plan import UNITS, Plan
-from kpalette.search.records import OBJECTIVE, Record, from_text
+from kpalette.search.plan import UNITS, SearchPlan
+from kpalette.search.records import OBJECTIVE, SearchRecord, from_text
 from kpalette.search.space import Dimension, combinations
 
 RECORDS = "kpalette/records"
-"""A worker's records travel among the values of its trial: the protocol carries neither messages nor exact numbers."""
+"""Name among the values of a trial for its records: the protocol has no field for messages or exact numbers."""
 
 SEARCH = "kpalette/search"
-"""Likewise the plan, among the values of the chief's space."""
+"""Name among the values of the chief's space for the plan."""
 
-_COLLISIONS = 1000  # draws of what was tried before, after which a space is taken for exhausted
+_COLLISIONS = 1000  # draws of configurations that were tried before, after which a space counts as exhausted
 
 __all__ = ["RECORDS", "SEARCH", "GridOracle", "LastingOracle", "Trial", "TrialStatus", "make_oracle"]
 
 
 class LastingOracle(keras_tuner.Oracle):
-    """What all of the oracles have in common; `make_oracle` sets the attributes. One thread may call it.
+    """Base of all oracles. `make_oracle` sets the attributes. Only one thread may call an oracle.
 
     Attributes:
-        path: of the state.
-        lease: seconds of silence after which a worker's trial is another's; 0 where there are no workers.
-        plan: of the search, as JSON.
-        complete: whether there is nothing left to do.
-        heard: when each worker asked last, by monotonic time.
-        joined: when the last worker came.
-        told: called with the records of a trial that ended.
+        path: file of the state.
+        lease: seconds of silence after which a worker's trial is given to another; 0 without workers.
+        plan: plan of the search, as JSON.
+        complete: whether nothing is left to do.
+        asked_at: monotonic time of each worker's last request for a trial.
+        seen_at: monotonic time of the last request about each trial.
+        joined_at: monotonic time when the last worker joined.
+        on_end: called with the records of a trial that has ended.
+
+    Example:
+        >>> oracle = make_oracle(SearchPlan(), Path("oracle.json"))
+        >>> oracle.create_trial("me").hyperparameters.values["batch_size"]
+        '8'
     """
 
     path: Path
     lease = 0.0
     plan = ""
     complete = False
-    joined = 0.0
-    told: Callable[[list[Record]], None]
-    heard: dict[str, float]
-    seen: dict[str, float]
+    joined_at = 0.0
+    on_end: Callable[[list[SearchRecord]], None]
+    asked_at: dict[str, float]
+    seen_at: dict[str, float]
 
     def create_trial(self, tuner_id: str) -> Trial:
-        """The next trial; `IDLE` while others run that may yet come back."""
-        self.heard[tuner_id] = time.monotonic()
+        """Creates the next trial; its status is `IDLE` while running trials may still have to be repeated."""
+        self.asked_at[tuner_id] = time.monotonic()
         self._take_back()
         trial = super().create_trial(tuner_id)
         if trial.status == TrialStatus.RUNNING:
-            self.seen[trial.trial_id] = time.monotonic()
+            self.seen_at[trial.trial_id] = time.monotonic()
         elif trial.status == TrialStatus.STOPPED and self.ongoing_trials:
             self.tuner_ids.add(tuner_id)
             trial.status = TrialStatus.IDLE
@@ -70,60 +76,60 @@ class LastingOracle(keras_tuner.Oracle):
         return trial
 
     def get_trial(self, trial_id: str) -> Trial:
-        """A trial; who asks for it is at it."""
-        self.seen[trial_id] = time.monotonic()
+        """Returns a trial; a request for it shows that its worker is alive."""
+        self.seen_at[trial_id] = time.monotonic()
         return super().get_trial(trial_id)
 
     def get_space(self) -> Any:
-        """The space, and with it the plan."""
-        self.joined = time.monotonic()
+        """Returns the space, which carries the plan."""
+        self.joined_at = time.monotonic()
         space = super().get_space()
         space.values[SEARCH] = self.plan
         return space
 
     def end_trial(self, trial: Trial) -> None:
-        """Takes a trial's end and its records; the second end of one that was given to another counts no more."""
+        """Ends a trial and takes its records. If two workers end the same trial, only the first counts."""
         own = self.trials[trial.trial_id]
         text = trial.hyperparameters.values.pop(RECORDS, "[]")
         if trial.trial_id in self.end_order:
             return
         if trial.trial_id in self._retry_queue:
             self._retry_queue.remove(trial.trial_id)
-        # As they came back over gRPC they are rounded to float32.
+        # Values that come back over gRPC are rounded to float32.
         trial.hyperparameters = own.hyperparameters
         trial.message = text
         super().end_trial(trial)
-        self.told(from_text(text))
+        self.on_end(from_text(text))
 
-    def records(self) -> list[Record]:
-        """Of all trials that have ended."""
+    def records(self) -> list[SearchRecord]:
+        """Returns the records of all trials that have ended."""
         ended = [trial for _, trial in sorted(self.trials.items()) if trial.status != TrialStatus.RUNNING]
         return [record for trial in ended for record in from_text(trial.message or "[]")]
 
     def _take_back(self) -> None:
-        """Trials whose worker has been silent for too long wait for another."""
+        """Queues trials again whose worker has been silent for too long."""
         now = time.monotonic()
         for tuner_id, trial in list(self.ongoing_trials.items()):
-            if self.lease and now - self.seen.get(trial.trial_id, now) > self.lease:
+            if self.lease and now - self.seen_at.get(trial.trial_id, now) > self.lease:
                 del self.ongoing_trials[tuner_id]
                 self._retry_queue.append(trial.trial_id)
 
     def get_state(self) -> dict[str, Any]:
-        """All that a search must know to go on."""
+        """Returns all that a search needs to continue."""
         trials = [trial.get_state() for trial in self.trials.values()]
         return {**super().get_state(), "trials": trials, "complete": self.complete}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes what `get_state` gave; trials that had not ended are run again, or go on at their workers."""
+        """Restores the state of `get_state`. Trials that had not ended are run again, or continue at their workers."""
         found = [Trial.from_state(entry) for entry in state["trials"]]
         self.trials = {trial.trial_id: trial for trial in found}
         super().set_state(state)
         self.complete = state["complete"]
         running = [trial for trial in found if trial.status == TrialStatus.RUNNING]
         now = time.monotonic()
-        self.seen = {trial.trial_id: now for trial in running}
+        self.seen_at = {trial.trial_id: now for trial in running}
         self.ongoing_trials = {f"lost-{t.trial_id}": t for t in running} if self.lease else {}
-        # Taken from its end, and the first one first.
+        # Trials are taken from the end of the queue, so the first one is last.
         self._retry_queue = [] if self.lease else [trial.trial_id for trial in reversed(running)]
 
     def save(self) -> None:
@@ -138,16 +144,22 @@ class LastingOracle(keras_tuner.Oracle):
             raise KPaletteError(f"{self.path} is no state of a search ({error!r}): give another --output") from None
 
     def _save_trial(self, trial: Trial) -> None:
-        """Nothing: `save` writes trials too."""
+        """Does nothing: `save` writes trials too."""
 
 
 class GridOracle(LastingOracle):
-    """Every combination once, in order; has no state but its trials."""
+    """Tries every combination once, in order; its trials are its only state.
+
+    Example:
+        >>> oracle = make_oracle(SearchPlan(), Path("oracle.json"))
+        >>> isinstance(oracle, GridOracle), len(list(combinations(oracle.space)))
+        (True, 12)
+    """
 
     space: tuple[Dimension, ...] = ()
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """The first combination that no trial has."""
+        """Returns the first combination that no trial has."""
         tried = [trial.hyperparameters.values for trial in self.trials.values()]
         for values in combinations(self.space):
             if values not in tried:
@@ -164,30 +176,30 @@ class _Hyperband(LastingOracle, HyperbandOracle):
 
 
 class _Bayesian(LastingOracle, BayesianOptimizationOracle):
-    """KerasTuner's Bayesian optimization; where it proposes what was tried before, a random combination instead."""
+    """KerasTuner's Bayesian optimization; a proposal that was tried before is replaced by a random combination."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        """What promises most, or what is new."""
+        """Returns the most promising combination, or a new one."""
         found: dict[str, Any] = super().populate_space(trial_id)
         if found.get("values") and self._duplicate(found["values"]):
             found = self._random_populate_space()
         return found
 
 
-def make_oracle(plan: Plan, path: Path, *, lease: float = 0.0, seed: int = 1) -> LastingOracle:
-    """The oracle of a plan.
+def make_oracle(plan: SearchPlan, path: Path, *, lease: float = 0.0, seed: int = 1) -> LastingOracle:
+    """Makes the oracle of a plan.
 
     Args:
-        plan: of the search.
-        path: of its state.
-        lease: seconds of silence after which a worker's trial is another's.
-        seed: of random choices.
+        plan: plan of the search.
+        path: file of the oracle's state.
+        lease: seconds of silence after which a worker's trial is given to another.
+        seed: seed of random choices.
 
     Returns:
-        An oracle; `reload` takes up the state of an earlier one.
+        An oracle without trials; `reload` reads the state of an earlier one.
 
     Raises:
-        ArgumentError: if scikit-learn is missing, for `bayesian`.
+        ArgumentError: if the tuner is `bayesian` and scikit-learn is missing.
     """
     common: dict[str, Any] = {
         "objective": keras_tuner.Objective(OBJECTIVE, "min"), "hyperparameters": _space(plan.space), "seed": seed,
@@ -205,14 +217,14 @@ def make_oracle(plan: Plan, path: Path, *, lease: float = 0.0, seed: int = 1) ->
     if isinstance(oracle, GridOracle):
         oracle.space = plan.space
     oracle.path, oracle.lease, oracle.plan = path, lease, plan.to_json()
-    oracle.heard, oracle.seen, oracle.told = {}, {}, lambda records: None
+    oracle.asked_at, oracle.seen_at, oracle.on_end = {}, {}, lambda records: None
     oracle._max_collisions = _COLLISIONS
     oracle.verbose = 0
     return oracle
 
 
-def trial_count(plan: Plan) -> int:
-    """How many trials a search takes; of `hyperband` at most."""
+def trial_count(plan: SearchPlan) -> int:
+    """The number of trials of a search; with `hyperband`, the largest possible number."""
     if plan.max_trials is not None:
         return plan.max_trials
     oracle: Any = make_oracle(plan, Path("unused"))
@@ -220,8 +232,8 @@ def trial_count(plan: Plan) -> int:
     return sum(oracle._get_size(bracket, turn) for bracket in brackets for turn in range(bracket + 1))
 
 
-def updates_of(plan: Plan, values: dict[str, Any]) -> int:
-    """The updates of a trial: the plan's budget, or the part of it that Hyperband gives."""
+def updates_of(plan: SearchPlan, values: dict[str, Any]) -> int:
+    """The number of updates of a trial: the plan's budget, or the part of it that Hyperband assigns."""
     return max(1, plan.budget * int(values.get("tuner/epochs", UNITS)) // UNITS)
 
 

@@ -1,4 +1,4 @@
-"""`Plan`: everything that decides a search, as it is written to search.json in the search's folder."""
+"""`SearchPlan`: all options of a search, as stored in the search folder's search.json."""
 
 import json
 import math
@@ -14,37 +14,44 @@ from kpalette.search.space import STUDY, Dimension, check_space, from_entries, s
 from kpalette.training.config import PHASES, TrainConfig
 
 PLAN = "search.json"
-"""What a search folder's plan is called."""
+"""Name of the plan's file in a search folder."""
 
 TUNERS = ("grid", "random", "bayesian", "hyperband")
 
 LOCAL = ("data", "palettes", "start_from")
-"""Paths, which may be others on each machine."""
+"""Options that are paths; each machine may have its own."""
 
 UNITS = 9
-"""Hyperband's budgets are 1/9, 1/3 and all of the search's."""
+"""Hyperband's budgets are 1/9, 1/3 and all of the search's budget."""
 
-_CURVE = 5  # validations of a run, where its budget can be parted so
+_CURVE = 5  # most validations of a run
 _SMALL: dict[str, dict[str, Any]] = {"pretrain": {"filters": 8, "crop": 48}, "adversarial": {"crop": 48}}
-_GUESSED = 12  # runs of the tuners that could go on for ever: as many as the study had
+_GUESSED = 12  # configurations of tuners without a natural end; the published study had as many
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A search. Raises ArgumentError, one line, for a value out of range.
+class SearchPlan:
+    """Options of a search.
 
     Attributes:
         tuner: one of `TUNERS`.
-        phase: of the runs.
-        space: what is varied.
+        phase: phase of the runs.
+        space: options that are varied.
         settings: options that all runs share, by field of `TrainConfig`.
-        budget: optimizer updates of each run; of `hyperband` the most.
-        seeds: runs of each configuration: seeds 0, 1, ...
-        trials: configurations that `random` and `bayesian` try, 12 if None; the others know themselves.
-        pictures: how many pictures of `data` are used, spread evenly; all if None.
-        data: a source of pictures as in `TrainConfig.images`.
+        budget: optimizer updates of each run; with `hyperband`, the largest number.
+        seeds: number of runs of each configuration, with seeds 0, 1, ...
+        trials: number of configurations that `random` and `bayesian` try, 12 if None; the other tuners have their own.
+        pictures: number of pictures of `data` to use, spread evenly; all if None.
+        data: source of pictures, as in `TrainConfig.images`.
         palettes: as in `TrainConfig.palettes`.
-        start_from: the weights that all runs start from, needed by phase 2.
+        start_from: weights that all runs of phase 2 start from, as in `TrainConfig.start_from`.
+
+    Raises:
+        ArgumentError: if a value is out of range.
+
+    Example:
+        >>> SearchPlan().max_trials
+        12
     """
 
     tuner: str = "grid"
@@ -69,7 +76,7 @@ class Plan:
             if not (value is None and name in ("trials", "pictures")) and (not isinstance(value, int) or value < 1):
                 raise ArgumentError(f"`{name}` must be a positive whole number. Received: {value!r}")
         if self.phase == "pretrain" and self.start_from:
-            raise ArgumentError("--from is for phase `adversarial`: runs of phase 1 start from nothing")
+            raise ArgumentError("--from is for phase `adversarial`: runs of phase 1 start from random weights")
         check_space(self.space, self.settings, phase=self.phase)
         ranges = [dimension.name for dimension in self.space if not dimension.values]
         if self.tuner == "grid" and ranges:
@@ -77,31 +84,31 @@ class Plan:
         if self.tuner == "hyperband" and self.budget < UNITS:
             raise ArgumentError(f"hyperband needs a --budget of at least {UNITS}. Received: {self.budget}")
         if self.trials is not None and self.tuner in ("grid", "hyperband"):
-            raise ArgumentError(f"--trials is for random and bayesian: {self.tuner} knows how many it needs")
+            raise ArgumentError(f"--trials is for random and bayesian: {self.tuner} has a fixed number")
 
     @property
     def size(self) -> float:
-        """Combinations of the space; endless with a range of numbers that are not whole."""
+        """The number of combinations of the space; infinite if it has a range of real numbers."""
         return math.prod(len(d.values) or (d.high - d.low + 1 if d.whole else math.inf) for d in self.space)
 
     @property
     def max_trials(self) -> int | None:
-        """Configurations that are tried at most; None for `hyperband`."""
+        """The largest number of configurations that are tried; None for `hyperband`."""
         if self.tuner == "hyperband":
             return None
         return int(self.size if self.tuner == "grid" else min(self.trials or _GUESSED, self.size))
 
     def config(self, values: Mapping[str, Any], *, seed: int, run: Path, budget: int | None = None) -> TrainConfig:
-        """The run of a configuration.
+        """Makes the options of a run.
 
         Args:
-            values: of the dimensions.
-            seed: of the run.
-            run: its folder.
-            budget: its updates, the plan's if None.
+            values: values of the dimensions.
+            seed: seed of the run.
+            run: folder of the run.
+            budget: number of updates, the plan's if None.
 
         Returns:
-            A config whose epochs share the updates evenly.
+            The options; all epochs have the same number of updates.
         """
         updates = budget or self.budget
         epochs = next(n for n in range(_CURVE, 0, -1) if updates % n == 0)
@@ -112,16 +119,16 @@ class Plan:
         )  # fmt: skip
 
     def to_json(self) -> str:
-        """The plan as it is written to a search folder."""
+        """The text of a search folder's search.json."""
         return json.dumps({**asdict(self), "space": to_entries(self.space)}, indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str | bytes, *, source: str) -> "Plan":
-        """Reads what `to_json` gave.
+    def from_json(cls, text: str | bytes, *, source: str) -> "SearchPlan":
+        """Reads the text of `to_json`.
 
         Args:
-            text: of the plan.
-            source: where it is from, for messages.
+            text: text of the plan.
+            source: name of the text in error messages.
 
         Returns:
             The plan.
@@ -133,46 +140,51 @@ class Plan:
             entries: Any = json.loads(text)
             return cls(**{**entries, "space": from_entries(entries["space"])})
         except (ValueError, TypeError, KeyError) as error:
-            raise ArgumentError(f"{source} is no plan of a search: {str(error).splitlines()[0]}") from None
+            raise ArgumentError(f"{source} is not a plan of a search: {str(error).splitlines()[0]}") from None
 
 
-def make_plan(given: Mapping[str, Any]) -> Plan:
-    """A plan of the options that were given, small where nothing is said of size; paths are made absolute."""
+def make_plan(given: Mapping[str, Any]) -> SearchPlan:
+    """Makes the plan of the given options; networks and squares are small by default, and paths become absolute."""
     varied = {dimension.name for dimension in given.get("space", STUDY)}
     small = {name: value for name, value in _SMALL[given.get("phase", "pretrain")].items() if name not in varied}
-    return Plan(**{**_absolute(given), "settings": {**small, **given.get("settings", {})}})
+    return SearchPlan(**{**_absolute(given), "settings": {**small, **given.get("settings", {})}})
 
 
-def settle(folder: Path, given: Mapping[str, Any]) -> Plan:
-    """The plan of a search folder: its own where it has one, else of what was given.
+def settle(folder: Path, given: Mapping[str, Any]) -> SearchPlan:
+    """The plan of a search folder: the one in it, or a new one of the given options.
 
     Args:
-        folder: of the search; it exists.
-        given: fields of `Plan` that were given.
+        folder: folder of the search; it exists.
+        given: fields of `SearchPlan` that were given.
 
     Returns:
-        The plan that counts.
+        The plan.
 
     Raises:
-        ArgumentError: if a given option is not what the folder's search has.
+        ArgumentError: if a given option differs from the plan in the folder.
     """
     path = folder / PLAN
     if not path.is_file():
         return make_plan(given)
-    own = Plan.from_json(read_file(path, error=ArgumentError, what="a search's plan"), source=str(path))
+    own = SearchPlan.from_json(read_file(path, error=ArgumentError, what="a search's plan"), source=str(path))
     check_given(given, own, whose=f"the search in {folder}", instead="give another --output to start anew")
     return own
 
 
-def check_given(given: Mapping[str, Any], own: Plan, *, whose: str, instead: str, free: Iterable[str] = ()) -> None:
-    """ArgumentError where an option that was given is not what a search has.
+def check_given(
+    given: Mapping[str, Any], own: SearchPlan, *, whose: str, instead: str, free: Iterable[str] = ()
+) -> None:
+    """Checks that given options are those of a search.
 
     Args:
-        given: fields of `Plan`.
+        given: fields of `SearchPlan` that were given.
         own: the search's plan.
-        whose: what the search is called.
-        instead: what can be done but leave the option out.
+        whose: name of the search in the message.
+        instead: what to do instead of leaving the option out.
         free: fields that may differ.
+
+    Raises:
+        ArgumentError: names the first option that differs.
     """
     for name, asked in _absolute(given).items():
         before = getattr(own, name)
@@ -186,17 +198,17 @@ def check_given(given: Mapping[str, Any], own: Plan, *, whose: str, instead: str
                 raise ArgumentError(f"{whose} has {key} {has}, not {wanted}: leave it out to go on, or {instead}")
 
 
-def local_plan(plan: Plan, given: Mapping[str, Any]) -> Plan:
-    """A chief's plan with a worker's own paths in it."""
+def local_plan(plan: SearchPlan, given: Mapping[str, Any]) -> SearchPlan:
+    """The chief's plan with a worker's own paths."""
     return replace(plan, **{name: value for name, value in _absolute(given).items() if name in LOCAL})
 
 
-def best_entries(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What `kpalette.train --config` takes to train a configuration: all that is not as it is by default.
+def best_entries(plan: SearchPlan, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a configuration for `kpalette.train --config`: all that differ from the defaults.
 
     Args:
-        plan: of the search.
-        values: of the dimensions.
+        plan: plan of the search.
+        values: values of the dimensions.
 
     Returns:
         Fields of `TrainConfig`.
@@ -211,5 +223,5 @@ def best_entries(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _absolute(given: Mapping[str, Any]) -> dict[str, Any]:
-    # A name that is no path is a preset's.
+    # A name that is not a path is that of a preset.
     return {n: os.path.abspath(v) if n in LOCAL and v and os.path.exists(v) else v for n, v in given.items()}

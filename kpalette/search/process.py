@@ -1,4 +1,4 @@
-"""`python -m kpalette.search.process CONFIG`: a run, CONFIG as JSON, in a process that ends with its parent."""
+"""A run of a search, `python -m kpalette.search.process CONFIG` with CONFIG as JSON; exits when its parent dies."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from kpalette.training.config import CONFIG, TrainConfig
 from kpalette.training.run import read_config, train
 
 NOT_THE_RUNS = 3
-"""Exit code for what any other run would meet as well: pictures that are gone, a full disk."""
+"""Exit code for errors that every other run would meet too: missing pictures, a full disk."""
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """Standard input is a pipe whose other end the parent holds and never writes to: it closes when that is gone."""
+    """Exits when the parent dies: standard input is a pipe from the parent, which closes then."""
     os.read(0, 1)
     os._exit(1)
 

@@ -1,22 +1,27 @@
-"""How far a search is: run n of N, and the time that is left."""
+"""Progress of a search: run n of N, its result, and the time left."""
 
 import math
 import time
 from collections.abc import Callable, Sequence
 
-from kpalette.search.records import OBJECTIVE, Record
+from kpalette.report.progress import duration
+from kpalette.search.records import OBJECTIVE, SearchRecord
 
 
-class Progress:
-    """Tells of runs as they begin and end.
+class SearchProgress:
+    """Prints a line when a run begins and when it ends.
 
     Args:
-        total: runs of the search, at most.
-        earlier: the runs of earlier sessions.
-        say: takes lines.
+        total: largest number of runs of the search.
+        earlier: records of earlier sessions.
+        say: prints a line.
+
+    Example:
+        >>> SearchProgress(12, [], say=print).begin("batch 8, seed 0")
+        run 1 of 12: batch 8, seed 0
     """
 
-    def __init__(self, total: int, earlier: Sequence[Record], *, say: Callable[[str], None]) -> None:
+    def __init__(self, total: int, earlier: Sequence[SearchRecord], *, say: Callable[[str], None]) -> None:
         """See the class."""
         self.total, self.done, self.say = total, len(earlier), say
         self.fresh = 0
@@ -24,11 +29,11 @@ class Progress:
         self.best = min((_rank(record) for record in earlier if not record.failed), default=(0, math.inf))
 
     def begin(self, name: str) -> None:
-        """A run begins."""
+        """Prints that a run begins."""
         self.say(f"run {self.done + 1} of {self.total}: {name}")
 
-    def end(self, record: Record, fresh: bool) -> None:
-        """A run has ended; time left is told by those that trained just now."""
+    def end(self, record: SearchRecord, fresh: bool) -> None:
+        """Prints the result of a run; the time left is estimated from the fresh runs, which trained just now."""
         self.done += 1
         self.fresh += fresh
         if record.failed:
@@ -43,16 +48,9 @@ class Progress:
         if not left or not self.fresh:
             return ""
         seconds = (time.monotonic() - self.started) / self.fresh * left
-        return f"; about {_duration(seconds)} left"
+        return f"; about {duration(seconds)} left"
 
 
-def _rank(record: Record) -> tuple[int, float]:
-    """Least of the best: of runs that differ in updates, hyperband's, only those of the most can be."""
+def _rank(record: SearchRecord) -> tuple[int, float]:
+    """Sort key, least for the best run: more updates come before fewer (with hyperband), then less error."""
     return -record.updates, record.figures[OBJECTIVE]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} seconds"
-    minutes = seconds / 60
-    return f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"

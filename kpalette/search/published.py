@@ -1,4 +1,4 @@
-"""The published study's twelve runs and its four claims, held against ours."""
+"""The twelve runs and four claims of the published study, compared with our runs."""
 
 import math
 import statistics
@@ -20,19 +20,23 @@ PUBLISHED = {
 }  # fmt: skip
 """Mean squared error of the last mini-batch after 5 epochs, by learning rate, batch size and shuffle."""
 
-BEST = (0.0002, 8, False)
+PUBLISHED_BEST = (0.0002, 8, False)
 
 _Key = tuple[float, int, bool]
 _NAMES = ("learning_rate", "batch_size", "shuffle")
 
 
 class Claim(NamedTuple):
-    """Something that the study says, and how ours bear on it.
+    """A claim of the study, checked on our runs.
 
     Attributes:
-        text: what is claimed.
-        verdict: "holds", "does not hold", or "undecided", where the interval of the difference includes 0.
-        evidence: a sentence.
+        text: the claim.
+        verdict: "holds", "does not hold", or "undecided" if the interval of the difference includes 0.
+        evidence: a sentence with the numbers.
+
+    Example:
+        >>> Claim("Shuffling is harmful.", "undecided", "no pair of configurations.").verdict
+        'undecided'
     """
 
     text: str
@@ -41,24 +45,26 @@ class Claim(NamedTuple):
 
 
 def is_study(space: tuple[Dimension, ...]) -> bool:
-    """Whether a search varies what the study varied, and by the same values."""
+    """Whether a search varies the study's options over the study's values."""
     return {d.name: set(d.values) for d in space} == {d.name: set(d.values) for d in STUDY}
 
 
 def key_of(values: Mapping[str, Any]) -> _Key:
-    """A configuration as `PUBLISHED` names it."""
+    """The key of a configuration in `PUBLISHED`."""
     rate, batch, shuffle = (values[name] for name in _NAMES)
     return rate, batch, shuffle
 
 
 def claims(summaries: Iterable[Summary]) -> list[Claim]:
-    """The study's four claims, each by pairs of configurations that differ in nothing else, means over the seeds.
+    """Checks the study's four claims, by means over seeds.
+
+    The first three compare pairs of configurations that differ in a single option.
 
     Args:
-        summaries: of a search of the study's space, the best first, all of as many updates.
+        summaries: of a search over the study's space, best first, all with the same number of updates.
 
     Returns:
-        Lower rate better, larger batch worse, shuffle harmful, and which one is best.
+        The claims: a lower rate is better, a larger batch is worse, shuffling is harmful, and which is best.
     """
     order = list(summaries)
     found = {key_of(summary.values): summary for summary in order}
@@ -86,7 +92,7 @@ def claims(summaries: Iterable[Summary]) -> list[Claim]:
 
 
 def _compare(text: str, pairs: list[tuple[Summary, Summary]], *, worse: str) -> Claim:
-    """Whether the second of each pair is worse."""
+    """Checks that the second of each pair is worse."""
     whole = [(a.mean(OBJECTIVE), b.mean(OBJECTIVE)) for a, b in pairs if not (a.failures or b.failures)]
     left_out = f"; {len(pairs) - len(whole)} pairs with a failed run left out" * (len(whole) < len(pairs))
     if not whole:
@@ -106,22 +112,22 @@ def _compare(text: str, pairs: list[tuple[Summary, Summary]], *, worse: str) -> 
 def _best(order: list[Summary]) -> Claim:
     text = "The best is rate 0.0002, batch 8, shuffle off."
     whole = [summary for summary in order if not summary.failures]
-    place = next((n for n, summary in enumerate(whole) if key_of(summary.values) == BEST), None)
+    place = next((n for n, summary in enumerate(whole) if key_of(summary.values) == PUBLISHED_BEST), None)
     if place is None:
         return Claim(text, "undecided", "that configuration has no score.")
-    told = f"it is number {place + 1} of {len(order)}, mse {whole[place].mean(OBJECTIVE):.6f}"
+    rank = f"it is number {place + 1} of {len(order)}, mse {whole[place].mean(OBJECTIVE):.6f}"
     if len(whole) == 1:
-        return Claim(text, "holds", f"{told}: the others failed.")
+        return Claim(text, "holds", f"{rank}: the others failed.")
     other = whole[1] if place == 0 else whole[0]
     rate, batch, shuffle = key_of(other.values)
-    told += f"; {'next' if place == 0 else 'first'} is {rate:g}/{batch}/{shown(shuffle)}, {other.mean(OBJECTIVE):.6f}"
+    rank += f"; {'next' if place == 0 else 'first'} is {rate:g}/{batch}/{shown(shuffle)}, {other.mean(OBJECTIVE):.6f}"
     pairs = zip(whole[place].runs, other.runs, strict=False)
     differences = [b.figures[OBJECTIVE] - a.figures[OBJECTIVE] for a, b in pairs]
     if len(differences) < 2:
-        return Claim(text, "undecided", f"{told}; one seed tells nothing of chance.")
+        return Claim(text, "undecided", f"{rank}; one seed says nothing about chance.")
     low, high = bootstrap_interval(differences)
     verdict = "holds" if place == 0 and low > 0 else "does not hold" if place and high < 0 else "undecided"
     return Claim(
         text, verdict,
-        f"{told}, seed by seed {statistics.fmean(differences):+.6f} (95 % interval {low:+.6f} to {high:+.6f}).",
+        f"{rank}, seed by seed {statistics.fmean(differences):+.6f} (95 % interval {low:+.6f} to {high:+.6f}).",
     )  # fmt: skip

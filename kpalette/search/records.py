@@ -1,4 +1,4 @@
-"""What became of the runs of a search: a record each, their CSV file, and configurations in order, the best first."""
+"""Results of a search: a record for each run, their CSV file, and the configurations in order, best first."""
 
 import csv
 import io
@@ -8,37 +8,42 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from kpalette.search.plan import Plan
+from kpalette.search.plan import SearchPlan
 from kpalette.search.space import shown
 from kpalette.training.config import TrainConfig
 
 FIGURES = ("mse", "ab_error", "ab_error_unrelated", "ssim", "palette_de_ab", "richness", "false_edges")
-"""Of the validation after a run's last update, over the whole selection split (`kpalette.training.validation`)."""
+"""Figures of a run: the validation after its last update, on the whole selection split (`training.validation`)."""
 
 OBJECTIVE = "mse"
-"""What the search minimises: ab squared error on hue pairs."""
+"""The figure that the search minimises: the squared error of ab on hue pairs."""
 
 DIGITS = {"mse": 6, "ab_error": 3, "ab_error_unrelated": 3, "ssim": 4, "palette_de_ab": 2}
-"""Behind the point, of the figures in tables."""
+"""Digits after the point of the figures in tables."""
 
 STUDY_COLUMNS = {"lr": "learning_rate", "bsize": "batch_size", "shuffle": "shuffle"}
-"""The study's names, and ours; its fourth, loss, is the objective."""
+"""The published study's names of options, and ours; its fourth column, loss, is the objective."""
 
 
 @dataclass(frozen=True)
-class Record:
-    """One run: a configuration with a seed.
+class SearchRecord:
+    """Result of one run: a configuration with a seed.
 
     Attributes:
         trial: KerasTuner's number of the configuration.
-        seed: of the run.
-        values: of the dimensions.
-        updates: optimizer updates.
-        figures: by `FIGURES`; none where it failed.
-        reason: why it failed; empty where it did not.
-        seconds: of the training process.
-        host: where it ran.
-        pictures: for training and for selection.
+        seed: seed of the run.
+        values: values of the dimensions.
+        updates: number of optimizer updates.
+        figures: figures by the names in `FIGURES`; empty if the run failed.
+        reason: why the run failed; empty if it did not.
+        seconds: duration of the training process.
+        host: name of the machine.
+        pictures: number of pictures for training and for selection.
+
+    Example:
+        >>> record = SearchRecord("00", 1, {"batch_size": 8}, 20, reason="diverged")
+        >>> record.name, record.failed
+        ('00-1', True)
     """
 
     trial: str
@@ -53,65 +58,70 @@ class Record:
 
     @property
     def name(self) -> str:
-        """What the run is called, and its folder."""
+        """The name of the run and of its folder."""
         return f"{self.trial}-{self.seed}"
 
     @property
     def failed(self) -> bool:
-        """Whether there are no figures."""
+        """Whether the run failed."""
         return bool(self.reason)
 
 
-def to_text(records: Iterable[Record]) -> str:
-    """Records as one line of text, which KerasTuner carries."""
+def to_text(records: Iterable[SearchRecord]) -> str:
+    """Records as one line of text, which KerasTuner can carry."""
     return json.dumps([asdict(record) for record in records])
 
 
-def from_text(text: str) -> list[Record]:
-    """What `to_text` gave."""
-    return [Record(**{**entry, "pictures": tuple(entry["pictures"])}) for entry in json.loads(text)]
+def from_text(text: str) -> list[SearchRecord]:
+    """The records of a text from `to_text`."""
+    return [SearchRecord(**{**entry, "pictures": tuple(entry["pictures"])}) for entry in json.loads(text)]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A configuration over its seeds.
+    """Results of a configuration over its seeds.
 
     Attributes:
-        trial: KerasTuner's number.
-        values: of the dimensions.
-        updates: of each run.
-        runs: its records.
+        trial: KerasTuner's number of the configuration.
+        values: values of the dimensions.
+        updates: number of updates of each run.
+        runs: records of the runs.
+
+    Example:
+        >>> runs = tuple(SearchRecord("00", seed, {}, 20, {"mse": seed / 10}) for seed in (1, 2))
+        >>> round(Summary("00", {}, 20, runs).mean("mse"), 3)
+        0.15
     """
 
     trial: str
     values: dict[str, Any]
     updates: int
-    runs: tuple[Record, ...]
+    runs: tuple[SearchRecord, ...]
 
     @property
-    def failures(self) -> tuple[Record, ...]:
-        """The runs that failed: a configuration with one of them has no score."""
+    def failures(self) -> tuple[SearchRecord, ...]:
+        """The runs that failed; a configuration with a failed run has no score."""
         return tuple(run for run in self.runs if run.failed)
 
     def mean(self, figure: str) -> float:
-        """Of a figure over the seeds; of no failed configuration."""
+        """The mean of a figure over the seeds; not for a configuration with a failed run."""
         return statistics.fmean(run.figures[figure] for run in self.runs)
 
     def spread(self, figure: str) -> float | None:
-        """Standard deviation of a figure over the seeds; None of a single one."""
+        """The standard deviation of a figure over the seeds; None for a single seed."""
         return statistics.stdev(run.figures[figure] for run in self.runs) if len(self.runs) > 1 else None
 
 
-def ranked(records: Iterable[Record]) -> list[Summary]:
-    """Configurations, the best first, those with a failed run last.
+def ranked(records: Iterable[SearchRecord]) -> list[Summary]:
+    """Sorts configurations, best first, those with a failed run last.
 
     Args:
-        records: of any order.
+        records: records in any order.
 
     Returns:
-        By mean objective; runs of fewer updates, hyperband's, stand behind those of more.
+        Configurations by mean objective. With hyperband, those with fewer updates come after those with more.
     """
-    trials: dict[str, list[Record]] = {}
+    trials: dict[str, list[SearchRecord]] = {}
     for record in records:
         trials.setdefault(record.trial, []).append(record)
     found = [
@@ -121,21 +131,21 @@ def ranked(records: Iterable[Record]) -> list[Summary]:
     return sorted(found, key=lambda s: (1, 0, 0.0) if s.failures else (0, -s.updates, s.mean(OBJECTIVE)))
 
 
-def best_of(plan: Plan, records: Iterable[Record]) -> Summary | None:
-    """The configuration of the least mean objective at the full budget, all of whose runs succeeded; None without."""
+def best_of(plan: SearchPlan, records: Iterable[SearchRecord]) -> Summary | None:
+    """The configuration with the least mean objective at the full budget and no failed run; None if there is none."""
     full = [s for s in ranked(records) if not s.failures and s.updates == plan.budget]
     return full[0] if full else None
 
 
-def results_csv(plan: Plan, records: Iterable[Record]) -> str:
-    """Every run a row: the study's columns, all dimensions, figures, and why it failed.
+def results_csv(plan: SearchPlan, records: Iterable[SearchRecord]) -> str:
+    """The CSV file of all runs: the study's columns, all dimensions, figures, and reasons of failures.
 
     Args:
-        plan: of the search.
-        records: in the order of the rows.
+        plan: plan of the search.
+        records: records in the order of the rows.
 
     Returns:
-        The text of the CSV file.
+        The text of the file.
     """
     varied = [dimension.name for dimension in plan.space]
     columns = ["run", "trial", "seed", "status", *STUDY_COLUMNS, "loss", *(n for n in varied if n != "shuffle")]
@@ -155,8 +165,8 @@ def results_csv(plan: Plan, records: Iterable[Record]) -> str:
     return stream.getvalue()
 
 
-def _study_values(plan: Plan, values: Mapping[str, Any]) -> dict[str, str]:
-    """A configuration by the study's columns lr, bsize and shuffle, whether they are varied or not."""
+def _study_values(plan: SearchPlan, values: Mapping[str, Any]) -> dict[str, str]:
+    """The study's columns lr, bsize and shuffle for a configuration, even if the search does not vary them."""
     unset = TrainConfig(phase=plan.phase, start_from=plan.start_from)
     given = {name: value for name, value in {**plan.settings, **values}.items() if value is not None}
     return {theirs: shown(given.get(ours, getattr(unset, ours))) for theirs, ours in STUDY_COLUMNS.items()}

@@ -1,4 +1,4 @@
-"""What a search writes for people: results.csv, table.md, runs.svg, best.json, and the block of a document."""
+"""Reports of a search: results.csv, table.md, runs.svg, best.json, and a block in a document."""
 
 import json
 import statistics
@@ -9,44 +9,49 @@ from kpalette.files import write_file
 from kpalette.report.markdown import markdown_table
 from kpalette.search.events import write_experiment, write_session
 from kpalette.search.figure import draw_runs
-from kpalette.search.plan import Plan, best_entries
+from kpalette.search.plan import SearchPlan, best_entries
 from kpalette.search.published import PUBLISHED, claims, is_study, key_of
-from kpalette.search.records import DIGITS, OBJECTIVE, Record, Summary, best_of, ranked, results_csv
+from kpalette.search.records import DIGITS, OBJECTIVE, SearchRecord, Summary, best_of, ranked, results_csv
 from kpalette.search.space import label, shown
 
-RESULTS, TABLE, FIGURE, BEST = "results.csv", "table.md", "runs.svg", "best.json"
-"""Files of a search's folder."""
+RESULTS, TABLE, FIGURE, BEST_FILE = "results.csv", "table.md", "runs.svg", "best.json"
+"""Names of files in a search folder."""
 
 RUNS, EVENTS = "runs", "tensorboard"
-"""The folder of a search's runs, and in each that of its events, as `kpalette.train` calls it."""
+"""Names of folders: of the runs in a search folder, and of the events in each run folder."""
 
-_DRAWN = 60.0  # seconds between figures
+_DRAW_EVERY = 60.0  # seconds between figures
 
 
 class Report:
-    """Keeps the files of a search true to what has ended.
+    """The report files of a search; `add` keeps them up to date.
 
     Args:
-        folder: of the search.
-        plan: of the search.
-        records: of an earlier session.
+        folder: folder of the search.
+        plan: plan of the search.
+        records: records of earlier sessions.
+
+    Example:
+        >>> report = Report(Path("runs/search"), SearchPlan(), [])
+        >>> report.block()
+        'No run has ended yet.'
     """
 
-    def __init__(self, folder: Path, plan: Plan, records: list[Record]) -> None:
+    def __init__(self, folder: Path, plan: SearchPlan, records: list[SearchRecord]) -> None:
         """See the class."""
         self.folder, self.plan, self.records = folder, plan, list(records)
         self.drawn = 0.0
 
-    def take(self, records: list[Record]) -> None:
-        """Adds the runs of a trial that has ended, and writes all files; the figure now and then."""
+    def add(self, records: list[SearchRecord]) -> None:
+        """Adds the runs of a trial that has ended, and writes all files; the figure at most once a minute."""
         self.records += records
-        self._write(records, figure=time.monotonic() - self.drawn > _DRAWN)
+        self._write(records, figure=time.monotonic() - self.drawn > _DRAW_EVERY)
 
     def write(self) -> None:
         """Writes all files."""
         self._write(self.records, figure=True)
 
-    def _write(self, fresh: list[Record], *, figure: bool) -> None:
+    def _write(self, fresh: list[SearchRecord], *, figure: bool) -> None:
         write_experiment(self.folder, self.plan)
         for record in fresh:
             write_session(self.folder / RUNS / record.name / EVENTS, record)
@@ -56,16 +61,16 @@ class Report:
             files[FIGURE] = draw_runs(ranked(self.records))
         best = best_of(self.plan, self.records)
         if best is not None:
-            files[BEST] = (json.dumps(best_entries(self.plan, best.values), indent=2) + "\n").encode()
+            files[BEST_FILE] = (json.dumps(best_entries(self.plan, best.values), indent=2) + "\n").encode()
         for name, data in files.items():
             write_file(self.folder / name, data, overwrite=True)
 
     def table(self) -> str:
-        """Configurations as a GitHub markdown table, the best first."""
+        """The configurations as a GitHub markdown table, best first."""
         return table(self.plan, ranked(self.records))
 
     def block(self) -> str:
-        """For a document: how it was run, the table, and of the study's space its claims."""
+        """The text for a document: how the search was run, the table, and the claims if the space is the study's."""
         if not self.records:
             return "No run has ended yet."
         order = ranked(self.records)
@@ -76,15 +81,15 @@ class Report:
         return "\n".join(lines)
 
 
-def table(plan: Plan, order: list[Summary]) -> str:
-    """Configurations with mean and spread of their figures over the seeds.
+def table(plan: SearchPlan, order: list[Summary]) -> str:
+    """The table of configurations, with mean and standard deviation of figures over the seeds.
 
     Args:
-        plan: of the search.
-        order: of the rows.
+        plan: plan of the search.
+        order: configurations in the order of the rows.
 
     Returns:
-        A GitHub markdown table; of the study's space it begins with the learning rate, and has the published column.
+        A GitHub markdown table; it has a column with the published loss if the space is the study's.
     """
     study = is_study(plan.space)
     seeds = f", mean ± sd of {plan.seeds} seeds" if plan.seeds > 1 else ""
@@ -112,7 +117,7 @@ def _number(summary: Summary, name: str, digits: int) -> str:
     return f"{summary.mean(name):.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
 
 
-def _facts(plan: Plan, records: list[Record]) -> str:
+def _facts(plan: SearchPlan, records: list[SearchRecord]) -> str:
     pictures, selection = records[0].pictures
     seconds = [record.seconds for record in records if record.seconds]
     settings = ", ".join(f"{name} {shown(value)}" for name, value in plan.settings.items())
@@ -125,7 +130,7 @@ def _facts(plan: Plan, records: list[Record]) -> str:
 
 
 def final_lines(report: Report) -> list[str]:
-    """What is said at the end of a search."""
+    """The lines that are printed at the end of a search."""
     order, folder = ranked(report.records), report.folder
     failed = sum(record.failed for record in report.records)
     lines = [f"{len(report.records)} runs of {len(order)} configurations, {failed} failed: see {folder / RESULTS}"]
@@ -135,6 +140,6 @@ def final_lines(report: Report) -> list[str]:
     return [
         *lines,
         f"best: {label(best.values)}, {OBJECTIVE} {best.mean(OBJECTIVE):.6f}",
-        f"train it: python -m kpalette.train --config {folder / BEST} --run runs/best",
+        f"train it: python -m kpalette.train --config {folder / BEST_FILE} --run runs/best",
         f"look at it: tensorboard --logdir {folder}",
     ]

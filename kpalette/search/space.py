@@ -1,4 +1,4 @@
-"""What a search varies, and what all of its runs share: the study's twelve, or a JSON file."""
+"""The space of a search: the options that it varies, from a JSON file or the study's twelve configurations."""
 
 import json
 import math
@@ -16,16 +16,16 @@ OWN = (
     "phase", "run", "start_from", "resume", "images", "limit", "palettes", "epochs", "steps_per_epoch", "seed",
     "patience",
 )  # fmt: skip
-"""Options of a run that the search itself decides."""
+"""Options of a run that the search itself sets."""
 
 SHARED = ("crop", "image_size", "selection_share", "devices", "threads", "previews", "precision")
-"""Options that all runs of a search share: what is measured, or how it is computed, depends on them."""
+"""Options that must be the same in all runs, since figures depend on them."""
 
 OF_THE_START = ("filters", "conditioning")
-"""What runs that start from weights take from those."""
+"""Options that starting weights decide."""
 
 OF_PHASE_2 = ("adversarial_weight", "discriminator", "discriminator_rate")
-"""What plays no part in phase 1."""
+"""Options without effect in phase 1."""
 
 _SHORT = {
     "learning_rate": "lr",
@@ -33,20 +33,24 @@ _SHORT = {
     "palette_weight": "palette",
     "adversarial_weight": "adversarial",
 }
-_LOOKED_AT = 10_000  # configurations, for one that a run can have
-_PRECISE = 6  # digits of a drawn number: KerasTuner's gRPC carries float32
+_LOOKED_AT = 10_000  # configurations that are searched for a valid one
+_PRECISE = 6  # digits of a drawn number, since KerasTuner sends float32 over gRPC
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """An option that is varied: over `values`, or, where those are none, from `low` to `high`.
+    """An option that is varied: over `values`, or from `low` to `high` if there are none.
 
     Attributes:
         name: a field of `TrainConfig`.
-        values: each that is tried.
-        low: least of a range; whole numbers are drawn where both ends are whole.
-        high: greatest of a range.
-        log: whether a range is drawn by its logarithm.
+        values: the values to try.
+        low: lower end of a range; if both ends are whole, whole numbers are drawn.
+        high: upper end of a range.
+        log: whether a range is drawn on a logarithmic scale.
+
+    Example:
+        >>> Dimension("clip", (), 0.1, 10.0, True).ends
+        (0.1, 10.0)
     """
 
     name: str
@@ -57,7 +61,7 @@ class Dimension:
 
     @property
     def whole(self) -> bool:
-        """Whether a range is of whole numbers."""
+        """Whether a range has whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     @property
@@ -67,11 +71,11 @@ class Dimension:
 
     @property
     def texts(self) -> list[str]:
-        """The values as KerasTuner holds them: text, which gRPC carries exactly."""
+        """The values as KerasTuner stores them: as text, which gRPC sends exactly."""
         return [json.dumps(value) for value in self.values]
 
     def read(self, held: Any) -> Any:
-        """A value, from what KerasTuner holds of it."""
+        """The value that KerasTuner stores as `held`."""
         if self.values:
             return json.loads(held)
         return round(held) if self.whole else float(f"{held:.{_PRECISE}g}")
@@ -82,22 +86,22 @@ STUDY = (
     Dimension("batch_size", (8, 16, 32)),
     Dimension("shuffle", (True, False)),
 )
-"""The published study's twelve."""
+"""The twelve configurations of the published study."""
 
 
 def combinations(space: tuple[Dimension, ...]) -> Iterator[dict[str, str]]:
-    """Every combination of a space without ranges, as KerasTuner holds it."""
+    """All combinations of a space without ranges, as KerasTuner stores them."""
     for texts in product(*(dimension.texts for dimension in space)):
         yield dict(zip((dimension.name for dimension in space), texts, strict=True))
 
 
 def label(values: Mapping[str, Any]) -> str:
-    """A configuration in a few words: "lr 0.0002, batch 8, shuffle off"."""
+    """A short name of a configuration: "lr 0.0002, batch 8, shuffle off"."""
     return ", ".join(f"{_SHORT.get(name, name.replace('_', ' '))} {shown(value)}" for name, value in values.items())
 
 
 def shown(value: Any) -> str:
-    """A value of a dimension as people read it."""
+    """A value of a dimension as readable text."""
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -107,8 +111,8 @@ def read_space(path: Path) -> tuple[tuple[Dimension, ...], dict[str, Any]]:
     """Reads a space, {"learning_rate": [0.01, 0.001], "clip": {"min": 0.1, "max": 10, "log": true}, "filters": 16}.
 
     Args:
-        path: a JSON file of options of `kpalette.train`: a list or a range for what is varied, a plain value for what
-            all runs share.
+        path: a JSON file of options of `kpalette.train`: a list or a range for an option that is varied, a plain
+            value for one that all runs share.
 
     Returns:
         The dimensions, and the shared options.
@@ -120,7 +124,7 @@ def read_space(path: Path) -> tuple[tuple[Dimension, ...], dict[str, Any]]:
     try:
         entries = json.loads(data, parse_constant=_no_number, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise ArgumentError(f"{path} is no JSON: {reason(error)}") from None
+        raise ArgumentError(f"{path} is not JSON: {reason(error)}") from None
     try:
         if not isinstance(entries, dict):
             raise ArgumentError('it is not of the form {"learning_rate": [...], ...}')
@@ -130,19 +134,19 @@ def read_space(path: Path) -> tuple[tuple[Dimension, ...], dict[str, Any]]:
             raise ArgumentError("it varies nothing: give an option a list of values or a range")
         return space, {name: entry for name, entry in entries.items() if name not in varied}
     except ArgumentError as error:
-        raise ArgumentError(f"{path} is no space: {error}") from None
+        raise ArgumentError(f"{path} is not a space: {error}") from None
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """JSON's own reader keeps the last of equal names, without a word."""
+    """Refuses equal names, of which JSON's own reader silently keeps the last."""
     found = dict(pairs)
     for name in found:
         if sum(name == other for other, _ in pairs) > 1:
-            raise ValueError(f"`{name}` stands in it twice")
+            raise ValueError(f"`{name}` occurs twice")
     return found
 
 
@@ -153,7 +157,7 @@ def _dimension(name: str, entry: Any) -> Dimension:
         if not entry or len({json.dumps(value) for value in values}) < len(entry):
             raise ArgumentError(f"`{name}` must have at least one value, and none twice. Received: {entry}")
         if None in entry:
-            raise ArgumentError(f"`{name}` must have values that can be compared, and null is none")
+            raise ArgumentError(f"`{name}` must have values other than null")
         return Dimension(name, values)
     wanted = '{"min": A, "max": B}, A below B, and perhaps "log": true with A above 0'
     low, high, log = entry.get("min"), entry.get("max"), entry.get("log", False)
@@ -166,24 +170,27 @@ def _dimension(name: str, entry: Any) -> Dimension:
 
 
 def check_space(space: tuple[Dimension, ...], settings: Mapping[str, Any], *, phase: str) -> None:
-    """ArgumentError, one line, for an option that cannot be varied or shared, or a value that no run can have.
+    """Checks that the options can be varied or shared, and that runs can have the values.
 
     Args:
-        space: what is varied.
-        settings: what is shared.
-        phase: of the runs.
+        space: options that are varied.
+        settings: options that all runs share.
+        phase: phase of the runs.
+
+    Raises:
+        ArgumentError: names the first option that is wrong.
     """
     started = phase == "adversarial"
     known = {field.name: field for field in fields(TrainConfig)}
     for name in (*settings, *(dimension.name for dimension in space)):
         if name not in known:
-            raise ArgumentError(f"`{name}` is no option of a run (python -m kpalette.train --help lists them)")
+            raise ArgumentError(f"`{name}` is not an option of a run (python -m kpalette.train --help lists them)")
         if name in OWN:
-            raise ArgumentError(f"`{name}` is decided by the search: it has an option of its own, or none")
+            raise ArgumentError(f"`{name}` is set by the search: give an option of the search, or leave it out")
         if started and name in OF_THE_START:
-            raise ArgumentError(f"`{name}` is that of the weights that phase 2 starts from")
+            raise ArgumentError(f"`{name}` is decided by the weights that phase 2 starts from")
         if not started and name in OF_PHASE_2:
-            raise ArgumentError(f"`{name}` plays no part in phase 1: give --phase adversarial")
+            raise ArgumentError(f"`{name}` has no effect in phase 1: give --phase adversarial")
     both = [dimension.name for dimension in space if dimension.name in settings]
     if both:
         raise ArgumentError(f"`{both[0]}` is varied and given for all runs")
@@ -193,23 +200,23 @@ def check_space(space: tuple[Dimension, ...], settings: Mapping[str, Any], *, ph
     base = {**settings, "phase": phase, "start_from": "a run" if started else None}
     for dimension in space:
         if dimension.name in SHARED:
-            raise ArgumentError(f"`{dimension.name}` must be the same for all runs: figures would not compare")
+            raise ArgumentError(f"`{dimension.name}` must be the same in all runs: figures depend on it")
         for value in dimension.ends:
             possible(tuple(replace(d, values=(value,)) if d is dimension else d for d in space), base)
 
 
 def possible(space: tuple[Dimension, ...], base: Mapping[str, Any]) -> dict[str, Any]:
-    """The first configuration that a run can have: some values are right by themselves, and not with one another.
+    """The first valid configuration of a space; valid values can be invalid together.
 
     Args:
-        space: what is varied.
+        space: options that are varied.
         base: all other options that are given.
 
     Returns:
         Values by dimension.
 
     Raises:
-        ArgumentError: if there is none; says why the first one is not.
+        ArgumentError: if there is none; it says why the first one is invalid.
     """
     wrong: ArgumentError | None = None
     for values in islice(product(*(dimension.ends for dimension in space)), _LOOKED_AT):
@@ -224,10 +231,10 @@ def possible(space: tuple[Dimension, ...], base: Mapping[str, Any]) -> dict[str,
 
 
 def to_entries(space: tuple[Dimension, ...]) -> list[dict[str, Any]]:
-    """A space as JSON knows it."""
+    """A space as JSON values."""
     return [asdict(dimension) for dimension in space]
 
 
 def from_entries(entries: list[dict[str, Any]]) -> tuple[Dimension, ...]:
-    """The space of what `to_entries` gave, read from JSON."""
+    """The space of the JSON values from `to_entries`."""
     return tuple(Dimension(**{**entry, "values": tuple(entry["values"])}) for entry in entries)

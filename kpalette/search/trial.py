@@ -1,4 +1,4 @@
-"""One run of a search, in a process of its own: what it trains, how it ended, and why."""
+"""One run of a search, in a process of its own: its start, its figures, and the reason if it failed."""
 
 import csv
 import math
@@ -20,25 +20,29 @@ from kpalette.search.space import OF_THE_START
 from kpalette.training.config import CONFIG, TrainConfig
 from kpalette.training.run import FREE, read_config, shipped_start, start_of
 
-TALK = "talk.txt"
-"""What a run says, in its folder."""
+OUTPUT = "output.txt"
+"""Name of the file with a run's output, in its folder."""
 
-_PATIENCE = 20.0  # seconds for the process of a killed search to let go of its run
-_GRACE = 5.0  # seconds to end after being asked to
+_PATIENCE = 20.0  # seconds for a process of a killed search to end
+_GRACE = 5.0  # seconds for a process to end after SIGTERM
 _PREFIX = "kpalette: error: "
 _DIVERGED = re.compile(r"`\w+` became (nan|-?inf)\b")
 _OUT_OF_MEMORY = re.compile(r"ResourceExhausted|RESOURCE_EXHAUSTED|MemoryError|OOM when allocating|std::bad_alloc")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
+class RunResult:
+    """The result of a run.
 
     Attributes:
-        figures: by `FIGURES`; none where it failed.
-        reason: why it failed; empty where it did not.
-        seconds: that it took.
-        fresh: whether it trained just now, and was not found finished.
+        figures: figures by the names in `FIGURES`; empty if the run failed.
+        reason: why the run failed; empty if it did not.
+        seconds: duration of the training.
+        fresh: whether it trained just now; otherwise it was finished before.
+
+    Example:
+        >>> RunResult(reason="diverged").figures
+        {}
     """
 
     figures: dict[str, float] = field(default_factory=dict)
@@ -47,50 +51,50 @@ class Outcome:
     fresh: bool = True
 
 
-Runner = Callable[[TrainConfig], Outcome]
-"""Trains a run, as `run_trial` does: the seam at which tests of many machines put something quicker."""
+Runner = Callable[[TrainConfig], RunResult]
+"""A function that trains a run, such as `run_trial`; tests use a quicker one."""
 
 
 def run_trial(
     config: TrainConfig, *, timeout: float | None = None, environment: Mapping[str, str] | None = None
-) -> Outcome:
-    """Trains a run in a process of its own, or goes on with it; one that is finished is read only.
+) -> RunResult:
+    """Trains a run in a process of its own, continues a run, or reads the result of a finished one.
 
     Args:
-        config: of the run.
-        timeout: seconds after which it has failed; never if None.
-        environment: of the process, this one's if None.
+        config: options of the run.
+        timeout: seconds after which the run has failed; no limit if None.
+        environment: environment variables of the process, this process's if None.
 
     Returns:
-        How it ended. Whatever happens to the process is a failed run and its reason.
+        The result. Whatever ends the process is the reason of a failed run.
 
     Raises:
-        KPaletteError: if the cause is none of the run's: pictures that are gone, a folder that cannot be written or
-            holds the run of another search.
+        KPaletteError: if the cause is not in the run: missing pictures, or a folder that cannot be written or holds
+            the run of another search.
     """
-    figures = finished(config) if _begun(config) else None
+    figures = finished(config) if _has_begun(config) else None
     if figures is not None:
-        return Outcome(figures, fresh=False)
+        return RunResult(figures, fresh=False)
     start = time.monotonic()
     try:
         config.folder.mkdir(parents=True, exist_ok=True)
-        with (config.folder / TALK).open("wb") as talk:
+        with (config.folder / OUTPUT).open("wb") as output:
             _wait_for(config.folder / LOCK)
-            code = _process(config, talk.fileno(), timeout, environment)
+            code = _process(config, output.fileno(), timeout, environment)
     except OSError as error:
         raise OutputError(f"cannot write to {config.folder}: {reason(error)}") from None
     seconds = time.monotonic() - start
-    why = _why(code, config.folder / TALK, timeout)
+    why = _why(code, config.folder / OUTPUT, timeout)
     if code == NOT_THE_RUNS:
         raise KPaletteError(f"the search stops at {config.folder.name}: {why}")
     figures = finished(config)
     if not why and figures is None:
         why = "it ended without figures that are numbers"
-    return Outcome({} if why else figures or {}, why, seconds)
+    return RunResult({} if why else figures or {}, why, seconds)
 
 
 def finished(config: TrainConfig) -> dict[str, float] | None:
-    """The figures of a run's last epoch; None where it has not come there, or they are no numbers."""
+    """The figures of a run's last epoch; None if it is not finished, or a figure is NaN or infinite."""
     try:
         with (config.folder / "log.csv").open(newline="") as stream:
             row = list(csv.DictReader(stream))[-1]
@@ -102,13 +106,13 @@ def finished(config: TrainConfig) -> dict[str, float] | None:
     return figures if all(map(math.isfinite, figures.values())) else None
 
 
-def _begun(config: TrainConfig) -> bool:
-    """Whether a run's folder holds it already; OutputError where it holds another's, of a search before this one."""
+def _has_begun(config: TrainConfig) -> bool:
+    """Whether the run's folder holds the run; an OutputError if it holds a run of another search."""
     if not (config.folder / CONFIG).is_file():
         return False
     own = read_config(config.folder)
     decided = {*FREE, "start_from", *(OF_THE_START if config.start_from else ())}
-    decided |= {"sharpen"} if own.conditioning == "target" else set()  # there is no choice that it could sharpen
+    decided |= {"sharpen"} if own.conditioning == "target" else set()  # which has no choice to sharpen
     same = all(getattr(own, f.name) == getattr(config, f.name) for f in fields(config) if f.name not in decided)
     starts = {config.start_from, start_of(config.start_from) if config.start_from else shipped_start(config)}
     if not same or own.start_from not in starts:
@@ -117,7 +121,7 @@ def _begun(config: TrainConfig) -> bool:
 
 
 def _wait_for(lock: Path) -> None:
-    """A search that is killed and begun again at once may find a run's process still ending."""
+    """Waits for a lock: if a search was killed and started again at once, the run's old process may still be ending."""
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -130,13 +134,13 @@ def _wait_for(lock: Path) -> None:
 
 
 def _process(
-    config: TrainConfig, talk: int, timeout: float | None, environment: Mapping[str, str] | None
+    config: TrainConfig, output: int, timeout: float | None, environment: Mapping[str, str] | None
 ) -> int | None:
-    """The exit code of a run's process; None where it took too long."""
+    """Runs a run's process; returns its exit code, or None if it took too long."""
     command = [sys.executable, "-m", "kpalette.search.process", config.to_json()]
-    # A session of its own: Ctrl-C is for the search, which ends the run. The pipe ends it where the search is killed.
+    # In a session of its own: Ctrl-C is for the search, which then ends the run; if the search dies, the pipe does.
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=talk, stderr=talk, env=environment or dict(os.environ),
+        command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment or dict(os.environ),
         start_new_session=True,
     )  # fmt: skip
     try:
@@ -159,15 +163,15 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.stdin.close()
 
 
-def _why(code: int | None, talk: Path, timeout: float | None) -> str:
-    """Why a run failed, one line; nothing where it did not."""
+def _why(code: int | None, output: Path, timeout: float | None) -> str:
+    """The reason why a run failed, in one line; empty if it did not."""
     if code == 0:
         return ""
     if code is None:
         return f"took longer than {timeout:g} seconds"
     if code == -signal.SIGKILL:
         return "killed (SIGKILL): most likely out of memory"
-    text = talk.read_text(errors="replace")[-20_000:]
+    text = output.read_text(errors="replace")[-20_000:]
     lines = [line for line in text.splitlines() if line.strip()] or [""]
     last = one_line(lines[-1].removeprefix(_PREFIX))
     if found := next((line for line in reversed(lines) if _OUT_OF_MEMORY.search(line)), ""):

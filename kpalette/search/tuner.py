@@ -1,4 +1,4 @@
-"""`SearchTuner`: KerasTuner's tuner whose trial is a configuration trained with every seed, each in its own process."""
+"""`SearchTuner`: a tuner of KerasTuner that trains a configuration with each seed, in processes of their own."""
 
 import platform
 import threading
@@ -14,59 +14,77 @@ from keras_tuner.engine.base_tuner import BaseTuner
 
 from kpalette.errors import ArgumentError
 from kpalette.search.oracles import RECORDS, LastingOracle, Trial, TrialStatus, updates_of
-from kpalette.search.plan import Plan
-from kpalette.search.records import FIGURES, Record, to_text
+from kpalette.search.plan import SearchPlan
+from kpalette.search.records import FIGURES, SearchRecord, to_text
 from kpalette.search.report import RUNS
 from kpalette.search.space import label
-from kpalette.search.trial import Outcome, Runner
+from kpalette.search.trial import Runner, RunResult
 
-_IDLE = 1.0  # seconds between questions for a trial while there is none
+_IDLE = 1.0  # seconds between requests for a trial while there is none
 _PING = 2.0  # seconds between signs of life
 
 
 @dataclass
-class Talk:
-    """What is told of the runs.
+class Listener:
+    """Callbacks for runs.
 
     Attributes:
-        begin: called with a run that begins.
-        end: called with the record of one that has ended, and whether it trained just now.
+        begin: called with the name of a run that begins.
+        end: called with the record of a run that has ended, and whether it trained just now.
+
+    Example:
+        >>> Listener(print, lambda record, fresh: print(record.name)).begin("batch 8, seed 0")
+        batch 8, seed 0
     """
 
     begin: Callable[[str], None]
-    end: Callable[[Record, bool], None]
+    end: Callable[[SearchRecord, bool], None]
 
 
 class Chief(BaseTuner):
-    """KerasTuner's chief: its `search` answers workers for ever, at the address that the environment names."""
+    """KerasTuner's chief: its `search` answers workers without end, at the address in the environment.
+
+    Example:
+        >>> Chief(oracle, directory="runs/search", project_name=".").search()  # doctest: +SKIP
+    """
 
     def save(self) -> None:
-        """The oracle's state, which is all there is."""
+        """Writes the state of the oracle; the tuner has none."""
         self.oracle.save()
 
 
 class SearchTuner(Chief):
-    """Runs trials: its own oracle's or, where the environment names one, a chief's.
+    """Runs trials of its own oracle, or of a chief if the environment names one.
 
     Args:
-        oracle: chooses them.
-        plan: of the search.
-        folder: of the search; runs lie in its folder `RUNS`.
-        run: trains one.
-        talk: hears of them.
-        pictures: how many there are for training and for selection.
+        oracle: chooses the trials.
+        plan: plan of the search.
+        folder: folder of the search; runs lie in its folder `RUNS`.
+        run: trains a run.
+        listener: callbacks for runs.
+        pictures: number of pictures for training and for selection.
+
+    Example:
+        >>> tuner = SearchTuner(oracle, plan=plan, folder=folder, run=run, listener=listener)  # doctest: +SKIP
+        >>> tuner.search()  # doctest: +SKIP
     """
 
     def __init__(
-        self, oracle: LastingOracle, *, plan: Plan, folder: Path, run: Runner, talk: Talk,
+        self,
+        oracle: LastingOracle,
+        *,
+        plan: SearchPlan,
+        folder: Path,
+        run: Runner,
+        listener: Listener,
         pictures: tuple[int, int] = (0, 0),
-    ) -> None:  # fmt: skip
+    ) -> None:
         """See the class."""
-        self.plan, self.folder, self.run, self.talk, self.pictures = plan, folder, run, talk, pictures
+        self.plan, self.folder, self.run, self.listener, self.pictures = plan, folder, run, listener, pictures
         super().__init__(oracle, directory=str(folder), project_name=".")
 
     def search(self) -> None:
-        """Runs trials until there are none left; KerasTuner's own asks without a pause while it has to wait."""
+        """Runs trials until none is left. Unlike KerasTuner's own loop it pauses while it has to wait."""
         while (trial := self.oracle.create_trial(self.tuner_id)).status != TrialStatus.STOPPED:
             if trial.status == TrialStatus.IDLE:
                 time.sleep(_IDLE)
@@ -81,47 +99,47 @@ class SearchTuner(Chief):
             trial.hyperparameters.values[RECORDS] = to_text(records)
             self.oracle.end_trial(trial)
 
-    def run_trial(self, trial: Trial) -> list[Record]:
-        """Trains a configuration with every seed.
+    def run_trial(self, trial: Trial) -> list[SearchRecord]:
+        """Trains a configuration with each seed.
 
         Args:
-            trial: what KerasTuner chose.
+            trial: KerasTuner's trial.
 
         Returns:
-            A record for each run. Where one fails, the others are run all the same: how many fail is worth knowing.
+            A record for each run. If one fails, the others run all the same, to show how many fail.
         """
         held = trial.hyperparameters.values
         values = {dimension.name: dimension.read(held[dimension.name]) for dimension in self.plan.space}
         updates = updates_of(self.plan, held)
         records = []
         for seed in range(self.plan.seeds):
-            self.talk.begin(f"{label(values)}, seed {seed}")
+            self.listener.begin(f"{label(values)}, seed {seed}")
             folder = self.folder / RUNS / f"{trial.trial_id}-{seed}"
             outcome = self._outcome(values, seed=seed, folder=folder, updates=updates)
-            record = Record(
+            record = SearchRecord(
                 trial.trial_id, seed, values, updates, outcome.figures, outcome.reason, outcome.seconds,
                 platform.node(), self.pictures,
             )  # fmt: skip
             records.append(record)
-            self.talk.end(record, outcome.fresh)
+            self.listener.end(record, outcome.fresh)
         return records
 
-    def _outcome(self, values: dict[str, Any], *, seed: int, folder: Path, updates: int) -> Outcome:
-        """Of a run; values that are right by themselves may not be so with one another."""
+    def _outcome(self, values: dict[str, Any], *, seed: int, folder: Path, updates: int) -> RunResult:
+        """Trains a run; values that are valid alone can be invalid together, which is a failure too."""
         try:
             config = self.plan.config(values, seed=seed, run=folder, budget=updates)
         except ArgumentError as error:
-            return Outcome(reason=str(error))
+            return RunResult(reason=str(error))
         return self.run(config)
 
     @contextmanager
     def _signs_of_life(self, trial_id: str) -> Iterator[None]:
-        """Asks the chief for the trial now and then, so that it is known to be in hand."""
+        """Asks the chief for the trial now and then, which shows that this worker is alive."""
         done = threading.Event()
 
         def ask() -> None:
             while not done.wait(_PING):
-                # A chief that is away for a while is waited for at the trial's end.
+                # If the chief is away for a while, the worker waits for it at the end of the trial.
                 with suppress(Exception):
                     self.oracle.get_trial(trial_id)
 

@@ -14,11 +14,11 @@ import click
 from kpalette.errors import KPaletteError
 from kpalette.search import session
 from kpalette.search.records import FIGURES
-from kpalette.search.trial import Outcome
+from kpalette.search.trial import RunResult
 from kpalette.training.config import TrainConfig
 
 
-def outcome(config: TrainConfig, *, gate: int = 1000) -> Outcome:
+def outcome(config: TrainConfig, *, gate: int = 1000) -> RunResult:
     """Figures of a run, or a failure for a learning rate above 1."""
     folder = config.folder.parents[1]
     with (folder / "begun.txt").open("a") as stream:
@@ -26,9 +26,9 @@ def outcome(config: TrainConfig, *, gate: int = 1000) -> Outcome:
     while len((folder / "begun.txt").read_text().split()) >= gate and not (folder / "go").exists():
         time.sleep(0.05)
     if config.learning_rate > 1:
-        return Outcome(reason="diverged: `loss` became nan at epoch 1, step 2", seconds=1.0)
+        return RunResult(reason="diverged: `loss` became nan at epoch 1, step 2", seconds=1.0)
     mse = config.learning_rate + config.batch_size / 1000 + config.shuffle / 1e4 + config.seed / 1e6
-    return Outcome({name: mse * (n + 1) for n, name in enumerate(FIGURES)}, seconds=1.0)
+    return RunResult({name: mse * (n + 1) for n, name in enumerate(FIGURES)}, seconds=1.0)
 
 
 def main() -> None:

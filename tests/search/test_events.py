@@ -1,6 +1,6 @@
 from kpalette.search.events import write_experiment, write_session
 from kpalette.search.plan import make_plan
-from kpalette.search.records import Record
+from kpalette.search.records import SearchRecord
 from kpalette.search.space import STUDY, Dimension
 from kpalette.training.logs import EventLog
 from tests.conftest import load
@@ -36,7 +36,7 @@ def test_the_view_knows_what_is_varied(tmp_path):
 
 def test_every_run_has_its_values_and_how_it_ended(tmp_path):
     good = runs(lambda *key: 0.25)[0]
-    bad = Record("01", 2, good.values, 60, {}, "diverged")
+    bad = SearchRecord("01", 2, good.values, 60, {}, "diverged")
     for record, status in ((good, 1), (bad, 2)):
         folder = tmp_path / record.name
         for _ in range(2):

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from kpalette.errors import KPaletteError
-from kpalette.search.plan import Plan, make_plan
-from kpalette.search.records import FIGURES, Record, to_text
+from kpalette.search.plan import SearchPlan, make_plan
+from kpalette.search.records import FIGURES, SearchRecord, to_text
 from kpalette.search.space import Dimension
 from tests.conftest import load
 
@@ -25,12 +25,12 @@ def end(oracle: LastingOracle, trial, mse: float | None = 0.5) -> None:
     if mse is not None:
         oracle.update_trial(sent.trial_id, figures)
     sent.status = "FAILED" if mse is None else "COMPLETED"
-    record = Record(sent.trial_id, 0, {}, 1, figures, "" if figures else "diverged")
+    record = SearchRecord(sent.trial_id, 0, {}, 1, figures, "" if figures else "diverged")
     sent.hyperparameters.values[RECORDS] = to_text([record])
     oracle.end_trial(sent)
 
 
-def again(oracle: LastingOracle, plan: Plan) -> LastingOracle:
+def again(oracle: LastingOracle, plan: SearchPlan) -> LastingOracle:
     """The oracle of a process that is started after this one was killed."""
     found = make_oracle(plan, oracle.path, lease=oracle.lease)
     found.reload()
@@ -48,7 +48,7 @@ def drain(oracle: LastingOracle, worker: str = "one") -> list[dict]:
 
 @pytest.mark.parametrize("killed", range(0, 13, 3))
 def test_the_grid_goes_on_after_any_kill(tmp_path, killed):
-    plan = Plan()
+    plan = SearchPlan()
     oracle = make_oracle(plan, tmp_path / "state")
     seen = []
     for number in range(killed):
@@ -97,7 +97,7 @@ def test_hyperband_shares_the_budget_out(tmp_path):
 
 
 def test_failures_end_no_search(tmp_path):
-    oracle = make_oracle(Plan(), tmp_path / "state")
+    oracle = make_oracle(SearchPlan(), tmp_path / "state")
     for _ in range(12):
         end(oracle, oracle.create_trial("one"), None)
     assert oracle.create_trial("one").status == "STOPPED"
@@ -105,14 +105,14 @@ def test_failures_end_no_search(tmp_path):
 
 
 def test_a_silent_workers_trial_is_anothers(tmp_path):
-    oracle = make_oracle(Plan(), tmp_path / "state", lease=10.0)
+    oracle = make_oracle(SearchPlan(), tmp_path / "state", lease=10.0)
     lost, kept = oracle.create_trial("lost"), oracle.create_trial("kept")
-    oracle.seen[lost.trial_id] -= 11
+    oracle.seen_at[lost.trial_id] -= 11
     assert oracle.get_trial(kept.trial_id) is kept
     given = oracle.create_trial("third")
     assert given.trial_id == lost.trial_id
     told = []
-    oracle.told = told.append
+    oracle.on_end = told.append
     end(oracle, given, 0.5)
     # The silent one comes back late: the run counts once.
     end(oracle, lost, 0.7)
@@ -128,9 +128,9 @@ def test_a_silent_workers_trial_is_anothers(tmp_path):
 
 
 def test_a_chief_that_comes_back_waits_for_its_workers(tmp_path):
-    oracle = make_oracle(Plan(), tmp_path / "state", lease=10.0)
+    oracle = make_oracle(SearchPlan(), tmp_path / "state", lease=10.0)
     trial = oracle.create_trial("one")
-    oracle = again(oracle, Plan())
+    oracle = again(oracle, SearchPlan())
     assert oracle.create_trial("two").trial_id != trial.trial_id
     end(oracle, trial)
     assert [record.trial for record in oracle.records()] == [trial.trial_id]
@@ -140,7 +140,7 @@ def test_workers_hear_of_the_plan(tmp_path):
     plan = make_plan({"budget": 7})
     oracle = make_oracle(plan, tmp_path / "state")
     sent = keras_tuner.HyperParameters.from_proto(oracle.get_space().to_proto())
-    assert Plan.from_json(sent.values[SEARCH], source="x") == plan
+    assert SearchPlan.from_json(sent.values[SEARCH], source="x") == plan
     assert SEARCH not in oracle.create_trial("one").hyperparameters.values
 
 
@@ -149,4 +149,4 @@ def test_a_damaged_state(tmp_path, text):
     path: Path = tmp_path / "state"
     path.write_text(text)
     with pytest.raises(KPaletteError, match="state is no state of a search"):
-        make_oracle(Plan(), path).reload()
+        make_oracle(SearchPlan(), path).reload()

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from kpalette.errors import ArgumentError
-from kpalette.search.plan import PLAN, Plan, best_entries, make_plan, settle
+from kpalette.search.plan import PLAN, SearchPlan, best_entries, make_plan, settle
 from kpalette.search.space import Dimension
 from kpalette.training.config import TrainConfig
 
@@ -14,19 +14,19 @@ WIDE = (Dimension("clip", (), 0.1, 1.0),)
 def test_every_run_has_as_many_updates(tmp_path):
     for budget in (1, 7, 60, 400, 1024):
         for values in ({"batch_size": 8}, {"batch_size": 32}):
-            config = Plan(budget=budget).config(values, seed=2, run=tmp_path)
+            config = SearchPlan(budget=budget).config(values, seed=2, run=tmp_path)
             assert config.epochs * config.steps_per_epoch == budget
             assert (config.seed, config.batch_size, config.patience) == (2, values["batch_size"], 0)
-    assert Plan().config({}, seed=0, run=tmp_path, budget=20).steps_per_epoch == 4
+    assert SearchPlan().config({}, seed=0, run=tmp_path, budget=20).steps_per_epoch == 4
 
 
 def test_it_is_what_its_json_says():
     plan = make_plan({"budget": 5, "space": WIDE, "tuner": "random", "settings": {"filters": 2}})
-    assert Plan.from_json(plan.to_json(), source="x") == plan
+    assert SearchPlan.from_json(plan.to_json(), source="x") == plan
     assert plan.settings == {"filters": 2, "crop": 48}
     for text in ("{", "[]", "{}", '{"space": [{}]}', plan.to_json().replace('"budget"', '"budgets"')):
-        with pytest.raises(ArgumentError, match="x is no plan of a search: "):
-            Plan.from_json(text, source="x")
+        with pytest.raises(ArgumentError, match="x is not a plan of a search: "):
+            SearchPlan.from_json(text, source="x")
 
 
 def test_what_is_varied_has_no_default():
@@ -57,21 +57,21 @@ def test_a_folder_keeps_its_plan(tmp_path):
         ({"start_from": "runs/one"}, "--from is for phase `adversarial`"),
         ({"space": WIDE}, "the grid needs a list of values, and `clip` is a range: give another --tuner"),
         ({"tuner": "hyperband", "budget": 8}, "hyperband needs a --budget of at least 9. Received: 8"),
-        ({"trials": 3}, "--trials is for random and bayesian: grid knows how many it needs"),
+        ({"trials": 3}, "--trials is for random and bayesian: grid has a fixed number"),
     ],
 )
 def test_values_out_of_range(values, message):
     with pytest.raises(ArgumentError) as error:
-        Plan(**values)
+        SearchPlan(**values)
     assert message in str(error.value)
 
 
 def test_how_many_configurations():
-    assert Plan().max_trials == 12
-    assert Plan(tuner="random", trials=100).max_trials == 12
-    assert Plan(tuner="bayesian", space=WIDE, trials=7).max_trials == 7
-    assert Plan(tuner="random", space=(Dimension("batch_size", (), 2, 5),)).max_trials == 4
-    assert Plan(tuner="hyperband").max_trials is None
+    assert SearchPlan().max_trials == 12
+    assert SearchPlan(tuner="random", trials=100).max_trials == 12
+    assert SearchPlan(tuner="bayesian", space=WIDE, trials=7).max_trials == 7
+    assert SearchPlan(tuner="random", space=(Dimension("batch_size", (), 2, 5),)).max_trials == 4
+    assert SearchPlan(tuner="hyperband").max_trials is None
 
 
 def test_the_best_is_what_kpalette_train_takes(tmp_path):

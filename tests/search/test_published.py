@@ -1,18 +1,18 @@
 import pytest
 
 from kpalette.search.published import PUBLISHED, claims, is_study
-from kpalette.search.records import FIGURES, Record, ranked
+from kpalette.search.records import FIGURES, SearchRecord, ranked
 from kpalette.search.space import STUDY, Dimension
 
 
-def runs(mse, *, seeds=3, failed=()) -> list[Record]:
+def runs(mse, *, seeds=3, failed=()) -> list[SearchRecord]:
     found = []
     for number, (rate, batch, shuffle) in enumerate(PUBLISHED):
         for seed in range(seeds):
             bad = (rate, batch, shuffle) in failed
             figures = {} if bad else dict.fromkeys(FIGURES, mse(rate, batch, shuffle) * (1 + seed / 1000))
             values = {"learning_rate": rate, "batch_size": batch, "shuffle": shuffle}
-            found.append(Record(f"{number:02}", seed, values, 60, figures, "diverged" if bad else ""))
+            found.append(SearchRecord(f"{number:02}", seed, values, 60, figures, "diverged" if bad else ""))
     return found
 
 

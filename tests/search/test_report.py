@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from kpalette.search.plan import Plan, make_plan
+from kpalette.search.plan import SearchPlan, make_plan
 from kpalette.search.records import ranked
 from kpalette.search.report import Report, final_lines, table
 from kpalette.search.space import Dimension
@@ -22,7 +22,7 @@ def report(tmp_path_factory) -> Report:
     failed = [(0.01, 8, True)]
     records = runs(lambda rate, batch, shuffle: rate + batch / 1000 + shuffle / 1e4, failed=failed)
     found = Report(tmp_path_factory.mktemp("search"), PLAN, records[:6])
-    found.take(records[6:])
+    found.add(records[6:])
     return found
 
 
@@ -62,7 +62,7 @@ def test_claims_compare_runs_of_as_many_updates_only():
 
 
 def test_another_space_has_no_published_column():
-    plan = Plan(space=(Dimension("clip", (0.0, 1.0)),))
+    plan = SearchPlan(space=(Dimension("clip", (0.0, 1.0)),))
     records = [replace(record, values={"clip": 1.0}) for record in RECORDS]
     text = table(plan, ranked(records))
     assert text.startswith("| clip | mse | ab_error |")

@@ -141,12 +141,12 @@ def test_true_trainings_one_killed_and_one_diverged(pictures, tmp_path, environm
     process.kill()
     process.communicate()
     until(lambda: not alive(child))
-    finished = (folder / "runs" / "0-0" / "talk.txt").stat().st_mtime_ns
+    finished = (folder / "runs" / "0-0" / "output.txt").stat().st_mtime_ns
     process = script("-o", folder, environment=environment)
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert "going on: 1 of 2 runs are done" in errors
-    assert (folder / "runs" / "0-0" / "talk.txt").stat().st_mtime_ns == finished
+    assert (folder / "runs" / "0-0" / "output.txt").stat().st_mtime_ns == finished
     found = {row["run"]: row for row in rows(folder)}
     assert list(found) == ["0-0", "1-0"]
     assert [row["status"] for row in found.values()] == ["failed", "done"]
@@ -163,7 +163,7 @@ def test_true_trainings_one_killed_and_one_diverged(pictures, tmp_path, environm
 
 def test_ctrl_c_ends_the_run_and_says_how_to_go_on(pictures, tmp_path, environment):
     process = script("--data", pictures, *TINY, "-o", tmp_path / "search", environment=environment)
-    until(lambda: (tmp_path / "search" / "runs" / "00-0" / "talk.txt").exists() and children(process), process)
+    until(lambda: (tmp_path / "search" / "runs" / "00-0" / "output.txt").exists() and children(process), process)
     child = children(process)[-1]
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
@@ -294,7 +294,7 @@ def test_wrong_usage(tmp_path, cli, environment):
     code, errors = cli("--space", str(space))
     assert (code, errors) == (
         1,
-        f"kpalette: error: {space} is no space: it varies nothing: give an option a list of values or a range\n",
+        f"kpalette: error: {space} is not a space: it varies nothing: give an option a list of values or a range\n",
     )
     assert cli("--chief", "here:80")[0] == 2
     assert cli("--role", "chief", "--timeout", "9")[0] == 2
