@@ -3,13 +3,17 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from kpalette.errors import OutputError
+from kpalette.files import hold_lock
 from kpalette.images.picture import resize
 from kpalette.images.samples import sample_image
 from kpalette.palettes.palette import Palette
@@ -99,6 +103,35 @@ def photo() -> np.ndarray:
     return resize(sample_image("astronaut"), longest=128)
 
 
+def shared_folder(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder of this session's, not to be written to: what takes long is made once for all processes of pytest-xdist.
+
+    Args:
+        factory: of the session.
+        name: of the folder.
+        make: makes it, given its path.
+
+    Returns:
+        Its path.
+    """
+    place = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent
+    done = place / f"{name}.done"
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold_lock(place / f"{name}.lock", taken="another worker makes it"))
+                break
+            except OutputError:
+                time.sleep(0.1)
+        if not done.exists():
+            shutil.rmtree(place / name, ignore_errors=True)
+            make(place / name)
+            done.touch()
+    return place / name
+
+
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory) -> Path:
     """A checkpoint of an untrained PaletteNet of 4 filters, with its graph.onnx; not to be written to."""
@@ -109,10 +142,11 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
     from kpalette.models.generator import PaletteNet
     from kpalette.runtimes.graph import write_graph
 
-    keras.utils.set_random_seed(0)
-    folder = save_checkpoint(PaletteNet(filters=4), tmp_path_factory.mktemp("checkpoint") / "tiny")
-    write_graph(folder)
-    return folder
+    def make(folder: Path) -> None:
+        keras.utils.set_random_seed(0)
+        write_graph(save_checkpoint(PaletteNet(filters=4), folder))
+
+    return shared_folder(tmp_path_factory, "tiny", make)
 
 
 @pytest.fixture

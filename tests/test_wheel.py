@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, load
+from tests.training.conftest import leave_out
 
 load("keras")
 from kpalette.models.checkpoint import save_checkpoint  # noqa: E402
@@ -91,17 +92,19 @@ def installed(wheel, tmp_path_factory) -> Path:
 def run_installed(code: str, installed: Path, folder: Path) -> str:
     """Runs code outside the clone, and sees to it that it is not the clone's."""
     check = f"import kpalette; assert kpalette.__file__.startswith({str(installed)!r}), kpalette.__file__\n"
-    places = [str(installed), *filter(None, [os.environ.get("PYTHONPATH")])]
+    leave_out(folder / "lean", "matplotlib", "pandas", "sklearn")
+    places = [str(installed), str(folder / "lean"), *filter(None, [os.environ.get("PYTHONPATH")])]
     return python("-c", check + code, cwd=folder, PYTHONPATH=os.pathsep.join(places))
 
 
 def test_installed_package_finds_its_presets_outside_the_clone(installed, tmp_path):
     code = (
-        "import sys, kpalette.weights.folder as weights\n"
-        "checkpoint = weights.read_checkpoint('ablated')\n"
+        "import sys\n"
+        "from kpalette.weights import folder, presets\n"
+        "checkpoint = folder.read_checkpoint('ablated')\n"
         f"assert str(checkpoint.folder).startswith({str(installed)!r}), checkpoint.folder\n"
         "assert not {'keras', 'tensorflow', 'jax'} & set(sys.modules)\n"
-        "print(*weights.list_checkpoints(), checkpoint.metrics['ssim'], checkpoint.config['kpalette'])"
+        "print(*presets.list_checkpoints(), checkpoint.metrics['ssim'], checkpoint.config['kpalette'])"
     )
     said = run_installed(code, installed, tmp_path)
     assert said.split() == ["ablated", "0.5", importlib.metadata.version("kpalette")]

@@ -29,12 +29,6 @@ from kpalette.search import session  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore:currentThread", "ignore:getName")
 
 
-@pytest.fixture(scope="session")
-def quick(environment) -> dict[str, str]:
-    """For processes that train nothing: Keras on NumPy starts faster."""
-    return {**environment, "KERAS_BACKEND": "numpy"}
-
-
 def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, *arguments], env=environment, cwd=ROOT, text=True, stdout=subprocess.PIPE,
@@ -116,10 +110,9 @@ def test_a_search_that_is_killed_again_and_again(tmp_path, pictures, quick):
         until(lambda gate=gate: len(begun(tmp_path)) == gate, process)
         process.kill()
         process.communicate()
-    process = stub("local", tmp_path, "-", pictures, quick)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
-    assert "going on: 6 of 12 runs are done" in errors
+    told, say = lines()
+    session.search(tmp_path, {"data": str(pictures)}, run=outcome, say=say)
+    assert "going on: 6 of 12 runs are done" in told
     of_the_study(tmp_path)
     # No run but the two that were in hand is repeated.
     assert len(begun(tmp_path)) == 14
@@ -128,21 +121,21 @@ def test_a_search_that_is_killed_again_and_again(tmp_path, pictures, quick):
 TINY = ("--budget", "1", "--filters", "1", "--crop", "16")
 
 
-def test_true_trainings_one_killed_and_one_diverged(pictures, tmp_path, environment):
+def test_true_trainings_one_killed_and_one_diverged(pictures, tmp_path, only_tensorflow):
     folder, space = tmp_path / "search", tmp_path / "space.json"
     space.write_text(
         '{"learning_rate": [1e30, 0.001], "batch_size": [2], "shuffle": [false], "clip": 0, "ema": 0,'
-        ' "schedule": "constant"}'
+        ' "schedule": "constant", "conditioning": "target"}'
     )
     arguments = ["--data", pictures, *TINY, "--space", space, "-o", folder]
-    process = script(*arguments, environment=environment)
+    process = script(*arguments, environment=only_tensorflow)
     until(lambda: (folder / "runs" / "1-0" / "config.json").exists(), process)
     (child,) = children(process)
     process.kill()
     process.communicate()
     until(lambda: not alive(child))
     finished = (folder / "runs" / "0-0" / "output.txt").stat().st_mtime_ns
-    process = script("-o", folder, environment=environment)
+    process = script("-o", folder, environment=only_tensorflow)
     output, errors = process.communicate()
     assert process.returncode == 0, errors
     assert "going on: 1 of 2 runs are done" in errors

@@ -1,45 +1,115 @@
+import io
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+import kpalette.cli.app
 from kpalette.data.builtin import paint
-from tests.conftest import ROOT
+from kpalette.train import command
+from tests.conftest import ROOT, load, shared_folder
 
 TINY = ["--filters", "4", "--crop", "16", "--batch-size", "4", "--steps-per-epoch", "3", "--previews", "2"]
+PROGRAM = "python -m kpalette.train"
 
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory) -> Path:
     """A folder of eight small pictures."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for number in range(8):
-        small = cv2.resize(paint(number), (24, 24), interpolation=cv2.INTER_AREA)
-        cv2.imwrite(str(folder / f"{number}.png"), np.ascontiguousarray(small[..., ::-1]))
-    return folder
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        for number in range(8):
+            small = cv2.resize(paint(number), (24, 24), interpolation=cv2.INTER_AREA)
+            cv2.imwrite(str(folder / f"{number}.png"), np.ascontiguousarray(small[..., ::-1]))
+
+    return shared_folder(tmp_path_factory, "pictures", make)
 
 
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory) -> dict[str, str]:
-    """For processes of their own: whatever backend the suite runs on, a cache of their own."""
+def leave_out(folder: Path, *packages: str) -> None:
+    """Makes a folder on whose search path Python takes packages for such as are not installed."""
+    folder.mkdir(parents=True)
+    lines = ["import sys", *(f"sys.modules[{package!r}] = None" for package in packages)]
+    (folder / "sitecustomize.py").write_text("\n".join(lines))
+
+
+def own_environment(folder: Path, *left_out: str) -> dict[str, str]:
+    """For processes of their own: whatever backend the suite runs on, a cache of their own.
+
+    Keras imports what it finds of pandas and its like, which takes as long as all the rest.
+    """
+    leave_out(folder / "lean", *left_out)
     return {
-        **os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+        **os.environ, "PYTHONPATH": f"{folder / 'lean'}{os.pathsep}{ROOT}", "XDG_CACHE_HOME": str(folder / "cache"),
         "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "tensorflow",
     }  # fmt: skip
 
 
-def start(arguments: list[str], environment: dict[str, str], **more: str) -> subprocess.Popen[str]:
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory) -> dict[str, str]:
+    return own_environment(tmp_path_factory.mktemp("environment"), "jax", "matplotlib", "pandas", "sklearn")
+
+
+@pytest.fixture(scope="session")
+def on_jax(tmp_path_factory) -> dict[str, str]:
+    """For processes of their own on JAX, as if TensorFlow were not installed; nothing says which backend to take.
+
+    XLA compiles a step in a third of the time without its emitters of fused loops, and without optimizing.
+    """
+    found = own_environment(tmp_path_factory.mktemp("environment"), "matplotlib", "pandas", "sklearn", "tensorflow")
+    del found["KERAS_BACKEND"]
+    flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+    # XLA ends a process whose flags it does not know: other releases have others.
+    probe = [sys.executable, "-c", "import jax; jax.devices()"]
+    known = subprocess.run(probe, env=found | {"XLA_FLAGS": flags}, capture_output=True, check=False).returncode == 0
+    return found | ({"XLA_FLAGS": flags} if known else {})
+
+
+def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "kpalette.train", *arguments], env={**environment, **more}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-m", "kpalette.train", *arguments], env=environment, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )  # fmt: skip
 
 
-def run(arguments: list[str], environment: dict[str, str], **more: str) -> tuple[int, str, str]:
-    process = start(arguments, environment, **more)
+def run(arguments: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
+    """Runs the command to its end, in this process where that has the backend that the environment names."""
+    if load("keras").backend.backend() != environment.get("KERAS_BACKEND"):
+        return run_apart(arguments, environment)
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", environment["XDG_CACHE_HOME"])
+        patch.setattr(sys, "argv", [PROGRAM, *arguments])
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        try:
+            kpalette.cli.app.run(command, name=PROGRAM)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return code, out.getvalue(), err.getvalue()
+
+
+def run_apart(arguments: list[str], environment: dict[str, str]) -> tuple[int, str, str]:
+    """The same in a process of its own."""
+    process = start(arguments, environment)
     output, errors = process.communicate()
     return process.returncode, output, errors
+
+
+@pytest.fixture
+def eagerly():
+    """TensorFlow's functions run as they stand: for a few steps, tracing them takes ten times as long."""
+    if load("keras").backend.backend() != "tensorflow":
+        yield
+        return
+    tf = load("tensorflow")
+    warnings.filterwarnings("ignore", message="Even though the `tf.config")
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -14,10 +14,12 @@ from kpalette.data.samples import Sampler
 from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputError
 from kpalette.training.config import TrainConfig
 from kpalette.training.run import read_start, train
-from tests.conftest import load
-from tests.training.conftest import TINY, run, start
+from tests.conftest import load, shared_folder
+from tests.training.conftest import TINY, run, run_apart, start
 
 keras = load("keras")
+from kpalette.training import loop  # noqa: E402
+from kpalette.training.backup import write_backup  # noqa: E402
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -29,14 +31,42 @@ def tiny(pictures, folder, **more) -> TrainConfig:
     return TrainConfig(images=str(pictures), run=str(folder), **{**values, **more})
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def phase_1(pictures, tmp_path_factory, environment) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "one"
-    code, output, errors = run([*TINY, "--images", str(pictures), "--run", str(folder), "--epochs", "4"], environment)
-    assert code == 0, errors
-    assert output == f"{folder}/best\n"
-    assert "epoch 4: loss " in errors
-    return folder
+    def make(folder: Path) -> None:
+        arguments = [*TINY, "--images", str(pictures), "--run", str(folder), "--epochs", "4"]
+        code, output, errors = run(arguments, environment)
+        assert code == 0, errors
+        assert output == f"{folder}/best\n"
+        assert "epoch 4: loss " in errors
+
+    return shared_folder(tmp_path_factory, "one", make)
+
+
+@pytest.fixture(scope="session")
+def phase_2(phase_1, pictures, tmp_path_factory, environment) -> Path:
+    """A folder with `two`, a run of phase 2, and `killed`, as it would stand had the run been killed after an epoch."""
+
+    def make(folder: Path) -> None:
+        two = folder / "two"
+        arguments = [*TINY, "--phase", "adversarial", "--from", str(phase_1), "--images", str(pictures)]
+        # Sharpened after phase 1 is judged.
+        arguments += ["--sharpen", "1", "--epochs", "3", "--patience", "0", "--run", str(two)]
+
+        def write_and_copy(*given, **more) -> None:
+            write_backup(*given, **more)
+            if more["epoch"] == 1:
+                shutil.copytree(two, folder / "killed")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "write_backup", write_and_copy)
+            code, output, errors = run(arguments, environment)
+        assert code == 0, errors
+        assert output == f"{two}/best\n"
+
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("one backend is enough here: test_parity compares the steps")
+    return shared_folder(tmp_path_factory, "phase_2", make)
 
 
 def test_a_run_folder_holds_everything(phase_1):
@@ -76,7 +106,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(phase_1, pictures, tmp_
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    code, _, errors = run(["--run", str(folder), "--resume"], environment)
+    code, _, errors = run_apart(["--run", str(folder), "--resume"], environment)
     assert code == 0, errors
     assert "going on after epoch" in errors
     for ours, theirs in zip(rows(folder), rows(phase_1), strict=True):
@@ -87,74 +117,69 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(phase_1, pictures, tmp_
         np.testing.assert_allclose(a, b, atol=1e-4)
 
 
-def test_jax_trains_without_tensorflow(pictures, tmp_path, environment):
+def test_jax_trains_without_tensorflow(pictures, tmp_path, on_jax):
     load("jax")
-    # As if it were not installed; nobody says which backend to take.
-    (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None")
-    environment = {name: value for name, value in environment.items() if name != "KERAS_BACKEND"}
-    path = f"{tmp_path / 'blocked'}{os.pathsep}{environment['PYTHONPATH']}"
     folder = tmp_path / "jax"
     arguments = [*TINY, "--images", str(pictures), "--run", str(folder), "--epochs", "2"]
-    code, _, errors = run(arguments, environment, PYTHONPATH=path)
+    code, _, errors = run_apart(arguments, on_jax)
     assert code == 0, errors
     assert len(rows(folder)) == 2
-    more = ["--run", str(folder), "--resume"]
-    code, _, errors = run(more, environment, PYTHONPATH=path)
+    code, _, errors = run_apart(["--run", str(folder), "--resume"], on_jax)
     assert code == 0, errors
     # What JAX trained, TensorFlow loads.
     assert kpalette.load_checkpoint(folder / "best").filters == 4
 
 
-def test_phase_2_in_three_arms(phase_1, pictures, tmp_path, environment):
-    if keras.backend.backend() != "tensorflow":
-        pytest.skip("one backend is enough here: test_parity compares the steps")
-    sharper = {"phase": "adversarial", "sharpen": 1.0}  # after phase 1 is judged
-    best = train(tiny(pictures, tmp_path / "two", start_from=str(phase_1), **sharper), quiet=True)
-    log = rows(tmp_path / "two")
-    assert [row["epoch"] for row in log] == ["0", "1"]  # what phase 1 is worth comes first
+@pytest.fixture
+def one_pipeline(monkeypatch):
+    """Runs over the same pictures from the same batch on share a pipeline, which takes TensorFlow seconds to trace."""
+    from kpalette.training.tensorflow_step import TensorflowBackend
+
+    made: dict[int, object] = {}
+    genuine = TensorflowBackend._dataset
+
+    def dataset(backend, start):
+        if start not in made:
+            made[start] = genuine(backend, start)
+        return made[start]
+
+    monkeypatch.setattr(TensorflowBackend, "_dataset", dataset)
+
+
+def test_phase_2_in_three_arms(phase_1, phase_2, pictures, tmp_path, eagerly, one_pipeline):
+    log = rows(phase_2 / "two")
+    assert [row["epoch"] for row in log] == ["0", "1", "2", "3"]  # what phase 1 is worth comes first
     told = json.loads((phase_1 / "best" / "metrics.json").read_text())
     for name in ("val_ab_error", "val_ssim", "val_palette_de_ab", "val_richness"):
         assert float(log[0][name]) == pytest.approx(told[name], rel=1e-3)
     assert {"fooling", "palette", "d_real", "val_d_recolored"} <= log[1].keys()
-    assert best == tmp_path / "two" / "best"
-    train(
-        tiny(pictures, tmp_path / "three", start_from=str(phase_1 / "best"), discriminator=False, **sharper),
-        quiet=True,
-    )
+    more = {"phase": "adversarial", "sharpen": 1.0, "discriminator": False, "steps_per_epoch": 1}
+    best = train(tiny(pictures, tmp_path / "three", start_from=str(phase_1 / "best"), **more), quiet=True)
+    assert best == tmp_path / "three" / "best"
     third = rows(tmp_path / "three")
+    assert [row["epoch"] for row in third] == ["0", "1"]
     assert not {"fooling", "d_real"} & third[1].keys()
     assert float(third[0]["val_ssim"]) == pytest.approx(float(log[0]["val_ssim"]), rel=1e-4)
-    still = tiny(
-        pictures, tmp_path / "still", start_from=str(phase_1), learning_rate=1e-12, discriminator=False, **sharper
-    )
-    train(still, quiet=True)
+    train(tiny(pictures, tmp_path / "still", start_from=str(phase_1), learning_rate=1e-12, **more), quiet=True)
     first, second = (float(row["val_ab_error"]) for row in rows(tmp_path / "still"))
     assert abs(first - second) > 1e-3
     # A learning rate that leads nowhere good: what is kept is phase 1's.
     wild = tiny(
         pictures, tmp_path / "wild", start_from=str(phase_1), learning_rate=0.5, clip=0, schedule="constant",
-        palette_weight=0.0, discriminator=False, **sharper,
+        palette_weight=0.0, **more,
     )  # fmt: skip
     kept = kpalette.load_checkpoint(train(wild, quiet=True)).get_weights()
     for a, b in zip(kept, kpalette.load_checkpoint(phase_1 / "best").get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-def test_phase_2_goes_on_too(phase_1, pictures, tmp_path, environment):
-    folder = tmp_path / "two"
-    arguments = [*TINY, "--phase", "adversarial", "--from", str(phase_1), "--images", str(pictures)]
-    whole = [*arguments, "--epochs", "3", "--patience", "0", "--run"]
-    assert run([*whole, str(tmp_path / "whole")], environment)[0] == 0
-    process = start([*whole, str(folder)], environment)
-    while not (folder / "backup" / "epoch-000001.safetensors").exists():
-        assert process.poll() is None, process.communicate()[1]
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+def test_phase_2_goes_on_too(phase_2, tmp_path, environment):
+    folder = shutil.copytree(phase_2 / "killed", tmp_path / "two")
+    assert len(rows(folder)) == 2
     code, _, errors = run(["--run", str(folder), "--resume"], environment)
     assert code == 0, errors
-    for ours, theirs in zip(rows(folder), rows(tmp_path / "whole"), strict=True):
+    assert "going on after epoch 1" in errors
+    for ours, theirs in zip(rows(folder), rows(phase_2 / "two"), strict=True):
         for name in ours.keys() - {"images_per_s"}:
             if ours[name] or theirs[name]:
                 assert float(ours[name]) == pytest.approx(float(theirs[name]), rel=1e-4, abs=1e-4), name
@@ -188,7 +213,7 @@ def test_what_cannot_be_trained(config, error, message, phase_1, pictures, tmp_p
     assert "\n" not in str(found.value)
 
 
-def test_a_loss_that_is_no_number(pictures, tmp_path, environment):
+def test_a_loss_that_is_no_number(pictures, tmp_path, environment, eagerly):
     folder = tmp_path / "nan"
     arguments = [*TINY, "--images", str(pictures), "--run", str(folder), "--learning-rate", "1e30", "--clip", "0"]
     code, _, errors = run([*arguments, "--schedule", "constant", "--epochs", "30"], environment)
@@ -268,7 +293,7 @@ def test_the_name_is_the_function_whatever_was_imported():
         module(TrainConfig(run=os.devnull))
 
 
-def test_phase_two_of_a_network_that_hears_of_the_target_alone_is_not_sharpened(pictures, tmp_path):
+def test_phase_two_of_a_network_that_hears_of_the_target_alone_is_not_sharpened(pictures, tmp_path, eagerly):
     kpalette.save_checkpoint(kpalette.PaletteNet(filters=2, conditioning="target"), tmp_path / "one")
     start_from = {"phase": "adversarial", "start_from": str(tmp_path / "one"), "steps_per_epoch": 1}
     with pytest.raises(ArgumentError, match="`sharpen` is for the choice among pairs"):
