@@ -27,6 +27,9 @@ DONE = (
     "cli",
     "models",
     "data",
+    "runtimes",
+    "training",
+    "search",
 )
 
 NEEDS = {

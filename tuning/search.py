@@ -1,6 +1,6 @@
 """Search for the best options of `python -m kpalette.train`, with KerasTuner, on one machine or many.
 
-    python tuning/search.py                                 # the study's twelve runs, pictures that come along
+    python tuning/search.py                                 # the study's twelve runs, on the embedded pictures
     python tuning/search.py --data train.tar --budget 400 --seeds 3 --output runs/search
 
 A search that was stopped or killed goes on by the same command, or by --output alone.
@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-# KerasTuner imports Keras, of which this process needs nothing: on NumPy that takes half of the time and memory. Runs
-# are trained in processes of their own, on the backend that was chosen.
+# KerasTuner imports Keras, but this process computes nothing with it: on NumPy the import takes half the time and
+# memory. Runs are trained in processes of their own, on the chosen backend.
 _BACKEND = os.environ.get("KERAS_BACKEND")
 if importlib.util.find_spec("jax") is not None:
     os.environ["KERAS_BACKEND"] = "numpy"
@@ -40,45 +40,54 @@ _SIZES = ("filters", "crop")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--data", metavar="PICTURES", help="A folder, a tar or ArtBench-10.  [default: pictures that come along]")
+@click.option("--data", metavar="PICTURES", help="A folder, a tar or ArtBench-10.  [default: the embedded pictures]")
 @click.option(
-    "--images", type=click.IntRange(2), metavar="N", help="So many of the pictures, spread evenly.  [default: all]"
+    "--images", type=click.IntRange(2), metavar="N", help="Number of pictures to use, spread evenly.  [default: all]"
 )
-@click.option("--palettes", metavar="FILE", help="Designed palettes, as of kpalette.train.")
+@click.option("--palettes", metavar="FILE", help="JSON file of designed palettes, as for kpalette.train.")
 @click.option(
     "--budget",
     type=click.IntRange(1),
     metavar="N",
-    help="Optimizer updates of each run; hyperband: at most.  [default: 20]",
+    help="Optimizer updates of each run; with hyperband, the largest number.  [default: 20]",
 )
 @click.option("--seeds", type=click.IntRange(1), metavar="N", help="Runs of each configuration.  [default: 1]")
-@click.option("--space", metavar="FILE", help="What is varied, as JSON.  [default: the study's twelve]")
-@click.option("--phase", type=click.Choice(PHASES), help="Of the runs.  [default: pretrain]")
-@click.option("--from", "start_from", metavar="RUN", help="What phase adversarial starts from.")
-@click.option("--tuner", type=click.Choice(TUNERS), help="Who chooses.  [default: grid]")
+@click.option("--space", metavar="FILE", help="JSON file of the options to vary.  [default: the study's twelve]")
+@click.option("--phase", type=click.Choice(PHASES), help="Phase of the runs.  [default: pretrain]")
 @click.option(
-    "--trials", type=click.IntRange(1), metavar="N", help="Configurations of random and bayesian.  [default: 12]"
+    "--from",
+    "start_from",
+    metavar="RUN",
+    help="Run or checkpoint that phase adversarial starts from.  [default: the phase 1 that ships]",
 )
-@click.option("--filters", type=click.IntRange(1), metavar="N", help="Of all networks.  [default: 8]")
-@click.option("--crop", type=click.IntRange(16), metavar="N", help="Side of the squares that are seen.  [default: 48]")
-@click.option("--timeout", type=click.FloatRange(1), metavar="SECONDS", help="A run that takes longer has failed.")
-@click.option("-o", "--output", default="runs/search", show_default=True, metavar="FOLDER", help="Of the search.")
-@click.option("--into", metavar="FILE.md", help="Put the results into the block `results` of this document.")
-@click.option("--role", type=click.Choice(("chief", "worker")), help="Of this machine, where there are many.")
-@click.option("--chief", metavar="HOST:PORT", help="Where the chief listens.  [default: 127.0.0.1:17070]")
+@click.option("--tuner", type=click.Choice(TUNERS), help="How configurations are chosen.  [default: grid]")
+@click.option(
+    "--trials", type=click.IntRange(1), metavar="N", help="Configurations that random and bayesian try.  [default: 12]"
+)
+@click.option(
+    "--filters", type=click.IntRange(1), metavar="N", help="Channels of the first level of all networks.  [default: 8]"
+)
+@click.option("--crop", type=click.IntRange(16), metavar="N", help="Side of the training squares.  [default: 48]")
+@click.option("--timeout", type=click.FloatRange(1), metavar="SECONDS", help="Time after which a run counts as failed.")
+@click.option(
+    "-o", "--output", default="runs/search", show_default=True, metavar="FOLDER", help="Folder of the search."
+)
+@click.option("--into", metavar="FILE.md", help="Write the results into the block `results` of this document.")
+@click.option("--role", type=click.Choice(("chief", "worker")), help="Role of this machine, in a search on many.")
+@click.option("--chief", metavar="HOST:PORT", help="Address of the chief.  [default: 127.0.0.1:17070]")
 @click.option(
     "--lease",
     type=click.FloatRange(5),
     metavar="SECONDS",
-    help="Chief: a worker silent for longer loses its run.  [default: 60]",
+    help="Silence after which the chief gives a worker's run to another.  [default: 60]",
 )
 def command(
     output: str, role: str | None, chief: str | None, lease: float | None, into: str | None, **options: Any
 ) -> None:
-    """Search for the best learning rate, batch size and shuffle of kpalette.train, or whatever --space says.
+    """Search for the best learning rate, batch size and shuffle of kpalette.train, or for the options in --space.
 
-    Every run has the same number of optimizer updates, and is judged by ab mean squared error over the whole selection
-    split. What was stopped goes on by the same command.
+    All runs have the same number of optimizer updates. They are compared by the mean squared error of ab over the whole
+    selection split. A search that was stopped continues by the same command.
     """
     if "" in (output, into, *options.values()):
         raise click.UsageError("an empty name: is a variable unset?")
@@ -93,7 +102,7 @@ def command(
     try:
         from kpalette.search import session
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in ("keras", "keras_tuner", "tensorflow", "jax", "torch"):
+        if (error.name or "").split(".")[0] not in ("keras", "keras_tuner", "six", "tensorflow", "jax", "torch"):
             raise
         raise KPaletteError(f"the search needs {error.name}: pip install '.[tensorflow,tuning]'") from None
     trainer = partial(session.run_trial, timeout=options["timeout"], environment=_environment())
@@ -111,7 +120,7 @@ def command(
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a plan that were given."""
+    """The given fields of a `SearchPlan`."""
     given = {name: options[name] for name in _FIELDS if options[name] is not None}
     if options["images"] is not None:
         given["pictures"] = options["images"]
@@ -125,7 +134,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _environment() -> dict[str, str]:
-    """Of the training processes."""
+    """Environment variables of the training processes."""
     own = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
     return own if _BACKEND is None else {**own, "KERAS_BACKEND": _BACKEND}
 

@@ -7,11 +7,12 @@ import threading
 from dataclasses import replace
 
 from kpalette.errors import ImageError, KPaletteError, OutputError, one_line
+from kpalette.models.backend import BackendError
 from kpalette.training.config import CONFIG, TrainConfig
 from kpalette.training.run import read_config, train
 
 NOT_THE_RUNS = 3
-"""Exit code for errors that every other run would meet too: missing pictures, a full disk."""
+"""Exit code for errors that every other run would meet too: missing pictures or packages, a full disk."""
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
         train(config)
     except KPaletteError as error:
         print(f"kpalette: error: {one_line(error)}", file=sys.stderr)
-        sys.exit(NOT_THE_RUNS if isinstance(error, OutputError | ImageError) else 1)
+        sys.exit(NOT_THE_RUNS if isinstance(error, OutputError | ImageError | BackendError) else 1)
 
 
 def _end_with_parent() -> None:

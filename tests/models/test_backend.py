@@ -51,6 +51,15 @@ def test_the_search_says_what_is_missing(without):
         assert line == f"kpalette: error: the search needs {missing}: pip install '.[tensorflow,tuning]'"
 
 
+def test_a_search_stops_at_the_first_run_without_a_backend(without):
+    load("keras_tuner")
+    load("matplotlib")
+    load("jax")
+    search = str(ROOT / "tuning" / "search.py")
+    line = without([], search, "--images", "4", "--crop", "16", KERAS_BACKEND="torch")[1]
+    assert line.startswith("kpalette: error: the search stops at 00-0: kpalette's networks do not run on PyTorch")
+
+
 @pytest.mark.parametrize("code", ["PaletteNet(filters=1)", "PaletteDiscriminator(filters=1)"])
 def test_pytorch_is_refused(without, code):
     line = without([], "-c", f"import kpalette; kpalette.{code}", KERAS_BACKEND="torch")[1]
