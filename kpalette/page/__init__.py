@@ -1,1 +1,1 @@
-"""The compare page: what it computes, and in `widgets/` what visitors see. Only `app` and `widgets` know Streamlit."""
+"""The compare page: what it computes; what visitors see is in `widgets/`. Only `app` and `widgets` use Streamlit."""

@@ -1,4 +1,4 @@
-"""The compare page: a picture and a palette in, every recolorer's result side by side. `make app` starts it."""
+"""The compare page: the results of several recolorers for one picture and palette. `make app` starts it."""
 
 import logging
 
@@ -20,17 +20,17 @@ _STYLE = """<style>
 .block-container { padding-top: 1.6rem; max-width: 1500px; }
 h1 { font-size: 2rem !important; padding: 0 !important; }
 h3 { padding-bottom: .4rem !important; }
-/* So that the palette below it is in sight at once; a closer look shows it whole. */
+/* Small, so that the palette below it can be seen without scrolling. "A closer look" shows it whole. */
 .st-key-original img { max-height: 15rem; width: auto !important; max-width: 100%; }
 [data-testid="stColorPicker"] button, [data-testid="stColorPickerBlock"] { width: 100%; height: 2.6rem; }
 [data-testid="stMetricValue"] { font-size: 1.25rem; }
-[data-testid="stDownloadButtonError"]::after { content: ". Try again, another method, or a smaller picture."; }
+[data-testid="stDownloadButtonError"]::after { content: ". Try again, or try another recolorer or a smaller picture."; }
 </style>"""
 
 
 def main() -> None:
-    """Draws the page; Streamlit calls it anew after each thing a visitor does."""
-    # A picture of our own: Streamlit would fetch the drawing of a symbol from the network.
+    """Draws the page. Streamlit calls this again after each action of a visitor."""
+    # An icon of our own: Streamlit would fetch the picture of an emoji from the network.
     icon = Image.fromarray(swatch_image(Palette.from_hex(Settings.target), side=16))
     st.set_page_config("kpalette: pictures in your colours", icon.resize((64, 64)), layout="wide")
     try:
@@ -39,7 +39,7 @@ def main() -> None:
         st.error(plain(str(error)))
     except Exception:
         logging.getLogger("kpalette.page").exception("the page failed")
-        st.error("Something went wrong with this. Try another picture or other colours, or reload the page.")
+        st.error("Something went wrong. Try another picture or other colours, or reload the page.")
 
 
 def _draw() -> None:
@@ -47,7 +47,7 @@ def _draw() -> None:
     session.begin()
     st.html(_STYLE)
     st.title("kpalette", anchor=False)
-    st.markdown("Put a picture into the colours you choose. Its light, shapes and details stay.")
+    st.markdown("Put a picture into the colours you choose. Its light, shapes and details are kept.")
     left, right = st.columns([5, 9], gap="large")
     with left:
         chosen = choose_picture()

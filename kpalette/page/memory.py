@@ -1,4 +1,4 @@
-"""The memory of a server that works on pictures for days."""
+"""Memory of a server that runs for days."""
 
 import ctypes
 from functools import cache
@@ -9,13 +9,13 @@ _LARGE = 2**20  # bytes
 
 @cache
 def return_freed_memory() -> bool:
-    """Has the C library give every freed array of a megabyte or more back to the system; for the whole process.
+    """Makes the C library return freed arrays of a megabyte or more to the system, in the whole process.
 
-    glibc raises that limit to 32 MB as arrays are freed, and then keeps smaller ones in a heap for each of its threads:
-    a server of pictures comes to hold twice what it uses (`benchmarks/page.py`).
+    glibc raises this limit to 32 MB as arrays are freed. It then keeps smaller ones in a heap for each thread, and a
+    server of pictures takes twice the memory that it uses (`benchmarks/page.py`).
 
     Returns:
-        Whether the C library took it: others than glibc have no such limit, or no way to set it.
+        Whether the C library has this setting; only glibc does.
     """
     try:
         return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE))

@@ -1,4 +1,4 @@
-"""What visitors do to the target palette: tuples of `#rrggbb` in the order of the picture's own colours."""
+"""Changes of the target palette, which is a tuple of `#rrggbb` in the order of the picture's own colours."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,7 +22,7 @@ HARMONIES = {
     "Analogous": (0.0, 30.0, -30.0),
     "One colour": (0.0,),
 }
-"""Degrees of hue, in CIELAB, from the colour that a harmony is built on."""
+"""The hues of a harmony, in degrees of CIELAB from the hue of the colour that it starts from."""
 
 
 def matched(source: Sequence[str], target: Palette | Sequence[str], *, match: str = "lightness") -> Colors:
@@ -30,11 +30,12 @@ def matched(source: Sequence[str], target: Palette | Sequence[str], *, match: st
 
     Args:
         source: the picture's colours.
-        target: as many colours; of more, those that fit; of fewer, all, one for each of the first colours.
+        target: the palette. If it has more colours than the picture, those that match are taken; if it has fewer, all,
+            for the first colours of the picture.
         match: as in `Palette.matched`.
 
     Returns:
-        Target colours, each for the source colour of its place.
+        Target colours, each at the place of its source colour.
     """
     palette = target if isinstance(target, Palette) else Palette.from_hex(target)
     own = _own_palette(source)
@@ -49,7 +50,7 @@ def _own_palette(codes: Sequence[str]) -> Palette:
 
 
 def rematched(source: Sequence[str], target: Colors, locked: Sequence[bool], *, match: str) -> Colors:
-    """The colours at places that are not locked change places, so that they fit the picture's; see `matched`."""
+    """Matches the colours that are not locked to the picture's again; see `matched`."""
     free = [i for i in range(min(len(source), len(target))) if not locked[i]]
     result = list(target)
     if len(free) > 1:
@@ -60,7 +61,7 @@ def rematched(source: Sequence[str], target: Colors, locked: Sequence[bool], *, 
 
 
 def keep_locked(new: Colors, old: Colors, locked: Sequence[bool]) -> Colors:
-    """A new palette in which the colours at locked places stay what they were."""
+    """Takes a new palette, except for the colours that are locked."""
     kept = zip(new, old, locked, strict=False)
     return (*(before if lock else after for after, before, lock in kept), *new[min(len(old), len(locked)) :])
 
@@ -68,17 +69,17 @@ def keep_locked(new: Colors, old: Colors, locked: Sequence[bool]) -> Colors:
 def resized(
     target: Colors, size: int, *, source: Sequence[str], origin: Palette | None, arranged: bool = False
 ) -> Colors:
-    """The palette with another number of colours.
+    """Changes the number of colours of a palette.
 
     Args:
-        target: as it is.
-        size: how many it is to have.
+        target: the palette.
+        size: the new number of colours.
         source: the picture's own colours, `size` or fewer.
-        origin: the palette it was taken from, from which further colours come; else the picture's own fill up.
-        arranged: whether the colours keep their places, else `origin` is matched anew.
+        origin: the palette that `target` was taken from, or None. More colours come from it, or else from `source`.
+        arranged: whether the colours keep their places; if not, `origin` is matched again.
 
     Returns:
-        As many colours.
+        `size` colours.
     """
     if origin is not None and len(origin) >= size and not arranged:
         return matched(source, chosen(origin, size))
@@ -88,13 +89,13 @@ def resized(
 
 
 def chosen(palette: Palette, size: int) -> Palette:
-    """Of a palette with more colours the `size` that represent it best."""
+    """The `size` colours that represent a palette best; all if it has no more."""
     colors = "\n".join(palette.hex).encode()
     return palette if len(palette) <= size else decode_palette(colors, name="palette.txt", most=size)
 
 
 def shuffled(target: Colors, locked: Sequence[bool], *, seed: int) -> Colors:
-    """The colours at places that are not locked change places, so that at least two do where two differ."""
+    """Shuffles the colours that are not locked. If two of them differ, at least two change places."""
     free = [i for i in range(len(target)) if not locked[i]]
     result, generator = list(target), np.random.default_rng(seed)
     if len({target[i] for i in free}) < 2:
@@ -106,22 +107,22 @@ def shuffled(target: Colors, locked: Sequence[bool], *, seed: int) -> Colors:
 
 
 def swapped(target: Colors, first: int, second: int) -> Colors:
-    """Two colours in each other's places."""
+    """Swaps two colours."""
     result = list(target)
     result[first], result[second] = result[second], result[first]
     return tuple(result)
 
 
 def harmony(base: str, name: str, *, source: Sequence[str]) -> Colors:
-    """A harmony from one colour, with the lightness of the picture's own colours so that its structure stays.
+    """Makes a harmony from one colour. It takes the lightness of the picture's colours, so that structure is kept.
 
     Args:
-        base: the colour, which becomes one of them.
+        base: the colour to start from.
         name: one of `HARMONIES`.
         source: the picture's colours.
 
     Returns:
-        A colour for each of `source`; the one nearest to `base` in lightness becomes `base`.
+        A colour for each of `source`. The one nearest in lightness to `base` becomes `base`.
 
     Raises:
         ArgumentError: if there is no such harmony.
@@ -139,19 +140,19 @@ def harmony(base: str, name: str, *, source: Sequence[str]) -> Colors:
 
 
 def preset(name: str, size: int) -> Palette:
-    """A preset, of its colours at most `size`."""
+    """A preset, with at most `size` of its colours."""
     return find_palette(name, size=min(size, len(list_presets()[name])))
 
 
 def palette_from_file(data: bytes, *, name: str, size: int) -> Palette:
-    """The palette in an uploaded file, at most `size` colours; PaletteError in words for visitors."""
+    """The palette in an uploaded file, with at most `size` colours; PaletteError for visitors."""
     if not data:
         raise PaletteError(f"{name} is empty (0 bytes)")
     return decode_palette(data, name=name, most=size)
 
 
 def palette_from_picture(data: bytes, *, name: str, size: int) -> Palette:
-    """The colours of an uploaded picture, as `kpalette recolor --like` takes them; ImageError, PaletteError."""
+    """The colours of an uploaded picture, as `kpalette recolor --like` extracts them; ImageError, PaletteError."""
     found = extract_palette(decode_upload(data, name=name), size=size, method="kmeans")
     if len(found) < MIN_COLORS:
         raise PaletteError(f"{name} has a single colour, {found.hex[0]}: a palette needs at least {MIN_COLORS}")
@@ -159,4 +160,4 @@ def palette_from_picture(data: bytes, *, name: str, size: int) -> Palette:
 
 
 TAKERS: dict[str, Callable[..., Palette]] = {"file": palette_from_file, "picture": palette_from_picture}
-"""How a palette is taken from an upload, by what the upload is."""
+"""Functions that take a palette from an upload, by the kind of upload."""

@@ -1,4 +1,4 @@
-"""Pictures that visitors bring: checked by decoding them, shrunk to a screen's size, their own colours taken once."""
+"""Pictures that visitors upload: they are decoded and checked, shrunk for the screen, and their palettes extracted."""
 
 import hashlib
 import io
@@ -27,24 +27,29 @@ SUFFIXES = ("png", "jpg", "jpeg", "webp", "tif", "tiff")
 MAX_BYTES = 25_000_000
 MAX_PIXELS = 50_000_000
 SCREEN = 1024
-"""Pixels of the longer side at which results are shown and measured."""
+"""Longer side, in pixels, at which results are shown and measured."""
 
 _EXTRACTION = "kmeans"
 
 
 @dataclass(frozen=True, eq=False)
 class Opened:
-    """A picture that has been read.
+    """A picture that was read.
 
     Attributes:
-        name: of its file.
-        digest: SHA-256 of its bytes.
-        format: Pillow's name of its format.
-        width: of the whole picture, upright.
-        height: of the whole picture, upright.
-        screen: the picture at most `SCREEN` pixels long.
-        palettes: its own colours for 2 to 8 swatches: `#rrggbb`, darkest first, with shares.
-        notes: what a visitor should know about how it was read.
+        name: name of the file.
+        digest: SHA-256 of the bytes of the file.
+        format: Pillow's name of the format.
+        width: width of the whole picture, upright.
+        height: height of the whole picture, upright.
+        screen: the picture, its longer side at most `SCREEN` pixels.
+        palettes: the picture's palettes of 2 to 8 colours, darkest first: `#rrggbb` and share of each.
+        notes: notes for the visitor, for example that only the first frame is read.
+
+    Example:
+        >>> opened = open_picture(sample_file("coffee"), name="coffee.png")
+        >>> opened.width, opened.height, len(opened.own(4))
+        (600, 400, 4)
     """
 
     name: str
@@ -57,7 +62,7 @@ class Opened:
     notes: tuple[str, ...] = ()
 
     def own(self, size: int) -> tuple[tuple[str, float], ...]:
-        """The codes and shares of `size` of its colours; fewer if it has fewer, one if it is flat."""
+        """Codes and shares of the palette of `size` colours; fewer if the picture has fewer."""
         return self.palettes[size - MIN_COLORS]
 
 
@@ -66,13 +71,13 @@ def open_picture(data: bytes, *, name: str) -> Opened:
 
     Args:
         data: the bytes of the file.
-        name: its name, a browser's word: only what errors, downloads and commands call it.
+        name: the name of the file as the browser sends it, for messages, downloads and commands.
 
     Returns:
-        What the page shows of it.
+        The picture as the page needs it.
 
     Raises:
-        ImageError: in words for somebody who never saw a command line.
+        ImageError: if the picture cannot be read; the message is for visitors.
     """
     name = file_name(name)
     picture, notes = _decode(data, name, least=SCREEN)
@@ -84,27 +89,27 @@ def open_picture(data: bytes, *, name: str) -> Opened:
 
 
 def decode_upload(data: bytes, *, name: str) -> Picture:
-    """The whole picture of an upload; errors as in `open_picture`."""
+    """Reads an upload at full size; errors as in `open_picture`."""
     return _decode(data, file_name(name))[0]
 
 
 def file_name(name: str) -> str:
-    """The last part of a file's name as browsers send it, printable, never empty."""
+    """The last part of a path that a browser sends: printable, short, never empty."""
     last = PureWindowsPath(PurePosixPath(name).name).name
     return "".join(c if c.isprintable() else "_" for c in last)[:120] or "picture"
 
 
 @lru_cache(maxsize=8)
 def sample_file(name: str) -> bytes:
-    """A sample picture as the bytes of a PNG file; ArgumentError for a name that is none of `images.SAMPLES`."""
+    """A sample picture as the bytes of a PNG file; ArgumentError if the name is not in `SAMPLES`."""
     return encode_image(sample_image(name), image_format="PNG")
 
 
 def _decode(data: bytes, name: str, *, least: int | None = None) -> tuple[Picture, tuple[str, ...]]:
     if not data:
-        raise ImageError(f"{name} is empty (0 bytes): perhaps the upload broke off. Try it again.")
+        raise ImageError(f"{name} is empty (0 bytes): perhaps the upload was interrupted. Try again.")
     if len(data) > MAX_BYTES:
-        raise ImageError(f"{name} has {len(data) / 1e6:.0f} MB: at most {MAX_BYTES // 1_000_000} MB can be taken here.")
+        raise ImageError(f"{name} has {len(data) / 1e6:.0f} MB: at most {MAX_BYTES // 1_000_000} MB are allowed here.")
     with _warnings() as notes:
         picture = decode_image(
             data, name=name, limit=MAX_PIXELS, advice="make it smaller first", formats=FORMATS, least=least
@@ -115,7 +120,7 @@ def _decode(data: bytes, name: str, *, least: int | None = None) -> tuple[Pictur
 
 
 def _whole_size(data: bytes, picture: Picture) -> tuple[int, int]:
-    """Width and height of the whole picture, upright as `picture` is, which may be smaller."""
+    """Width and height of the whole picture. `picture` is upright, but may be smaller."""
     with Image.open(io.BytesIO(data)) as header:
         short, long = sorted(header.size)
     height, width = picture.rgb.shape[:2]
@@ -124,7 +129,7 @@ def _whole_size(data: bytes, picture: Picture) -> tuple[int, int]:
 
 @contextmanager
 def _warnings() -> Iterator[list[str]]:
-    """What kpalette logs as warnings in this thread: others may be reading pictures of their own meanwhile."""
+    """Collects the warnings that kpalette logs in this thread; other threads may read other pictures meanwhile."""
     found: list[str] = []
     thread = threading.get_ident()
 
@@ -143,7 +148,7 @@ def _warnings() -> Iterator[list[str]]:
 
 def _on_screen(picture: Picture) -> Picture:
     shrunk = as_picture(resize(np.asarray(picture), longest=SCREEN))
-    # Shrinking leaves alpha where no pixel of the picture had any colour to show; few pictures can come to that.
+    # If only a few pixels are visible, shrinking may leave none: then alpha is dropped.
     return shrunk if shrunk.alpha is None or shrunk.alpha.any() else Picture(shrunk.rgb)
 
 

@@ -1,4 +1,4 @@
-"""Results: at a screen's size with their figures, whole on download, and the command that makes the same file."""
+"""Results: previews with their figures, files at full size, and the command that makes the same file."""
 
 import shlex
 import time
@@ -29,41 +29,47 @@ from kpalette.types import MIN_COLORS, ImageArray
 from kpalette.weights.presets import find_preset
 
 STRONG_CHANGE = 50.0
-"""The dE76 that the map of changes shows as its brightest."""
+"""CIE 1976 difference from which on the map of changes is brightest."""
 
 
 def page_recipe(method: str, source: Sequence[str], target: Sequence[str], lightness: float) -> Recipe:
-    """What the page asks for: each of the picture's own colours becomes the target of its place.
+    """Makes the recipe of the page: each of the picture's own colours becomes the target colour at its place.
 
     Args:
         method: name of a recolorer.
         source: the picture's own colours, `#rrggbb`.
-        target: what each of them becomes; if `source` is a single colour, it becomes the first of two colours.
+        target: the target colours. A `source` of a single colour becomes the first of two.
         lightness: lightness strength, 0..1.
 
     Returns:
-        The recipe that the command line makes of `command`, so that both make the same file.
+        The recipe. The line of `command` gives the same one, so that both make the same file.
     """
-    # A single colour cannot be typed as a palette. It is extracted exactly, by the command too.
+    # A single colour is not a palette that can be typed. It is extracted, by the command too, and exactly.
     own = Palette.from_hex(source) if len(source) >= MIN_COLORS else None
     return Recipe(Palette.from_hex(target), method, own, "order", lightness)
 
 
 def title_of(method: str) -> str:
-    """What artists see as the name of a recolorer."""
+    """The name of a recolorer for artists."""
     return registry()[method].title
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A result at a screen's size.
+    """A recoloured picture at the size of the screen.
 
     Attributes:
-        recipe: what was asked for.
-        picture: the picture recoloured.
-        ssim: how much of the structure is kept, 1 is all.
-        palette_de: how far its colours are from the target, 0 is exact.
-        seconds: it took.
+        recipe: how it was recoloured.
+        picture: the recoloured picture.
+        ssim: structure kept; 1 is all.
+        palette_de: distance of its colours to the target; 0 is exact.
+        seconds: wall time of the recolouring.
+
+    Example:
+        >>> picture = Picture(np.array([[[200, 30, 30], [30, 30, 200]]], np.uint8))
+        >>> recipe = page_recipe("soft", ["#c81e1e", "#1e1ec8"], ["#ffa500", "#800080"], 1.0)
+        >>> preview(picture, recipe).picture.rgb.tolist()
+        [[[255, 165, 0], [128, 0, 128]]]
     """
 
     recipe: Recipe
@@ -74,19 +80,19 @@ class Result:
 
 
 def preview(picture: Picture, recipe: Recipe) -> Result:
-    """Recolours a picture of a screen's size.
+    """Recolours a picture of the size of the screen, and measures the result.
 
     Args:
         picture: the picture.
-        recipe: what is asked for.
+        recipe: how to recolour it.
 
     Returns:
-        The result and its figures, as `metrics.measure` gives them.
+        The result. Its figures are those of `kpalette.measure`.
 
     Raises:
         KPaletteError: if a network's weights are missing or damaged.
     """
-    load_network(recipe)  # once for all pictures, and no part of this one's seconds
+    load_network(recipe)  # loading is not part of the seconds
     start = time.perf_counter()
     plan = recipe.plan(picture)
     done = picture.with_rgb(plan.apply(picture).image)
@@ -101,14 +107,14 @@ def preview(picture: Picture, recipe: Recipe) -> Result:
 
 
 def load_network(recipe: Recipe) -> None:
-    """Loads the weights of a recipe's recolorer, where it is a network."""
+    """Loads the weights of a recipe's recolorer, if that is a network."""
     recolorer = recipe.recolorer
     if isinstance(recolorer, NetworkRecolorer):
         recolorer.load()
 
 
 def why_missing(method: str) -> str | None:
-    """The reason why a recolorer cannot work here, its weights are missing; None if it can."""
+    """The reason why the weights of a recolorer are missing; None if it can be used."""
     if method not in list_networks():
         return None
     try:
@@ -119,18 +125,18 @@ def why_missing(method: str) -> str | None:
 
 
 def whole_file(data: bytes, recipe: Recipe, *, name: str) -> bytes:
-    """The result at full size as a file of the kind that came, its metadata kept.
+    """Makes the file of a result: full size, the format and metadata of the upload.
 
     Args:
-        data: the bytes of the picture that came.
-        recipe: what is asked for.
-        name: of the file that came.
+        data: the bytes of the uploaded file.
+        recipe: how to recolour it.
+        name: name of the uploaded file.
 
     Returns:
-        The bytes of the file that `command` makes.
+        The bytes of the file, equal to those of the file that `command` makes.
 
     Raises:
-        KPaletteError: if the picture cannot be read, or the result not be written in its format.
+        KPaletteError: if the picture cannot be read, or its format cannot hold the result.
     """
     picture = decode_upload(data, name=name)
     image_format = format_of(result_name(name, recipe.recolorer.name, picture.format))
@@ -138,23 +144,23 @@ def whole_file(data: bytes, recipe: Recipe, *, name: str) -> bytes:
 
 
 def result_name(name: str, method: str, image_format: str) -> str:
-    """What a result is called: the picture's name with the method's in it, its suffix true of the format."""
+    """The file name of a result: the names of picture and recolorer, and a suffix of the format."""
     path = PurePath(file_name(name))
     kept = SUFFIXES.get(path.suffix.lower()) == image_format
     return f"{path.stem}.{method}{path.suffix if kept else suffix_of(image_format)}"
 
 
 def command(recipe: Recipe, *, name: str, image_format: str, sample: str | None = None) -> str:
-    """The command line that makes the very file that `whole_file` gives, in the folder of the picture.
+    """The command line that makes the same file as `whole_file`, in the folder of the picture.
 
     Args:
-        recipe: what was asked for.
-        name: of the picture's file.
-        image_format: its format.
-        sample: its name where it is one of `images.SAMPLES`, which has no file yet.
+        recipe: how the picture was recoloured.
+        name: name of the picture's file.
+        image_format: format of the picture.
+        sample: name of the sample picture, if it is one.
 
     Returns:
-        One line for a POSIX shell; for a sample picture one before it, which saves the picture.
+        A line for a POSIX shell. Before that of a sample picture is one that saves the picture.
     """
     name = file_name(name)
     method = recipe.recolorer.name
@@ -172,7 +178,7 @@ def command(recipe: Recipe, *, name: str, image_format: str, sample: str | None 
 
 
 def _no_option(name: str) -> str:
-    # A name that begins with a dash would be taken for an option.
+    # A name that begins with a dash would be read as an option.
     return f"./{name}" if name.startswith("-") else name
 
 
@@ -181,18 +187,18 @@ def _bare(palette: Palette) -> str:
 
 
 def cube_file(data: bytes, recipe: Recipe, *, name: str) -> bytes:
-    """The recolouring as a .cube table for video and photo programs, as `kpalette lut` writes it.
+    """Makes the recolouring as a .cube table, as `kpalette lut` writes it.
 
     Args:
-        data: the bytes of the picture that came.
-        recipe: what is asked for.
-        name: of the file that came.
+        data: the bytes of the uploaded file.
+        recipe: how to recolour it.
+        name: name of the uploaded file.
 
     Returns:
         The bytes of the table.
 
     Raises:
-        ArgumentError: if the recolorer is no colour map.
+        ArgumentError: if the recolorer is not a colour map.
         KPaletteError: if the picture cannot be read.
     """
     picture = decode_upload(data, name=name)
@@ -204,39 +210,39 @@ def cube_file(data: bytes, recipe: Recipe, *, name: str) -> bytes:
 
 
 def has_cube(method: str) -> bool:
-    """Whether a recolorer is a colour map, which a table can hold."""
+    """Whether a recolorer is a colour map, and so can be a table."""
     return method in list_color_maps()
 
 
 def change_map(before: ImageArray, after: ImageArray) -> ImageArray:
-    """Where colours changed: uint8 (H, W, 3), dark is no change, bright `STRONG_CHANGE` dE76 or more."""
+    """A map of changes, uint8 (H, W, 3): dark is no change, bright a CIE 1976 difference of `STRONG_CHANGE` or more."""
     change = delta_e_76(image_to_lab(before), image_to_lab(after))
     grey = np.rint(np.clip(change / STRONG_CHANGE, 0, 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(cv2.applyColorMap(grey, cv2.COLORMAP_INFERNO)[..., ::-1], dtype=np.uint8)
 
 
 def screen_file(picture: Picture) -> bytes:
-    """A picture of a screen's size as a browser shows it: JPEG, or PNG where there is transparency."""
+    """A picture as a file for the browser: JPEG, or PNG if it has transparency."""
     if picture.alpha is None:
         return encode_image(picture, image_format="JPEG", strip=True)
-    # Little compressed: a quarter of the time. Streamlit would turn a WebP into a PNG at every run.
+    # Low compression takes a quarter of the time. WebP is no choice: Streamlit would convert it to PNG at every run.
     pixels = cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGBA2BGRA)
     return cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
 def thumbnail(picture: Picture, *, longest: int = 160) -> bytes:
-    """A small JPEG of a picture for the history, on grey where it is transparent."""
+    """A small JPEG of a picture for the history; transparent parts are grey."""
     small = as_picture(resize(np.asarray(picture), longest=longest))
     return encode_image(small, image_format="JPEG", background="grey", strip=True)
 
 
 def by_speed(methods: tuple[str, ...]) -> tuple[str, ...]:
-    """Recolorers in the order in which they are computed: networks last, so that something is shown at once."""
+    """Recolorers in the order in which they run: networks last, so that the first result is shown soon."""
     order = list_recolorers()
     return tuple(sorted(methods, key=lambda name: (name in list_networks(), order.index(name))))
 
 
 def by_interest(methods: tuple[str, ...]) -> tuple[str, ...]:
-    """Recolorers in the order in which they are shown: the page's defaults first, those that cannot work last."""
+    """Recolorers in the order in which they are shown: the page's defaults first, those without weights last."""
     order = list(dict.fromkeys((*METHODS, *list_recolorers())))
     return tuple(sorted(methods, key=lambda name: (why_missing(name) is not None, order.index(name))))

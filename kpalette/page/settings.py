@@ -1,4 +1,4 @@
-"""What a visitor has chosen, and the link that brings it back."""
+"""The settings of a visitor, and the link that restores them."""
 
 import math
 from collections.abc import Mapping
@@ -12,22 +12,26 @@ from kpalette.recolorers.registry import DEFAULT_MODEL, list_recolorers
 from kpalette.types import DEFAULT_COLORS
 
 UPLOAD = "upload"
-"""What stands for a picture of the visitor's own, which no link can carry."""
+"""In place of the name of a sample: the visitor's own picture, which a link cannot contain."""
 
 METHODS = ("palettenet", "ablated", "baseline", "soft")
-"""The recolourers that are shown unless others are chosen."""
+"""The recolorers that are shown by default."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that a result depends on but the pixels of an upload.
+    """Everything that a result depends on, except the pixels of an upload.
 
     Attributes:
-        picture: one of `images.SAMPLES`, or `UPLOAD`.
-        target: `#rrggbb`, 2 to 8; the i-th is what the picture's i-th colour, darkest first, becomes.
-        lightness: strength, 0..1.
-        methods: names of recolourers, at least one.
-        shown: the one that is looked at closely.
+        picture: one of `SAMPLES`, or `UPLOAD`.
+        target: 2 to 8 colours, `#rrggbb`. The i-th is the target of the picture's i-th colour, darkest first.
+        lightness: lightness strength, 0..1.
+        methods: names of recolorers, at least one.
+        shown: name of the recolorer in "A closer look".
+
+    Example:
+        >>> from_query(to_query(Settings("chelsea", lightness=0.5))) == (Settings("chelsea", lightness=0.5), ())
+        True
     """
 
     picture: str = "coffee"
@@ -38,7 +42,7 @@ class Settings:
 
 
 def to_query(settings: Settings) -> dict[str, str]:
-    """The settings as parameters of a link, short and without characters that need escapes."""
+    """The settings as parameters of a link, without characters that need escapes."""
     return {
         "picture": settings.picture,
         "palette": "-".join(code.removeprefix("#") for code in settings.target),
@@ -52,10 +56,10 @@ def from_query(query: Mapping[str, str]) -> tuple[Settings, tuple[str, ...]]:
     """Reads the parameters of a link.
 
     Args:
-        query: parameters as `to_query` writes them, or anything else that a stranger may have typed.
+        query: the parameters. They are untrusted.
 
     Returns:
-        The settings, with the defaults for whatever is missing or cannot be read; and the names of what cannot.
+        The settings, with defaults for what is missing or cannot be read; and the names of those that cannot be read.
     """
     settings, broken = Settings(), []
     for name, value in query.items():

@@ -116,7 +116,7 @@ def visit(browser, server) -> Iterator[Any]:
 
 def settle(page: Any) -> None:
     """Waits until a run of the page has ended and all of it is drawn; a click's own effect is waited for before."""
-    page.get_by_text("Best is the top left").wait_for()
+    page.get_by_text("The best place is the top left").wait_for()
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     page.wait_for_function(
         "!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"

@@ -24,7 +24,7 @@ SCREENSHOTS = os.environ.get("KPALETTE_SCREENSHOTS")
 
 @pytest.fixture(scope="module")
 def photograph(tmp_path_factory, photo) -> Path:
-    """A JPEG as a camera writes it: turned on its side by EXIF, 1600 pixels long."""
+    """A JPEG of a camera that was turned, 1600 pixels long; EXIF has its orientation."""
     path = tmp_path_factory.mktemp("photograph") / "my holiday.jpg"
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "Maker"
@@ -128,10 +128,10 @@ def test_back_and_forward(visit):
         page.get_by_text("The same by command line").click()
 
 
-def test_the_command_is_there_to_copy(visit):
+def test_the_command_can_be_copied(visit):
     page = visit(LINK)
     page.get_by_text("The same by command line").click()
-    page.wait_for_timeout(1000)  # it slides open, and away from under the mouse
+    page.wait_for_timeout(1000)  # it slides open, and moves
     page.get_by_test_id("stCode").hover()
     page.get_by_label("Copy to clipboard").click()
     page.wait_for_function("navigator.clipboard.readText().then(text => text.includes('kpalette recolor'))")
@@ -139,7 +139,7 @@ def test_the_command_is_there_to_copy(visit):
     assert copied.splitlines()[1].startswith("kpalette recolor astronaut.png --palette 101840,a03878,e07060,f8b878")
 
 
-def test_bad_uploads_are_answered_in_words(visit, tmp_path):
+def test_bad_uploads_are_refused_in_plain_words(visit, tmp_path):
     page = visit(LINK)
     for name, data, words in [
         ("notes.png", b"Dear diary", "is not a readable picture"),
@@ -163,7 +163,7 @@ def test_two_visitors_do_not_mix(visit, photograph):
     assert state_of(one)["palette"] == "101840-a03878-e07060-f8b878"
 
 
-def test_an_upload_takes_anothers_place_and_no_sample_shows(visit, photograph, tmp_path):
+def test_one_upload_replaces_another_and_no_sample_is_shown(visit, photograph, tmp_path):
     page = visit(LINK)
     upload(page, photograph)
     page.evaluate(
@@ -178,7 +178,7 @@ def test_an_upload_takes_anothers_place_and_no_sample_shows(visit, photograph, t
     assert not any("astronaut.png" in text or "coffee.png" in text for text in seen)
 
 
-def test_a_failed_download_is_told_in_words(visit, tmp_path):
+def test_a_failed_download_has_a_message(visit, tmp_path):
     script, log = tmp_path / "failing.py", tmp_path / "log.txt"
     script.write_text(
         f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r})\n"
@@ -194,7 +194,7 @@ def test_a_failed_download_is_told_in_words(visit, tmp_path):
         error.wait_for()
         words = error.evaluate("e => e.innerText + getComputedStyle(e, '::after').content")
         assert "Failed to generate file for download" in words
-        assert "Try again, another method, or a smaller picture" in words
+        assert "Try again, or try another recolorer or a smaller picture" in words
         assert "secret detail" not in page.content()
         page.context.close()
 

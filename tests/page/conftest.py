@@ -11,14 +11,14 @@ from tests.cli.conftest import kp  # noqa: F401
 
 @pytest.fixture
 def no_networks(monkeypatch):
-    """Neither network has weights: quick, and the same whatever ships."""
+    """No network has weights: fast, and independent of those that ship."""
     monkeypatch.setattr(presets, "_preset_folder", {}.get)
     registry.made.cache_clear()
 
 
 @pytest.fixture
 def both_networks(monkeypatch, tiny_checkpoint):
-    """Both networks have weights, of a tiny one."""
+    """Both networks have the weights of a tiny one."""
     monkeypatch.setattr(presets, "_preset_folder", {"palettenet": tiny_checkpoint, "ablated": tiny_checkpoint}.get)
     registry.made.cache_clear()
 
@@ -31,14 +31,14 @@ def file_of(image: np.ndarray, form: str = "PNG", **options) -> bytes:
 
 @pytest.fixture(scope="session")
 def turned(photo) -> bytes:
-    """A JPEG of 128x96 pixels as a camera writes it that was held upright: 96x128 for who looks at it."""
+    """A JPEG of 128x96 pixels of a camera that was turned: upright it has 96x128."""
     exif = Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "Maker"
     return file_of(np.ascontiguousarray(photo[:96]), "JPEG", quality=95, exif=exif)
 
 
 def huge_png(width: int, height: int) -> bytes:
-    """A PNG of so many pixels in few bytes."""
+    """A PNG of many pixels and few bytes."""
     buffer = io.BytesIO()
     Image.new("1", (width, height)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -46,7 +46,7 @@ def huge_png(width: int, height: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def bad_files(photo) -> dict[str, tuple[bytes, str]]:
-    """Uploads that cannot be shown, by name, each with words that must be said."""
+    """Uploads that cannot be shown, by name, each with words of its message."""
     grey = photo[:32, :32]
     frames = [Image.fromarray(grey), Image.fromarray(255 - grey)]
     gif = io.BytesIO()

@@ -1,4 +1,4 @@
-"""The page itself, driven without a browser: every path, bad uploads included."""
+"""The page itself, without a browser: every widget, and bad uploads."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def page(no_networks):
 
 
 def said(at) -> str:
-    """All that stands on the page; no exception may be among it."""
+    """All texts of the page, which must have no exception."""
     assert not at.exception
     kinds = ("error", "warning", "info", "markdown", "caption", "subheader", "code", "html")
     return "\n".join(
@@ -70,7 +70,7 @@ def test_the_page_is_never_empty(page):
     assert "coffee\\.png, 600 by 400 pixels" in text
     assert [m.label for m in at.metric] == ["Structure kept", "Palette distance", "Seconds"] * 2
     assert text.count("Not available on this server") == 2
-    assert text.count("What this method learned is not installed here.") == 2
+    assert text.count("The trained network (its weights) is not installed here.") == 2
     assert "kpalette.train" not in text
     assert at.session_state.targets == Settings.target
     assert not at.error
@@ -120,9 +120,9 @@ def test_the_link_follows_what_is_chosen(page):
     assert query_of(page(**query)) == query
 
 
-def test_broken_links_open_all_the_same(page):
+def test_broken_links_open_the_page(page):
     at = page(picture="nothing", palette="<b>", lightness="7", methods="x", look="y", other="z")
-    assert "Not all of this link could be read" in at.warning[0].value
+    assert "Parts of this link could not be read" in at.warning[0].value
     assert at.session_state.targets == Settings.target
 
 
@@ -135,7 +135,7 @@ def test_links_to_uploads_ask_for_them(page, turned):
     assert at.session_state.targets == TARGET
 
 
-def test_bad_uploads_are_refused_and_the_page_goes_on(page, bad_files):
+def test_bad_uploads_are_refused_and_the_page_still_works(page, bad_files):
     at = page(**LINK)
     for name, (data, words) in bad_files.items():
         upload(at, name, data)
@@ -145,7 +145,7 @@ def test_bad_uploads_are_refused_and_the_page_goes_on(page, bad_files):
         assert len(at.metric) == 6
 
 
-def test_uploads_and_samples_take_each_others_place(page, turned, photo):
+def test_uploads_and_samples_replace_each_other(page, turned, photo):
     at = page(**LINK)
     upload(at, "cat.jpg", turned)
     assert query_of(at)["picture"] == "upload"
@@ -156,28 +156,28 @@ def test_uploads_and_samples_take_each_others_place(page, turned, photo):
     assert "me\\.png, 128 by 128" in said(at)
 
 
-def test_an_upload_stays_until_another_picture_is_there(page, turned, photo, bad_files):
+def test_an_upload_is_shown_until_there_is_another_picture(page, turned, photo, bad_files):
     at = page(**LINK)
     upload(at, "cat.jpg", turned)
-    # So it is for a moment, too, when one upload takes another's place.
+    # The box is also empty for a moment when one upload replaces another.
     upload_box(at).set_value(None).run()
     text = said(at)
     assert "cat\\.jpg, 96 by 128 pixels" in text
-    assert "Shown until another picture is here" in text
+    assert "This picture is shown until you upload another one" in text
     assert query_of(at)["picture"] == "upload"
     upload(at, "notes.png", bad_files["notes.png"][0])
-    assert "What you had is shown meanwhile" in at.error[0].value
+    assert "Your earlier picture is shown meanwhile" in at.error[0].value
     assert "cat\\.jpg, 96 by 128 pixels" in said(at)
     upload(at, "me.png", file_of(photo))
     text = said(at)
     assert "me\\.png, 128 by 128" in text
-    assert "Shown until" not in text
+    assert "shown until" not in text
     press(at, "Coffee")
     assert "coffee\\.png" in said(at)
     assert upload_box(at).value is None
 
 
-def test_a_changed_palette_reads_the_picture_no_second_time(page, turned, monkeypatch):
+def test_a_new_palette_does_not_read_the_picture_again(page, turned, monkeypatch):
     from kpalette.page import pictures
 
     calls = []
@@ -239,10 +239,10 @@ def test_a_smaller_number_of_colors_and_back(page):
 
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("last", ["swap2", "pick", "lock3", "shuffle"])
-def test_clicks_in_one_moment_keep_the_state_whole(page, last, first):
-    # While a network computes, a browser's clicks wait and then come all at once: to colours, too, that went by then.
+def test_clicks_at_one_time_keep_the_state_consistent(page, last, first):
+    # While a network runs, clicks wait, and then arrive together: also those on colours that are gone by then.
     at = page(**LINK)
-    if first:  # where the slider's click is answered before the other: AppTest goes from top to bottom
+    if first:  # the slider before the other widget; AppTest itself goes from top to bottom
         state = at.session_state
         state.count, state.targets, state.source = 2, state.targets[:2], state.source[:2]
     if last == "swap2":
@@ -265,7 +265,7 @@ def test_clicks_in_one_moment_keep_the_state_whole(page, last, first):
     assert len(at.session_state.targets) == 8
 
 
-def test_locks_hold_in_the_same_moment(page):
+def test_a_lock_set_at_the_same_time_holds(page):
     at = page(**LINK)
     at.checkbox(key="lock1").check()
     at.selectbox(key="preset").set_value("nord")
@@ -324,7 +324,7 @@ def test_palettes_from_uploads(page, photo):
 def test_pictures_of_one_color(page):
     at = page(**LINK)
     upload(at, "one.png", file_of(np.full((30, 40, 3), 200, np.uint8)))
-    assert len(at.color_picker) == 2  # that of the colour, and the one that harmonies start from
+    assert len(at.color_picker) == 2  # for the colour, and for the start of a harmony
     assert "one\\.png" in said(at)
     assert "This picture has one colour: it becomes the first of your palette." in said(at)
     assert len(at.metric) == 6
@@ -350,12 +350,12 @@ def test_methods_and_views(page):
         assert any(alt.startswith("Map of the difference") for alt in images(at)) == (view != "Before and after")
 
 
-def test_the_history_brings_results_back(page, turned):
+def test_the_history_restores_results(page, turned):
     at = page(**LINK)
-    assert "Before that" not in said(at)
+    assert "Earlier results" not in said(at)
     for color in ("#00ff00", "#0000ff"):
         pick(at, 0, color)
-    assert "Before that" in said(at)
+    assert "Earlier results" in said(at)
     said(at.button(key="back1").click().run())
     assert at.session_state.targets == TARGET
     upload(at, "cat.jpg", turned)
@@ -393,7 +393,7 @@ def test_defects_show_no_stack_trace(page, monkeypatch):
     assert "secret detail" not in said(at)
 
 
-def test_a_method_that_fails_leaves_the_others(page, monkeypatch):
+def test_a_recolorer_that_fails_leaves_the_others(page, monkeypatch):
     from kpalette.page import results
 
     genuine = results.preview
@@ -402,7 +402,7 @@ def test_a_method_that_fails_leaves_the_others(page, monkeypatch):
     )
     at = page(**LINK)
     text = said(at)
-    assert "Something went wrong with this method" in text
+    assert "Something went wrong with this recolorer" in text
     assert "secret detail" not in text
     assert not at.error
     assert len(at.metric) == 3
@@ -413,7 +413,7 @@ def test_back_and_forward_restore(page, monkeypatch):
     for color in ("#00ff00", "#0000ff"):
         pick(at, 0, color)
     monkeypatch.setattr("kpalette.page.widgets.session._SETTLED", 0.0)
-    at.query_params["palette"] = LINK["palette"]  # what a browser's Back does
+    at.query_params["palette"] = LINK["palette"]  # as a browser's Back does
     said(at.run())
     assert at.session_state.targets == TARGET
     assert query_of(at) == LINK
@@ -421,10 +421,10 @@ def test_back_and_forward_restore(page, monkeypatch):
     assert at.session_state.targets[1] == "#00ff00"
 
 
-def test_a_click_before_the_address_arrives_counts(page):
+def test_a_click_before_the_address_arrives_is_not_lost(page):
     at = page(**LINK)
     pick(at, 0, "#00ff00")
-    at.query_params["palette"] = LINK["palette"]  # the browser's, which does not know of the last one yet
+    at.query_params["palette"] = LINK["palette"]  # still the old one in the browser
     pick(at, 1, "#0000ff")
     assert at.session_state.targets[:2] == ("#00ff00", "#0000ff")
 
@@ -442,7 +442,7 @@ def test_few_colors_then_many_then_another_picture(page):
     assert len(at.metric) == 6
 
 
-def test_after_a_run_without_results_the_page_goes_on(page):
+def test_after_a_run_without_results_the_page_still_works(page):
     at = page(**LINK | {"methods": "palettenet", "look": "palettenet"})
     assert not at.metric
     at.slider(key="lightness").set_value(0.25).run()
@@ -453,7 +453,7 @@ def test_after_a_run_without_results_the_page_goes_on(page):
     assert query_of(at)["lightness"] == "0.25"
 
 
-def test_after_a_failure_the_page_goes_on_as_it_was(page, monkeypatch):
+def test_after_a_failure_the_page_is_as_before(page, monkeypatch):
     from kpalette.page import pictures, results
 
     at = page(**LINK)
@@ -468,7 +468,7 @@ def test_after_a_failure_the_page_goes_on_as_it_was(page, monkeypatch):
         assert len(at.metric) == 6
 
 
-def test_locked_colors_keep_their_places_and_none_is_lost(page):
+def test_locked_colors_keep_their_places_and_no_color_is_lost(page):
     at = page(**LINK)
     shuffled = (TARGET[3], TARGET[0], TARGET[1], TARGET[2])
     for i, color in enumerate(shuffled):
@@ -484,7 +484,7 @@ def test_locked_colors_keep_their_places_and_none_is_lost(page):
     assert (at.checkbox(key="lock0").value, at.checkbox(key="lock1").value) == (False, True)
 
 
-def test_an_assignment_outlives_another_number_of_colors(page):
+def test_an_assignment_is_kept_with_another_number_of_colors(page):
     at = page(**LINK)
     at.selectbox(key="preset").set_value("nord").run()
     at.button(key="swap0").click().run()
@@ -508,7 +508,7 @@ def test_a_refused_upload_changes_nothing(page, turned, bad_files, monkeypatch):
     assert "A sample is shown meanwhile" in at.error[0].value
     assert "chelsea\\.png" in said(at)
     assert query_of(at)["picture"] == "chelsea"
-    monkeypatch.setattr(caches, "digest_of", fail)  # what was refused is not read again
+    monkeypatch.setattr(caches, "digest_of", fail)  # a refused upload is not read again
     pick(at, 0, "#00ff00")
     assert "A sample is shown meanwhile" in at.error[0].value
     monkeypatch.undo()

@@ -31,7 +31,7 @@ SOURCE = ("#2b1d14", "#7a4a2e", "#b08a5f", "#e8d8b8")
 TARGET = ("#101840", "#a03878", "#e07060", "#f8b878")
 
 
-def test_links_bring_settings_back():
+def test_links_restore_settings():
     settings = Settings("astronaut", TARGET, 0.35, ("soft", "fitted"), "fitted")
     query = to_query(settings)
     assert from_query(query) == (settings, ())
@@ -66,7 +66,7 @@ def test_names_of_colors():
         color_name("nothing")
 
 
-def test_an_upload_is_upright_small_and_knows_its_colors(turned):
+def test_an_upload_is_upright_and_small_and_has_its_palettes(turned):
     opened = open_picture(turned, name="C:\\pictures\\cat.jpg")
     assert (opened.name, opened.format, opened.width, opened.height) == ("cat.jpg", "JPEG", 96, 128)
     assert opened.screen.rgb.shape == (128, 96, 3)
@@ -86,7 +86,7 @@ def test_large_pictures_are_shrunk_for_the_screen():
     assert (opened.width, opened.height) == (3000, 300)
 
 
-def test_large_jpegs_are_decoded_small_and_told_whole(photo):
+def test_large_jpegs_are_decoded_small_and_keep_their_size_in_words(photo):
     large = np.ascontiguousarray(np.kron(photo, np.ones((24, 32, 1), np.uint8)))  # 4096 by 3072 pixels
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -125,7 +125,7 @@ def test_pictures_of_few_colors_have_just_those(count):
     assert np.isfinite(done.palette_de)
 
 
-def test_bad_uploads_are_refused_in_words(bad_files):
+def test_bad_uploads_are_refused_in_plain_words(bad_files):
     for name, (data, words) in bad_files.items():
         with pytest.raises(ImageError) as caught:
             open_picture(data, name=name)
@@ -142,7 +142,7 @@ def test_the_largest_allowed_picture_is_read():
     assert opened.notes == ()
 
 
-def test_notes_tell_what_was_left_out_and_stay_with_their_thread(photo):
+def test_notes_are_those_of_the_own_thread(photo):
     frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
     buffer = io.BytesIO()
     frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:])
@@ -262,5 +262,5 @@ def test_freed_pictures_leave_the_memory():
     for call, most in (("assert return_freed_memory()", 12), ("", None)):
         run = [sys.executable, "-c", held.format(call)]
         left = float(subprocess.run(run, capture_output=True, text=True, check=True).stdout.split()[-1])
-        # Without the call a heap keeps what lies under the last picture: this test can fail.
+        # Without the call, a heap keeps the memory below the last picture: this test can fail.
         assert left < most if most else left > 100

@@ -1,4 +1,4 @@
-"""What the page computes and hands out: previews, figures, files, tables, commands, maps."""
+"""What the page computes: previews, figures, files, tables, commands, maps."""
 
 import io
 import json
@@ -64,7 +64,7 @@ def run(line: str, folder) -> None:
     ("name", "form"),
     [("my photo's.JPG", "JPEG"), ("-p.png", "PNG"), ("a.webp", "WEBP"), ("wrong.png", "JPEG"), ("deep.tif", "TIFF")],
 )
-def test_the_command_makes_the_very_file_of_the_download(tmp_path, photo, turned, name, form):
+def test_the_command_makes_the_file_of_the_download(tmp_path, photo, turned, name, form):
     data = turned if form == "JPEG" else file_of(photo, form)
     (tmp_path / name).write_bytes(data)
     recipe = page_recipe("baseline", SOURCE, TARGET, 0.35)
@@ -122,7 +122,7 @@ def test_cube_files_are_those_of_the_command(kp, tmp_path, photo):
         results.cube_file(data, page_recipe("palettenet", SOURCE, TARGET, 0.5), name="a.png")
 
 
-def test_missing_weights_are_told_and_come_last(no_networks):
+def test_recolorers_without_weights_come_last_with_a_reason(no_networks):
     assert "train them with" in results.why_missing("palettenet")
     assert results.why_missing("soft") is None
     assert results.by_interest(("palettenet", "ablated", "baseline", "soft")) == (
@@ -145,13 +145,13 @@ def test_maps_of_the_difference(photo):
     assert change[:64].mean() > 60
 
 
-def test_every_method_has_a_title_and_every_sample_a_file():
+def test_every_recolorer_has_a_title_and_every_sample_a_file():
     assert sorted(results.by_interest(list_recolorers())) == sorted(list_recolorers())
     for name in SAMPLES:
         assert open_picture(sample_file(name), name=f"{name}.png").format == "PNG"
 
 
-def test_drawings_escape_and_speak(photo):
+def test_drawings_are_escaped_and_have_texts_for_screen_readers(photo):
     html = swatch_html("#556b2e", share=0.25)
     assert 'aria-label="dark olive green, #556b2e, 25% of the picture"' in html
     assert "dark olive green" in strip_html(["#556b2e"])
@@ -160,13 +160,13 @@ def test_drawings_escape_and_speak(photo):
     spec = json.loads(json.dumps(chart([done])))
     assert "Soft shift: structure" in spec["description"]
     assert spec["data"]["values"][0]["method"] == "Soft shift"
-    # A text beside a point would be black on dark, and over its neighbour's; a legend is neither.
+    # A legend: texts beside points would be black on dark pages, and overlap.
     assert spec["mark"]["type"] == "point"
     assert spec["encoding"]["color"]["legend"]["orient"] == "top"
     assert spec["encoding"]["shape"]["field"] == "method"
     low, high = spec["encoding"]["y"]["scale"]["domain"]
     assert low < done.ssim <= high == 1.0
-    # Names of one and of two lines are as high.
+    # Names of one line are as high as those of two.
     for text in (becomes_html("#556b2e"), becomes_html("red"), swatch_html("red")):
         assert "min-height:2.4em" in text
     assert "→ dark olive green" in becomes_html("#556b2e")

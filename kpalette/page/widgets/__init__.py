@@ -1,1 +1,1 @@
-"""The page's widgets, in Streamlit: what a visitor sees and touches. What they show is computed one folder above."""
+"""The page's widgets, in Streamlit: what a visitor sees and touches. The folder above computes what they show."""

@@ -1,4 +1,4 @@
-"""Everything that is computed once and kept: bounded in number and in time, shared by all visitors, never changed."""
+"""Caches, bounded in number and time. All visitors share them, so nothing in them may be changed."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ _HOUR = 3600.0
 
 
 def digest_of(data: bytes) -> str:
-    """What stands for the bytes of a file in the caches."""
+    """The key of a file's bytes in the caches."""
     return hashlib.sha256(data).hexdigest()
 
 
 @st.cache_resource(max_entries=24, ttl=_HOUR, show_spinner="Reading your picture …")
 def opened(digest: str, name: str, _data: bytes) -> pictures.Opened:
-    """A picture by the digest of its bytes: read, shrunk, its own colours taken."""
+    """Reads a picture, with the digest of its bytes as key."""
     return pictures.open_picture(_data, name=name)
 
 
@@ -38,7 +38,7 @@ def network_loaded(recipe: Recipe) -> bool:
 
 @st.cache_resource(max_entries=48, ttl=_HOUR, show_spinner=False, hash_funcs={Recipe: _key})
 def result(digest: str, recipe: Recipe, _picture: Picture) -> tuple[Result, bytes]:
-    """A result at a screen's size, and as a browser shows it."""
+    """A result at the size of the screen, and its file for the browser."""
     network_loaded(recipe)
     found = results.preview(_picture, recipe)
     return found, results.screen_file(found.picture)
@@ -46,12 +46,12 @@ def result(digest: str, recipe: Recipe, _picture: Picture) -> tuple[Result, byte
 
 @st.cache_data(max_entries=16, ttl=_HOUR, show_spinner=False, hash_funcs={Recipe: _key})
 def difference(kind: str, digest: str, recipe: Recipe, _before: Picture, _after: Picture) -> bytes:
-    """A map of what changed ("colour") or of the structure that was lost ("structure"), as a browser shows it."""
+    """A map of changed colours (kind "colour") or of lost structure ("structure"), as a file for the browser."""
     draw = results.change_map if kind == "colour" else ssim_map
     return results.screen_file(_before.with_rgb(draw(_before.rgb, _after.rgb)))
 
 
 @st.cache_data(max_entries=24, ttl=_HOUR, show_spinner=False)
 def original(digest: str, _picture: Picture) -> bytes:
-    """The picture that came, at a screen's size, as a browser shows it."""
+    """The visitor's picture at the size of the screen, as a file for the browser."""
     return results.screen_file(_picture)

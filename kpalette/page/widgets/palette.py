@@ -1,4 +1,4 @@
-"""The palette: which of the picture's colours becomes which, and all that changes it."""
+"""The widgets of the palette: the picture's colours, the target of each, and what changes the targets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +16,11 @@ from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import list_presets, preset_about
 from kpalette.types import MAX_COLORS, MIN_COLORS
 
-_PAIR = 82  # pixels: four of them stand beside each other, on a phone too
+_PAIR = 82  # pixels: four fit in a row, on a phone too
 
 
 def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Shows the picture's colours and what becomes of them; returns both, one for each of the picture's colours."""
+    """Shows the picture's colours and their targets; returns both, in the same order."""
     state = st.session_state
     st.subheader("2 · Your colours", anchor=False)
     own = opened.own(state.count)
@@ -31,14 +31,14 @@ def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
         state.message = None
         {"error": st.error, "warning": st.warning}[kind](plain(text))
     _presets()
-    st.caption("Above, the picture's colours and their shares; below each, what it becomes. Click one to change it.")
+    st.caption("Above: the picture's colours and their shares. Below each: what it becomes. Click one to change it.")
     _pairs(own)
     with st.container(horizontal=True, gap="small"):
-        st.button("Shuffle", on_click=_shuffle, help="The colours change places")
+        st.button("Shuffle", on_click=_shuffle, help="Your colours change places")
         st.button("Match by lightness", on_click=_match, args=("lightness",),
                   help="The darkest colour becomes your darkest, and so on")  # fmt: skip
         st.button("Match by likeness", on_click=_match, args=("nearest",),
-                  help="Each colour becomes the one of yours that is most like it")  # fmt: skip
+                  help="Each colour becomes the most similar of yours")  # fmt: skip
         st.button("Reset", on_click=_reset, help="Back to the picture's own colours")
     st.slider("How many colours", MIN_COLORS, MAX_COLORS, key="count", on_change=_resize)
     if len(own) == 1:
@@ -47,7 +47,7 @@ def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
         st.caption(f":material/info: This picture has {len(own)} colours.")
     st.slider(
         "Light and dark from the palette", 0.0, 1.0, step=0.05, key="lightness",
-        help="0 keeps light and dark as they are in the picture, 1 takes them from your palette",
+        help="0 keeps light and dark as they are in the picture, 1 takes them from your palette (lightness strength)",
     )  # fmt: skip
     _sources()
     return state.source, state.targets[: max(len(own), MIN_COLORS)]
@@ -101,7 +101,7 @@ def _presets() -> None:
 
 def _picked(i: int, key: str) -> None:
     state = st.session_state
-    if i < len(state.targets):  # else the colour went in the same moment
+    if i < len(state.targets):  # else a click at the same time removed the colour
         state.targets = (*state.targets[:i], state[key], *state.targets[i + 1 :])
         session.forget_origin()
 
@@ -111,7 +111,7 @@ def _locked() -> list[bool]:
 
 
 def _replace(new: tuple[str, ...]) -> None:
-    """Puts new colours in place, except where a lock is."""
+    """Takes new colours, except for those that are locked."""
     state = st.session_state
     whole = new + state.targets[len(new) : state.count]
     session.put(palettes.keep_locked(whole, state.targets, _locked()))
@@ -119,10 +119,10 @@ def _replace(new: tuple[str, ...]) -> None:
 
 def _swap(i: int) -> None:
     state = st.session_state
-    if i + 1 < len(state.targets):  # else the colour went in the same moment
+    if i + 1 < len(state.targets):  # else a click at the same time removed the colour
         session.put(palettes.swapped(state.targets, i, i + 1))
         state.arranged = True
-        locks = _locked()  # which go along with their colours
+        locks = _locked()  # locks move with their colours
         state[f"lock{i}"], state[f"lock{i + 1}"] = locks[i + 1], locks[i]
 
 
@@ -149,7 +149,7 @@ def _reset() -> None:
 
 def _resize() -> None:
     state = st.session_state
-    whole = state.targets + state.beyond  # what a smaller number left out comes back
+    whole = state.targets + state.beyond  # colours left out by a smaller number come back
     state.source = tuple(code for code, _ in state.opened_palettes[state.count - MIN_COLORS])
     arranged = state.arranged or any(_locked())
     _replace(palettes.resized(whole, state.count, source=state.source, origin=state.origin, arranged=arranged))
@@ -157,7 +157,7 @@ def _resize() -> None:
 
 
 def _adopt(palette: Palette) -> None:
-    """Takes a whole palette: as many colours as are asked for, or fewer where it has no more."""
+    """Takes a palette, with as many of its colours as the slider says; if it has fewer, the slider follows."""
     state = st.session_state
     state.origin, state.arranged = palette, False
     few = palettes.chosen(palette, min(state.count, len(palette)))

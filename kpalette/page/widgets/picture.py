@@ -1,4 +1,4 @@
-"""The picture: an upload, or a sample until there is one."""
+"""The widgets of the picture: an upload, or a sample as long as there is none."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +20,16 @@ class Chosen:
     """The picture that is shown.
 
     Attributes:
-        opened: what is known of it.
+        opened: the picture as it was read.
         data: the bytes of its file.
-        sample: its name where it is a sample.
-        file: what Streamlit calls the upload.
+        sample: name of the sample picture, if it is one.
+        file: Streamlit's id of the upload, if it is one.
+
+    Example:
+        >>> from kpalette.page.pictures import open_picture
+        >>> data = sample_file("coffee")
+        >>> Chosen(open_picture(data, name="coffee.png"), data, sample="coffee").opened.format
+        'PNG'
     """
 
     opened: Opened
@@ -33,7 +39,7 @@ class Chosen:
 
 
 def choose_picture() -> Chosen:
-    """Shows what chooses a picture, and the picture; a sample where nothing better can be shown."""
+    """Shows the widgets that choose a picture, and the picture: a sample if there is no upload."""
     state = st.session_state
     st.subheader("1 · Your picture", anchor=False)
     file = st.file_uploader(
@@ -48,16 +54,16 @@ def choose_picture() -> Chosen:
         for name in SAMPLES:
             st.button(_SAMPLES[name], key=f"sample_{name}", on_click=session.choose_sample, args=(name,),
                       type="primary" if state.picture == name else "secondary")  # fmt: skip
-    # Out of its box an upload stays: it leaves for a moment, too, when another one takes its place.
+    # An upload that was removed from its box is still shown: it is also removed for a moment when another replaces it.
     chosen = uploaded or (state.held if state.picture == UPLOAD else None) or _sample(state.sample)
     if state.awaiting:
-        st.info("This link was made with somebody's own picture, which it does not carry: upload it here to see the "
-                "result. Until then its colours are shown on a sample.", icon=":material/link:")  # fmt: skip
+        st.info("This link was made with an uploaded picture, which a link cannot contain: upload it here to see the "
+                "result. Until then, a sample is shown in its colours.", icon=":material/link:")  # fmt: skip
     elif chosen.sample:
-        state.picture = chosen.sample  # also where an upload could not be read
+        state.picture = chosen.sample  # also if an upload could not be read
     _show(chosen)
     if chosen.file and file is None:
-        st.caption(":material/info: Shown until another picture is here.")
+        st.caption(":material/info: This picture is shown until you upload another one.")
     return chosen
 
 
@@ -83,7 +89,7 @@ def _upload(file: Any) -> Chosen | None:
 
 
 def _refuse(reason: str) -> None:
-    meanwhile = "What you had" if st.session_state.picture == UPLOAD and st.session_state.held else "A sample"
+    meanwhile = "Your earlier picture" if st.session_state.picture == UPLOAD and st.session_state.held else "A sample"
     st.error(f"{plain(reason.rstrip('.'))}. {meanwhile} is shown meanwhile.", icon=":material/broken_image:")
 
 

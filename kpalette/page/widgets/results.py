@@ -1,4 +1,4 @@
-"""The results: a tile for each method, a closer look at one, the chart, and what was made before."""
+"""The widgets of the results: a tile for each recolorer, a closer look at one, the chart, and earlier results."""
 
 import logging
 from functools import cache
@@ -25,7 +25,7 @@ Done = dict[str, tuple[Result, bytes]]
 
 
 def show_results(chosen: Chosen, source: tuple[str, ...], target: tuple[str, ...]) -> None:
-    """Computes and shows the results one by one: a run that has gone stale ends between two of them."""
+    """Computes and shows the results one by one, so that Streamlit can stop an outdated run between two of them."""
     state = st.session_state
     st.subheader("3 · Results", anchor=False)
     if not state.methods:
@@ -52,24 +52,24 @@ def show_results(chosen: Chosen, source: tuple[str, ...], target: tuple[str, ...
 
 
 def _computed(opened: Opened, recipe: Recipe) -> tuple[Result, bytes] | str:
-    """A recolorer's result, or the reason why there is none; the others go on."""
+    """The result of a recolorer, or the reason why there is none, for visitors."""
     method = recipe.recolorer.name
     reason = results.why_missing(method)
     if reason is not None:
         _log_missing(method, reason)
-        return "What this method learned is not installed here."
+        return "The trained network (its weights) is not installed here."
     try:
         return caches.result(opened.digest, recipe, opened.screen)
     except KPaletteError as error:
         return plain(str(error))
     except Exception:
         _log.exception("%s failed", method)
-        return "Something went wrong with this method. Try other colours, or another picture."
+        return "Something went wrong with this recolorer. Try other colours, or another picture."
 
 
 @cache
 def _log_missing(method: str, reason: str) -> None:
-    """Once for all visitors: it is for who runs the server."""
+    """Logs once, not for each visitor: the log is for those who run the server."""
     _log.warning("%s is not shown: %s", method, reason)
 
 
@@ -89,10 +89,11 @@ def _tile(chosen: Chosen, recipe: Recipe, result: Result, image: bytes) -> None:
     st.image(image, width="stretch", alt=f"Your picture recoloured by {title} into {colors}")
     st.caption(about)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", gap="small"):
-        st.metric("Structure kept", f"{result.ssim:.3f}", help="SSIM of the greys: 1 is all", width="content")
-        st.metric("Palette distance", f"{result.palette_de:.1f}", width="content",
-                  help="Mean CIEDE2000 from the result's colours to yours: 0 is exact, 2 is hardly seen")  # fmt: skip
-        st.metric("Seconds", f"{result.seconds:.2f}", help="For the picture at this size", width="content")
+        kept, off, seconds = f"{result.ssim:.3f}", f"{result.palette_de:.1f}", f"{result.seconds:.2f}"
+        st.metric("Structure kept", kept, help="Structural similarity (SSIM) of the greys: 1 is all", width="content")
+        distance_help = "Mean CIEDE2000 from the result's colours to yours: 0 is exact, 2 is hardly visible"
+        st.metric("Palette distance", off, help=distance_help, width="content")
+        st.metric("Seconds", seconds, help="Time for the picture at this size", width="content")
     opened = chosen.opened
     st.download_button(
         f"Download {title}", key=f"download_{method}", icon=":material/download:", on_click="ignore",
@@ -117,7 +118,7 @@ def _missing(method: str, reason: str) -> None:
 
 def _choose_methods() -> None:
     st.pills(
-        "Methods to show", list_recolorers(), selection_mode="multi", key="methods",
+        "Recolorers to show", list_recolorers(), selection_mode="multi", key="methods",
         format_func=title_of,
     )  # fmt: skip
 
@@ -128,7 +129,7 @@ def _closer(chosen: Chosen, done: Done) -> None:
     names = [name for name in results.by_interest(tuple(done)) if name in done]
     if state.shown not in names:
         state.shown = names[0]
-    method = str(st.segmented_control("Method", names, key="shown", format_func=title_of, required=True))
+    method = str(st.segmented_control("Recolorer", names, key="shown", format_func=title_of, required=True))
     result, image = done[method]
     opened, title = chosen.opened, title_of(method)
     view = st.segmented_control(
@@ -144,15 +145,15 @@ def _closer(chosen: Chosen, done: Done) -> None:
         _map(chosen, result, "colour" if view == "Change of colour" else "structure")
     _take_home(chosen, result.recipe)
     st.vega_lite_chart(chart([done[name][0] for name in names]), width="stretch")
-    st.caption("Best is the top left: all of the structure, exactly your colours.")
+    st.caption("The best place is the top left: all of the structure, and exactly your colours.")
 
 
 def _map(chosen: Chosen, result: Result, kind: str) -> None:
     opened = chosen.opened
     image = caches.difference(kind, opened.digest, result.recipe, opened.screen, result.picture)
     about = {
-        "colour": f"Dark: nothing changed. Bright: colours moved by {results.STRONG_CHANGE:.0f} or more (CIE 1976).",
-        "structure": "White: every detail is there. Dark: contrasts were lost or turned round (local SSIM).",
+        "colour": f"Dark: nothing changed. Bright: a strong change, {results.STRONG_CHANGE:.0f} or more (CIE 1976).",
+        "structure": "White: every detail is kept. Dark: contrasts were lost or reversed (local SSIM).",
     }[kind]
     st.image(image, width="stretch", alt=f"Map of the difference. {about}")
     st.caption(about)
@@ -177,7 +178,7 @@ def _take_home(chosen: Chosen, recipe: Recipe) -> None:
                 file_name=f"{stem}.cube", help="These colours as a look-up table for video and photo programs",
             )  # fmt: skip
     with st.expander("The same by command line", icon=":material/terminal:"):
-        st.caption("This command makes the very same file. Point at it and press the button at its corner to copy it.")
+        st.caption("This command makes the same file. To copy it, point at it and press the button in its corner.")
         st.code(
             results.command(recipe, name=opened.name, image_format=opened.format, sample=chosen.sample),
             language="bash", wrap_lines=True,
@@ -190,7 +191,7 @@ def _history(chosen: Chosen, done: Done) -> None:
     session.remember(session.current(), chosen.opened.digest, results.thumbnail(shown.picture))
     if len(state.history) < 2:
         return
-    st.subheader("Before that", anchor=False)
+    st.subheader("Earlier results", anchor=False)
     with st.container(horizontal=True, gap="small", key="history"):
         for i, entry in enumerate(state.history[1:]):
             with st.container(width=168, gap="xsmall"):
@@ -210,4 +211,4 @@ def _back(settings: Settings, digest: str) -> None:
     if state.held and state.held.opened.digest == digest:
         state.picture = UPLOAD
     else:
-        session.say("warning", "The colours are back. The picture they were for was taken out: upload it again.")
+        session.say("warning", "The colours are back, but their picture was removed: upload it again.")

@@ -1,4 +1,4 @@
-"""What one visitor's session holds, from the link to the history; other visitors never see it."""
+"""The session of one visitor, from the link to the history. Sessions share nothing."""
 
 import time
 from dataclasses import replace
@@ -11,15 +11,16 @@ from kpalette.images.samples import SAMPLES
 from kpalette.page.settings import UPLOAD, Settings, from_query, to_query
 
 HISTORY = 8
-"""How many results are remembered."""
+"""Number of results in the history."""
 
 _WIDGETS = ("count", "lightness", "methods", "shown")
-"""What Streamlit forgets where a run ends without drawing it: a picture fails, or every method does."""
-_SETTLED = 1.0  # seconds from which on a browser has the address that it was told
+"""Widgets whose values are kept here. Streamlit forgets them if a run ends before it draws them, by an error."""
+
+_SETTLED = 1.0  # seconds after which a browser surely has the new address
 
 
 def begin() -> None:
-    """Sets a new session up from the link it came by; an old one as it was, or as Back and Forward want it."""
+    """Sets up a new session from its link; restores an old one, after Back and Forward from its address."""
     state = st.session_state
     if "targets" in state:
         for name in _WIDGETS:
@@ -33,15 +34,15 @@ def begin() -> None:
     state.sample, state.awaiting = Settings.picture, settings.picture == UPLOAD
     restore(settings)
     if broken:
-        state.message = ("warning", f"Not all of this link could be read ({', '.join(broken)}): the rest is as it was.")
+        state.message = ("warning", f"Parts of this link could not be read ({', '.join(broken)}). The rest is used.")
     state.kept = {name: state[name] for name in _WIDGETS}
 
 
 def _follow_address() -> None:
-    """Takes up an address that the visitor went back or forward to."""
+    """Restores the settings of an address that the visitor went back or forward to."""
     state = st.session_state
     query = st.query_params.to_dict()
-    # Sooner, a click may have set out before the last address arrived.
+    # Before that, the address may be an old one: that of a click made before the last address reached the browser.
     if state.published not in (None, query) and time.monotonic() - state.published_at > _SETTLED:
         settings, _ = from_query(query)
         restore(settings)
@@ -50,7 +51,7 @@ def _follow_address() -> None:
 
 
 def restore(settings: Settings) -> None:
-    """Puts settings in place; a picture of the visitor's own stays what it is."""
+    """Takes settings over. An uploaded picture stays."""
     state = st.session_state
     put(settings.target)
     forget_origin()
@@ -65,9 +66,9 @@ def restore(settings: Settings) -> None:
 
 
 def put(targets: tuple[str, ...]) -> None:
-    """Puts target colours in place.
+    """Takes target colours over.
 
-    The colour pickers are new ones then: what a browser still says of the old ones, from before, is not heard.
+    The colour pickers get new keys, so that late messages of the browser about the old ones have no effect.
     """
     state = st.session_state
     state.targets, state.beyond = targets, ()
@@ -75,18 +76,18 @@ def put(targets: tuple[str, ...]) -> None:
 
 
 def forget_origin() -> None:
-    """The colours are the visitor's own now: no palette that they come from has any more."""
+    """Forgets the palette that the colours came from: the visitor has changed them."""
     st.session_state.origin = st.session_state.preset = None
     st.session_state.arranged = False
 
 
 def choose_sample(name: str) -> None:
-    """Takes a sample picture, and any upload out of its box."""
+    """Takes a sample picture, and removes an upload from its box."""
     state = st.session_state
     file, context = state.get(f"upload{state.round}"), get_script_run_ctx()
     if file is not None and context is not None:
         state.round += 1
-        # Streamlit would keep it until the visitor leaves: the box that it belongs to is gone.
+        # The old box is gone, and Streamlit would keep its file until the visitor leaves.
         uploads: Any = context.uploaded_file_mgr
         uploads.remove_file(context.session_id, file.file_id)
     state.picture = state.sample = name
@@ -94,7 +95,7 @@ def choose_sample(name: str) -> None:
 
 
 def current() -> Settings:
-    """What is chosen now."""
+    """The settings now."""
     state = st.session_state
     return Settings(state.picture, state.targets, state.lightness, tuple(state.methods), state.shown)
 
@@ -109,7 +110,7 @@ def publish(settings: Settings) -> None:
 
 
 def remember(settings: Settings, digest: str, thumbnail: bytes) -> None:
-    """Puts a result in front of the history; the same colours are there once."""
+    """Puts a result first in the history, and removes an earlier one with equal settings."""
     state = st.session_state
     entry: dict[str, Any] = {"settings": settings, "digest": digest, "thumbnail": thumbnail}
 
@@ -121,5 +122,5 @@ def remember(settings: Settings, digest: str, thumbnail: bytes) -> None:
 
 
 def say(kind: str, text: str) -> None:
-    """Keeps a message for the next run of the page, which shows it once."""
+    """Keeps a message, which the next run of the page shows."""
     st.session_state.message = (kind, text)

@@ -1,4 +1,4 @@
-"""The before/after slider: a component of our own, so that nothing comes from the network."""
+"""The slider between before and after: a component of our own, so that nothing is fetched from the network."""
 
 import base64
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 _HTML = '<div class="compare" part="compare"></div>'
 
-# The range input covers the picture: it takes mouse, touch and keys, and the browser does the rest.
+# An invisible range input covers the picture. So the browser itself handles mouse, touch and keys.
 _CSS = """
 .compare { position: relative; margin: 0 auto; overflow: hidden; border-radius: .4rem; line-height: 0;
   background: repeating-conic-gradient(#9993 0 25%, transparent 0 50%) 0 0 / 20px 20px; --at: 50%; }
@@ -63,13 +63,13 @@ _compare = st.components.v2.component("kpalette_compare", html=_HTML, css=_CSS, 
 
 
 def before_after(before: bytes, after: bytes, *, size: tuple[int, int], title: str) -> None:
-    """Shows two pictures of one size, one over the other, with a slider between them.
+    """Shows two pictures of one size, one above the other, with a slider between them.
 
     Args:
-        before: the picture that came, as a JPEG or PNG file.
-        after: the picture recoloured, likewise.
+        before: the visitor's picture, a JPEG or PNG file.
+        after: the recoloured picture, likewise.
         size: width and height of both.
-        title: of the method that did it.
+        title: title of the recolorer.
     """
     _compare(
         key="compare",
