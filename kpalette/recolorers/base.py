@@ -1,4 +1,4 @@
-"""What a recolorer is, what it is asked for, and the base of those that are one colour map.
+"""The protocol `Recolorer`, the `Plan` that it carries out, and the base of those that are one colour map.
 
 A recolorer takes a picture and a `Plan` and gives a `Recolored`. To add one, see `kpalette.recolorers.registry`.
 """

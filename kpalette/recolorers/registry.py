@@ -95,7 +95,7 @@ _BUILT_IN = (
     RecolorerEntry(
         "baseline",
         "Baseline",
-        "Chang et al. 2015: each colour moves as the nearest colours of the picture do.",
+        "Each colour moves as the nearest colours of the picture do (Chang et al. 2015).",
         "Chang et al. 2015: rays to the gamut border, blended by radial basis functions",
         BaselineRecolorer,
         is_color_map=True,

@@ -114,8 +114,8 @@ def evaluate(
         images = open_images(Path(images))
     if limit is not None and limit < len(images):
         images = images.subset(np.linspace(0, len(images) - 1, limit).astype(int))
-    asked = report_palettes(palettes, part="all" if palettes is None else "report")
-    return _collect(deal_cases(images, asked, per_picture=per_picture), len(images), found, workers, progress)
+    targets = report_palettes(palettes, part="all" if palettes is None else "report")
+    return _collect(deal_cases(images, targets, per_picture=per_picture), len(images), found, workers, progress)
 
 
 def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | None = None) -> tuple[Model, ...]:

@@ -18,7 +18,7 @@ from tests.conftest import find_program
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
-PATIENCE = 180  # seconds, for whatever a page on a busy machine is waited for
+PATIENCE = 180  # seconds, the limit of every wait: machines may be busy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,7 +86,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser, server) -> Iterator[Any]:
-    """Opens the page as a new visitor; at the end, nothing may have been asked of any other host."""
+    """Opens the page as a new visitor. At the end, no other host may have been contacted."""
     contexts, foreign = [], []
 
     def note(request: Any) -> None:

@@ -34,7 +34,7 @@ def page(no_networks):
     streamlit.cache_resource.clear()
 
 
-def said(at) -> str:
+def text_of(at) -> str:
     """All texts of the page, which must have no exception."""
     assert not at.exception
     kinds = ("error", "warning", "info", "markdown", "caption", "subheader", "code", "html")
@@ -66,7 +66,7 @@ def upload(at, name: str, data: bytes, *, key: str = "upload"):
 
 def test_the_page_is_never_empty(page):
     at = page()
-    text = said(at)
+    text = text_of(at)
     assert "coffee\\.png, 600 by 400 pixels" in text
     assert [m.label for m in at.metric] == ["Structure kept", "Palette distance", "Seconds"] * 2
     assert text.count("Not available on this server") == 2
@@ -91,7 +91,7 @@ def test_every_input_has_a_label(page):
 
 def test_four_results_with_both_networks(page, both_networks):
     at = page()
-    text = said(at)
+    text = text_of(at)
     assert "Not available" not in text
     assert len(at.metric) == 12
     assert len(at.get("download_button")) == 5, "a network has no .cube"
@@ -105,8 +105,8 @@ def test_links_restore_the_whole_result(page):
     assert at.session_state.targets == TARGET
     assert at.slider(key="lightness").value == 0.5
     assert at.button_group(key="shown").value == "baseline"
-    assert "astronaut" in said(at)
-    assert "Not available" not in said(at)
+    assert "astronaut" in text_of(at)
+    assert "Not available" not in text_of(at)
     assert query_of(at) == LINK
 
 
@@ -130,7 +130,7 @@ def test_links_to_uploads_ask_for_them(page, turned):
     at = page(**LINK | {"picture": "upload"})
     assert "upload it here" in at.info[0].value
     upload(at, "cat.jpg", turned)
-    assert "cat\\.jpg, 96 by 128 pixels" in said(at)
+    assert "cat\\.jpg, 96 by 128 pixels" in text_of(at)
     assert not at.info
     assert at.session_state.targets == TARGET
 
@@ -139,7 +139,7 @@ def test_bad_uploads_are_refused_and_the_page_still_works(page, bad_files):
     at = page(**LINK)
     for name, (data, words) in bad_files.items():
         upload(at, name, data)
-        text = said(at)
+        text = text_of(at)
         assert words in at.error[0].value.replace("\\", ""), name
         assert "A sample is shown meanwhile" in text
         assert len(at.metric) == 6
@@ -151,9 +151,9 @@ def test_uploads_and_samples_replace_each_other(page, turned, photo):
     assert query_of(at)["picture"] == "upload"
     assert "kpalette recolor cat.jpg" in at.code[0].value
     press(at, "Cat")
-    assert "chelsea\\.png" in said(at)
+    assert "chelsea\\.png" in text_of(at)
     upload(at, "me.png", file_of(photo))
-    assert "me\\.png, 128 by 128" in said(at)
+    assert "me\\.png, 128 by 128" in text_of(at)
 
 
 def test_an_upload_is_shown_until_there_is_another_picture(page, turned, photo, bad_files):
@@ -161,19 +161,19 @@ def test_an_upload_is_shown_until_there_is_another_picture(page, turned, photo, 
     upload(at, "cat.jpg", turned)
     # The box is also empty for a moment when one upload replaces another.
     upload_box(at).set_value(None).run()
-    text = said(at)
+    text = text_of(at)
     assert "cat\\.jpg, 96 by 128 pixels" in text
     assert "This picture is shown until you upload another one" in text
     assert query_of(at)["picture"] == "upload"
     upload(at, "notes.png", bad_files["notes.png"][0])
     assert "Your earlier picture is shown meanwhile" in at.error[0].value
-    assert "cat\\.jpg, 96 by 128 pixels" in said(at)
+    assert "cat\\.jpg, 96 by 128 pixels" in text_of(at)
     upload(at, "me.png", file_of(photo))
-    text = said(at)
+    text = text_of(at)
     assert "me\\.png, 128 by 128" in text
     assert "shown until" not in text
     press(at, "Coffee")
-    assert "coffee\\.png" in said(at)
+    assert "coffee\\.png" in text_of(at)
     assert upload_box(at).value is None
 
 
@@ -188,7 +188,7 @@ def test_a_new_palette_does_not_read_the_picture_again(page, turned, monkeypatch
     read = len(calls)
     pick(at, 0, "#00ffff")
     at.slider(key="count").set_value(6).run()
-    said(at)
+    text_of(at)
     assert len(calls) == read == 2
 
 
@@ -214,7 +214,7 @@ def test_colors_are_reassigned(page):
 def press(at, label: str):
     next(button for button in at.button if button.label == label).click()
     at.run()
-    said(at)
+    text_of(at)
 
 
 def test_two_to_eight_colors(page):
@@ -254,14 +254,14 @@ def test_clicks_at_one_time_keep_the_state_consistent(page, last, first):
     else:
         next(button for button in at.button if button.label == "Shuffle").click()
     at.run() if first else at.slider(key="count").set_value(2).run()
-    said(at)
+    text_of(at)
     assert not at.error
     state = at.session_state
     assert (len(state.targets), len(state.source), state.count) == (2, 2, 2)
     assert query_of(at)["palette"].count("-") == 1
     assert len(at.metric) == 6
     at.slider(key="count").set_value(8).run()
-    said(at)
+    text_of(at)
     assert len(at.session_state.targets) == 8
 
 
@@ -271,7 +271,7 @@ def test_a_lock_set_at_the_same_time_holds(page):
     at.selectbox(key="preset").set_value("nord")
     at.slider(key="lightness").set_value(0.15000000000000002)
     at.run()
-    said(at)
+    text_of(at)
     assert at.session_state.targets[1] == TARGET[1]
     assert at.session_state.targets[0] != TARGET[0]
     assert "--lightness 0.15 " in at.code[0].value
@@ -325,8 +325,8 @@ def test_pictures_of_one_color(page):
     at = page(**LINK)
     upload(at, "one.png", file_of(np.full((30, 40, 3), 200, np.uint8)))
     assert len(at.color_picker) == 2  # for the colour, and for the start of a harmony
-    assert "one\\.png" in said(at)
-    assert "This picture has one colour: it becomes the first of your palette." in said(at)
+    assert "one\\.png" in text_of(at)
+    assert "This picture has one colour: it becomes the first of your palette." in text_of(at)
     assert len(at.metric) == 6
 
 
@@ -335,7 +335,7 @@ def test_transparent_pictures(page, photo):
     image[:60, :, 3] = 0
     at = page(**LINK)
     upload(at, "cut.png", file_of(image))
-    said(at)
+    text_of(at)
     assert len(at.metric) == 6
 
 
@@ -344,25 +344,25 @@ def test_methods_and_views(page):
     at.button_group(key="methods").set_value(["soft", "fitted", "baseline"]).run()
     assert len(at.metric) == 9
     at.button_group(key="methods").set_value([]).run()
-    assert "Not available" in said(at)
+    assert "Not available" in text_of(at)
     for view in ("Change of colour", "Structure", "Before and after"):
-        said(at.button_group(key="view").set_value(view).run())
+        text_of(at.button_group(key="view").set_value(view).run())
         assert any(alt.startswith("Map of the difference") for alt in images(at)) == (view != "Before and after")
 
 
 def test_the_history_restores_results(page, turned):
     at = page(**LINK)
-    assert "Earlier results" not in said(at)
+    assert "Earlier results" not in text_of(at)
     for color in ("#00ff00", "#0000ff"):
         pick(at, 0, color)
-    assert "Earlier results" in said(at)
-    said(at.button(key="back1").click().run())
+    assert "Earlier results" in text_of(at)
+    text_of(at.button(key="back1").click().run())
     assert at.session_state.targets == TARGET
     upload(at, "cat.jpg", turned)
     pick(at, 0, "#123456")
     press(at, "Cat")
     at.button(key="back0").click().run()
-    assert "cat\\.jpg" in said(at)
+    assert "cat\\.jpg" in text_of(at)
     assert at.session_state.targets[0] == "#123456"
     at.button_group(key="methods").set_value(["soft"]).run()
     for i in range(8):
@@ -375,7 +375,7 @@ def test_sessions_do_not_mix(page, turned):
     upload(one, "cat.jpg", turned)
     pick(two, 0, "#00ff00")
     one.run()
-    assert "cat\\.jpg" not in said(two)
+    assert "cat\\.jpg" not in text_of(two)
     assert one.session_state.targets == TARGET
     assert two.session_state.targets[0] == "#00ff00"
 
@@ -390,7 +390,7 @@ def test_defects_show_no_stack_trace(page, monkeypatch):
     monkeypatch.setattr(results, "by_interest", fail)
     at = page(**LINK)
     assert "Something went wrong" in at.error[-1].value
-    assert "secret detail" not in said(at)
+    assert "secret detail" not in text_of(at)
 
 
 def test_a_recolorer_that_fails_leaves_the_others(page, monkeypatch):
@@ -401,7 +401,7 @@ def test_a_recolorer_that_fails_leaves_the_others(page, monkeypatch):
         results, "preview", lambda picture, work: (fail if work.recolorer.name == "soft" else genuine)(picture, work)
     )
     at = page(**LINK)
-    text = said(at)
+    text = text_of(at)
     assert "Something went wrong with this recolorer" in text
     assert "secret detail" not in text
     assert not at.error
@@ -414,7 +414,7 @@ def test_back_and_forward_restore(page, monkeypatch):
         pick(at, 0, color)
     monkeypatch.setattr("kpalette.page.widgets.session._SETTLED", 0.0)
     at.query_params["palette"] = LINK["palette"]  # as a browser's Back does
-    said(at.run())
+    text_of(at.run())
     assert at.session_state.targets == TARGET
     assert query_of(at) == LINK
     pick(at, 1, "#00ff00")
@@ -435,7 +435,7 @@ def test_few_colors_then_many_then_another_picture(page):
     logo[:, 20:] = (250, 200, 20)
     upload(at, "logo.png", file_of(logo))
     at.slider(key="count").set_value(8).run()
-    assert "This picture has 2 colours." in said(at)
+    assert "This picture has 2 colours." in text_of(at)
     press(at, "Coffee")
     assert not at.error
     assert len(at.session_state.targets) == 8
@@ -448,7 +448,7 @@ def test_after_a_run_without_results_the_page_still_works(page):
     at.slider(key="lightness").set_value(0.25).run()
     assert not at.error
     at.button_group(key="methods").set_value(["soft"]).run()
-    said(at)
+    text_of(at)
     assert len(at.metric) == 3
     assert query_of(at)["lightness"] == "0.25"
 
@@ -462,7 +462,7 @@ def test_after_a_failure_the_page_is_as_before(page, monkeypatch):
             patch.setattr(where, name, fail)
             patch.setattr("kpalette.page.widgets.picture.sample_file", fail) if name == "sample_file" else None
             assert "Something went wrong" in at.run().error[-1].value
-        said(at.run())
+        text_of(at.run())
         assert not at.error
         assert query_of(at) == LINK
         assert len(at.metric) == 6
@@ -506,7 +506,7 @@ def test_a_refused_upload_changes_nothing(page, turned, bad_files, monkeypatch):
     press(at, "Cat")
     upload(at, "notes.png", broken)
     assert "A sample is shown meanwhile" in at.error[0].value
-    assert "chelsea\\.png" in said(at)
+    assert "chelsea\\.png" in text_of(at)
     assert query_of(at)["picture"] == "chelsea"
     monkeypatch.setattr(caches, "digest_of", fail)  # a refused upload is not read again
     pick(at, 0, "#00ff00")

@@ -48,7 +48,7 @@ def test_floats_keep_their_dtype_and_shape():
     assert lattice.apply_float(np.zeros((0, 3))).shape == (0, 3)
 
 
-def test_tables_lie_in_gamut_whatever_the_map_does():
+def test_tables_of_any_map_lie_in_gamut():
     lattice = Lattice.bake(lambda lab: lab * np.array([1, 9, 9], lab.dtype), size=17)
     assert lattice.table.min() >= 0
     assert lattice.table.max() <= 1
