@@ -1,3 +1,4 @@
+import gc
 import importlib
 import importlib.util
 import os
@@ -152,3 +153,9 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
 @pytest.fixture
 def four() -> Palette:
     return Palette.parse("orange saddlebrown purple green")
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what is imported by now out of garbage collection: Streamlit collects after every run of the page."""
+    gc.collect()
+    gc.freeze()

@@ -20,8 +20,8 @@ from kpalette.types import Array
 _TENSORFLOW_NAMES = {
     "abs": "abs", "arctan2": "math.atan2", "clip": "clip_by_value", "concatenate": "concat", "cos": "cos",
     "exp": "exp", "floor": "floor", "logical_and": "logical_and", "maximum": "maximum", "minimum": "minimum",
-    "ones_like": "ones_like", "sin": "sin", "sqrt": "sqrt", "stack": "stack", "sum": "reduce_sum", "where": "where",
-    "zeros_like": "zeros_like",
+    "ones_like": "ones_like", "reshape": "reshape", "sin": "sin", "sqrt": "sqrt", "stack": "stack",
+    "sum": "reduce_sum", "where": "where", "zeros_like": "zeros_like",
 }  # fmt: skip
 
 

@@ -85,12 +85,21 @@ def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, step
     xp = namespace(rgb)
     swatches = xp.clip(swatches, 0.0, 1.0)
     shifts, curves, mask = draw["shifts"], draw["curves"], draw["mask"]
-    lab, inside = turn(rgb, shifts[:, 0, None, None], curves[:, None, None], steps=steps)
-    source, _ = turn(swatches, shifts[:, 0, None], curves[:, None], steps=steps)
-    turned, kept = turn(
-        rgb[:hue_rows, ...], shifts[:hue_rows, 1, None, None], curves[:hue_rows, None, None], steps=steps
+    # One call turns both sides, pixels and swatches: compiling libraries then have a quarter of the operations.
+    height, width = rgb.shape[1:3]
+    count = height * width
+    colors = xp.concatenate([xp.reshape(rgb, (-1, count, 3)), swatches], 1)
+    moved, stayed = turn(
+        xp.concatenate([colors[:hue_rows, ...], colors], 0),
+        xp.concatenate([shifts[:hue_rows, 1], shifts[:, 0]], 0)[:, None],
+        xp.concatenate([curves[:hue_rows, ...], curves], 0)[:, None],
+        steps=steps,
     )
-    targets, _ = turn(swatches[:hue_rows, ...], shifts[:hue_rows, 1, None], curves[:hue_rows, None], steps=steps)
+    targets, source = moved[:hue_rows, count:, :], moved[hue_rows:, count:, :]
+    moved = xp.reshape(moved[:, :count, :], (-1, height, width, 3))
+    stayed = xp.reshape(stayed[:, :count], (-1, height, width))
+    turned, lab = moved[:hue_rows, ...], moved[hue_rows:, ...]
+    kept, inside = stayed[:hue_rows, ...], stayed[hue_rows:, ...]
     wanted = as_float(draw["wanted_palette"])[hue_rows:, ...]
     if teach:
         answer = turned_target(lab[hue_rows:, ...], source[hue_rows:, ...], wanted, mask[hue_rows:, ...], steps=steps)

@@ -1,9 +1,13 @@
 """The page itself, without a browser: every widget, and bad uploads."""
 
+import importlib
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
 from kpalette.page.settings import Settings
+from kpalette.palettes.extract import extract_palettes
 from kpalette.palettes.presets import list_presets
 from tests.conftest import ROOT, load
 from tests.page.conftest import file_of
@@ -17,9 +21,13 @@ LINK = {
 
 
 @pytest.fixture
-def page(no_networks):
+def whole_page(no_networks, monkeypatch):
     """Opens the page by a link, in a session of its own."""
     streamlit, testing = load("streamlit"), load("streamlit.testing.v1")
+    with suppress(ImportError):
+        # Each AppTest searches all installed packages for components, which the page has none of.
+        scanner = importlib.import_module("streamlit.components.v2.manifest_scanner")
+        monkeypatch.setattr(scanner, "scan_component_manifests", list, raising=False)
     streamlit.cache_data.clear()
     streamlit.cache_resource.clear()
 
@@ -32,6 +40,28 @@ def page(no_networks):
     yield open_page
     streamlit.cache_data.clear()
     streamlit.cache_resource.clear()
+
+
+@pytest.fixture(scope="session")
+def own_colors() -> dict:
+    """The colours of pictures that were opened, over all tests; the page's own caches are cleared after each."""
+    return {}
+
+
+@pytest.fixture
+def page(whole_page, own_colors, monkeypatch):
+    """The same with results of 96 pixels, not 1024: for tests of what a visitor can do."""
+    from kpalette.page import pictures
+
+    def remembered(picture, **options):
+        key = (np.asarray(picture).shape, np.asarray(picture).tobytes(), *sorted(options.items()))
+        if key not in own_colors:
+            own_colors[key] = extract_palettes(picture, **options)
+        return own_colors[key]
+
+    monkeypatch.setattr(pictures, "extract_palettes", remembered)
+    monkeypatch.setattr(pictures, "SCREEN", 96)
+    return whole_page
 
 
 def text_of(at) -> str:
@@ -64,8 +94,8 @@ def upload(at, name: str, data: bytes, *, key: str = "upload"):
     return at.run()
 
 
-def test_the_page_is_never_empty(page):
-    at = page()
+def test_the_page_is_never_empty(whole_page):
+    at = whole_page()
     text = text_of(at)
     assert "coffee\\.png, 600 by 400 pixels" in text
     assert [m.label for m in at.metric] == ["Structure kept", "Palette distance", "Seconds"] * 2
@@ -508,10 +538,10 @@ def test_a_refused_upload_changes_nothing(page, turned, bad_files, monkeypatch):
     assert "A sample is shown meanwhile" in at.error[0].value
     assert "chelsea\\.png" in text_of(at)
     assert query_of(at)["picture"] == "chelsea"
-    monkeypatch.setattr(caches, "digest_of", fail)  # a refused upload is not read again
-    pick(at, 0, "#00ff00")
-    assert "A sample is shown meanwhile" in at.error[0].value
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(caches, "digest_of", fail)  # a refused upload is not read again
+        pick(at, 0, "#00ff00")
+        assert "A sample is shown meanwhile" in at.error[0].value
     asked = page(**LINK | {"picture": "upload"})
     upload(asked, "notes.png", broken)
     assert "upload it here" in asked.info[0].value
