@@ -189,7 +189,7 @@ def test_hostile_pickles_are_not_run(tmp_path, file, function, arguments, name, 
     mark = tmp_path / "mark"
     arguments = [a.format(str(mark)) if isinstance(a, str) else a for a in arguments]
     files = cifar_python() | {file: pickle.dumps({"data": Call(function, *arguments)}, protocol)}
-    with pytest.raises(ImageError, match=rf"{file.split('/')[1]} is not read: it asks for {name}, which has no place"):
+    with pytest.raises(ImageError, match=rf"{file.split('/')[1]} is not read: it calls {name}, which no batch needs"):
         open_images(write_folder(tmp_path / "x", files))
     assert not mark.exists()
 
