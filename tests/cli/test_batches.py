@@ -15,6 +15,8 @@ from kpalette.files import PART_PREFIX
 from kpalette.images.picture import Picture
 
 COLORS = "orange,saddlebrown,purple,green"
+BATCH = 14
+"""Pictures of a batch that is stopped after the first few."""
 
 
 def pictures_below(folder: str) -> list[str]:
@@ -182,7 +184,7 @@ def test_two_processes_print_the_same_lines_in_the_same_order(kp, small):
 def start_batch(folder, photo, *arguments: str) -> subprocess.Popen:
     """Starts a batch in a process group of its own, and waits for its first results."""
     os.makedirs(folder / "in", exist_ok=True)
-    for number in range(40):
+    for number in range(BATCH):
         write_image(folder / f"in/{number:02}.png", np.tile(np.roll(photo, number, 0), (3, 3, 1)), overwrite=True)
     command = [sys.executable, "-m", "kpalette", "recolor", "in", "-p", COLORS, "-o", "out", *arguments]
     process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -209,11 +211,11 @@ def test_ctrl_c_leaves_whole_results_and_a_batch_that_can_be_resumed(tmp_path, p
     assert "Traceback" not in printed
     assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".part")]
     before = check_whole(tmp_path)
-    assert 0 < before < 40
+    assert 0 < before < BATCH
     process = start_batch(tmp_path, photo, "-j", jobs, "--resume")
     _, printed = process.communicate(timeout=120)
     assert process.returncode == 0, printed
-    assert check_whole(tmp_path) == 40
+    assert check_whole(tmp_path) == BATCH
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.3, 0.5, 0.7, 0.9])
@@ -240,7 +242,7 @@ def test_sigterm_leaves_whole_results_and_no_unfinished_files(tmp_path, photo):
     assert printed.splitlines()[-1] == "kpalette: stopped"
     assert "Traceback" not in printed
     assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".part")]
-    assert 0 < check_whole(tmp_path) < 40
+    assert 0 < check_whole(tmp_path) < BATCH
 
 
 def test_a_killed_batch_can_be_resumed(tmp_path, photo):
@@ -249,14 +251,14 @@ def test_a_killed_batch_can_be_resumed(tmp_path, photo):
     process.communicate(timeout=60)
     time.sleep(0.5)  # the workers end by themselves
     before = check_whole(tmp_path)
-    assert 0 < before < 40
+    assert 0 < before < BATCH
     done = subprocess.run(
         [sys.executable, "-m", "kpalette", "recolor", "in", "-p", COLORS, "-o", "out", "-j", "2", "--resume"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "(done before)" in done.stderr
-    assert check_whole(tmp_path) == 40
+    assert check_whole(tmp_path) == BATCH
     assert not [name for name in os.listdir(tmp_path / "out") if name.endswith(".part")]
 
 

@@ -238,7 +238,7 @@ def test_a_folder_of_damaged_files_leaves_only_whole_results(kp, photo):
             if number % 11 == 0:
                 with open(f"in/{number}-{name}", "wb") as stream:
                     stream.write(data)
-    result = kp("recolor", "in", "-p", "orange teal", "-o", "out")
+    result = kp("recolor", "in", "-p", "orange teal", "-m", "soft", "-o", "out")
     assert result.code == 1
     assert "Traceback" not in result.err
     written = [name for name in os.listdir("out") if name != MANIFEST_NAME]
