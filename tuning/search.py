@@ -6,6 +6,7 @@
 A search that was stopped or killed goes on by the same command, or by --output alone.
 """
 
+import contextlib
 import importlib.util
 import os
 import sys
@@ -19,8 +20,6 @@ _BACKEND = os.environ.get("KERAS_BACKEND")
 if importlib.util.find_spec("jax") is not None:
     os.environ["KERAS_BACKEND"] = "numpy"
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorBoard imports TensorFlow, which would greet
-
 # In a clone nothing need be installed but the requirements: runs in processes of their own find kpalette as well.
 if importlib.util.find_spec("kpalette") is None:
     _ROOT = str(Path(__file__).resolve().parents[1])
@@ -30,6 +29,7 @@ if importlib.util.find_spec("kpalette") is None:
 import click  # noqa: E402
 
 from kpalette.cli.app import run  # noqa: E402
+from kpalette.cli.streams import silent_stderr  # noqa: E402
 from kpalette.errors import ArgumentError, KPaletteError  # noqa: E402
 from kpalette.search.plan import TUNERS  # noqa: E402
 from kpalette.search.space import read_space  # noqa: E402
@@ -105,6 +105,8 @@ def command(
         if (error.name or "").split(".")[0] not in ("keras", "keras_tuner", "six", "tensorflow", "jax", "torch"):
             raise
         raise KPaletteError(f"the search needs {error.name}: pip install '.[tensorflow,tuning]'") from None
+    if role != "worker":
+        _import_tensorflow()
     trainer = partial(session.run_trial, timeout=options["timeout"], environment=_environment())
     folder, say = Path(output), partial(click.echo, err=True)
     address = chief or session.DEFAULT_CHIEF
@@ -117,6 +119,12 @@ def command(
     if into is not None and document is not None:
         _fill(into, document, report.block())
     click.echo(report.table(), nl=False)
+
+
+def _import_tensorflow() -> None:
+    """Imports TensorFlow where it is installed: TensorBoard would do so later, with greetings among our lines."""
+    with silent_stderr(), contextlib.suppress(ImportError):
+        importlib.import_module("tensorflow")
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
