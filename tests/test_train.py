@@ -68,8 +68,8 @@ def test_a_resumed_run_has_what_the_file_says(tmp_path, trained):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "is no config of a run: "),
-        ('{"lr": 1}', "is no config of a run: unknown entries: lr"),
+        ("{", "is not a config of a run: "),
+        ('{"lr": 1}', "is not a config of a run: unknown entries: lr"),
         ('{"filters": 0}', "best.json: --filters must be a positive whole number. Received: 0"),
         (json.dumps({"start_from": ""}), "best.json: --from is empty"),
     ],

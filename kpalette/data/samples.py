@@ -131,8 +131,8 @@ class Sampler:
         """Draws the sample at a position of the stream; float32 except the image, without batch dimension."""
         index, image = self.read(self.index(position))
         generator = np.random.default_rng([self.seed, *divmod(position, len(self.images)), 1])
-        asked = DEFAULT_COLORS if generator.random() < _FOUR else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
-        palettes = self.palettes(index, asked, generator)
+        size = DEFAULT_COLORS if generator.random() < _FOUR else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
+        palettes = self.palettes(index, size, generator)
         shifts = generator.random(2)
         if generator.random() < self.natural:
             shifts[0] = 0.0
@@ -152,22 +152,20 @@ class Sampler:
         cut = image[top : top + self.crop, left : left + self.crop]
         return np.ascontiguousarray(cut[:, ::-1] if generator.random() < 0.5 else cut)
 
-    def palettes(
-        self, index: int, asked: int, generator: np.random.Generator, *, reordered: float = _REORDERED
-    ) -> Draw:
+    def palettes(self, index: int, size: int, generator: np.random.Generator, *, reordered: float = _REORDERED) -> Draw:
         """Draws a picture's palette and an unrelated one.
 
         Args:
             index: of the picture.
-            asked: number of swatches; a picture with fewer colours has fewer.
+            size: number of swatches; a picture with fewer colours has fewer.
             generator: source of randomness.
             reordered: as in `unrelated`.
 
         Returns:
             "source_palette" and "wanted_palette" (8, 3) and "mask" (8,), as `make_pair` takes them.
         """
-        source = self.swatches.lab[index, asked - MIN_COLORS].astype(np.float32)
-        count = int(self.swatches.count[index, asked - MIN_COLORS])
+        source = self.swatches.lab[index, size - MIN_COLORS].astype(np.float32)
+        count = int(self.swatches.count[index, size - MIN_COLORS])
         wanted = np.zeros_like(source)
         wanted[:count] = self.unrelated(count, generator, reordered=reordered)
         mask = (np.arange(MAX_COLORS) < count).astype(np.float32)

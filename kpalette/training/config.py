@@ -270,7 +270,7 @@ def read_entries(path: Path) -> dict[str, Any]:
 
 
 def _no_config(path: Path, error: Exception) -> ArgumentError:
-    return ArgumentError(f"{path} is no config of a run: {str(error).splitlines()[0]}")
+    return ArgumentError(f"{path} is not a config of a run: {str(error).splitlines()[0]}")
 
 
 def describe() -> dict[str, str]:

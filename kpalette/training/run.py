@@ -76,6 +76,13 @@ def _train_parts(config: TrainConfig, training: Sampler, selection: Sampler, *, 
     from kpalette.training.logs import TrainingProgress
     from kpalette.training.loop import Run, steps_per_epoch
 
+    # In a function of its own: the networks of phase 1 are gone before those of phase 2 are built.
+    def train_part(part: TrainConfig, *new: TrainConfig) -> None:
+        run = Run(part, training, selection, progress=progress)
+        for each in new:
+            _write_config(each)
+        run.train()
+
     parts = config.parts()
     epochs = [int(part.epochs or 0) for part in parts]
     steps = steps_per_epoch(config, training)
@@ -85,15 +92,10 @@ def _train_parts(config: TrainConfig, training: Sampler, selection: Sampler, *, 
         for number, part in enumerate(parts):
             progress.begin_phase(number)
             if part.folder == config.folder:
-                run = Run(part, training, selection, progress=progress)
-                _write_config(config)
-                run.train()
+                train_part(part, config)
             elif not _is_done(part, config):
                 with _exclusive(part.folder):
-                    run = Run(part, training, selection, progress=progress)
-                    _write_config(config)
-                    _write_config(part)
-                    run.train()
+                    train_part(part, config, part)
     return config.folder / BEST
 
 
