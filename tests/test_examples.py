@@ -5,12 +5,12 @@ import sys
 
 import kpalette
 from tests.conftest import ROOT, load
-from tests.training.conftest import environment, pictures  # noqa: F401
+from tests.training.conftest import pictures  # noqa: F401
 
 load("tensorflow")
 
 
-def example(name, *arguments, environment):  # noqa: F811
+def example(name, *arguments, environment):
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / name), *map(str, arguments)], env=environment, capture_output=True,
         text=True, check=False,

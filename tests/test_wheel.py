@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT, load
-from tests.training.conftest import leave_out
+from tests.processes import leave_out
 
 load("keras")
 from kpalette.models.checkpoint import save_checkpoint  # noqa: E402

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.training.conftest import own_environment, pictures
+from tests.processes import own_environment
+from tests.training.conftest import pictures
 
 __all__ = ["environment", "only_tensorflow", "pictures", "quick"]
 

@@ -1,5 +1,4 @@
 import io
-import os
 import subprocess
 import sys
 import warnings
@@ -12,7 +11,7 @@ import pytest
 import kpalette.cli.app
 from kpalette.data.builtin import paint
 from kpalette.train import command
-from tests.conftest import ROOT, load, shared_folder
+from tests.conftest import load, shared_folder
 
 TINY = ["--filters", "4", "--crop", "16", "--batch-size", "4", "--steps-per-epoch", "3", "--previews", "2"]
 PROGRAM = "python -m kpalette.train"
@@ -29,45 +28,6 @@ def pictures(tmp_path_factory) -> Path:
             cv2.imwrite(str(folder / f"{number}.png"), np.ascontiguousarray(small[..., ::-1]))
 
     return shared_folder(tmp_path_factory, "pictures", make)
-
-
-def leave_out(folder: Path, *packages: str) -> None:
-    """Makes a folder on whose search path Python takes packages for such as are not installed."""
-    folder.mkdir(parents=True)
-    lines = ["import sys", *(f"sys.modules[{package!r}] = None" for package in packages)]
-    (folder / "sitecustomize.py").write_text("\n".join(lines))
-
-
-def own_environment(folder: Path, *left_out: str) -> dict[str, str]:
-    """For processes of their own: whatever backend the suite runs on, a cache of their own.
-
-    Keras imports what it finds of pandas and its like, which takes as long as all the rest.
-    """
-    leave_out(folder / "lean", *left_out)
-    return {
-        **os.environ, "PYTHONPATH": f"{folder / 'lean'}{os.pathsep}{ROOT}", "XDG_CACHE_HOME": str(folder / "cache"),
-        "TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "KERAS_BACKEND": "tensorflow",
-    }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory) -> dict[str, str]:
-    return own_environment(tmp_path_factory.mktemp("environment"), "jax", "matplotlib", "pandas", "sklearn")
-
-
-@pytest.fixture(scope="session")
-def on_jax(tmp_path_factory) -> dict[str, str]:
-    """For processes of their own on JAX, as if TensorFlow were not installed; nothing says which backend to take.
-
-    XLA compiles a step in a third of the time without its emitters of fused loops, and without optimizing.
-    """
-    found = own_environment(tmp_path_factory.mktemp("environment"), "matplotlib", "pandas", "sklearn", "tensorflow")
-    del found["KERAS_BACKEND"]
-    flags = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
-    # XLA ends a process whose flags it does not know: other releases have others.
-    probe = [sys.executable, "-c", "import jax; jax.devices()"]
-    known = subprocess.run(probe, env=found | {"XLA_FLAGS": flags}, capture_output=True, check=False).returncode == 0
-    return found | ({"XLA_FLAGS": flags} if known else {})
 
 
 def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
