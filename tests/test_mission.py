@@ -13,10 +13,17 @@ import pytest
 
 from kpalette.training.run import SHIPPED_START
 from kpalette.weights.presets import list_checkpoints
-from tests.conftest import ROOT, load
-from tests.training.conftest import environment  # noqa: F401
+from tests.conftest import load
+from tests.processes import ROOT, own_environment
 
 PATIENCE = 600  # seconds, on a busy machine
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """All packages that are installed, but for some that nothing here needs; no backend is named."""
+    found = own_environment(tmp_path_factory.mktemp("environment"), "pandas", "sklearn")
+    return {name: value for name, value in found.items() if name != "KERAS_BACKEND"}
 
 
 @pytest.fixture
@@ -27,7 +34,7 @@ def clone(tmp_path) -> Path:
     return tmp_path
 
 
-def start(clone, environment, *arguments: str) -> "subprocess.Popen[str]":  # noqa: F811
+def start(clone, environment, *arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, *arguments], cwd=clone, env=environment, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -66,7 +73,7 @@ def finished(process: "subprocess.Popen[str]") -> tuple[str, str]:
 
 
 @pytest.mark.skipif(SHIPPED_START not in list_checkpoints(), reason="the weights are not there")
-def test_train_the_adversarial_phase(clone, environment):  # noqa: F811
+def test_train_the_adversarial_phase(clone, environment):
     load("keras")
     lines = lines_until(start(clone, environment, "-m", "kpalette.train", "--phase", "adversarial"), "epoch 0: ")
     assert lines[0] == "65 and 3 pictures for training and selection, 0 skipped"
@@ -76,7 +83,7 @@ def test_train_the_adversarial_phase(clone, environment):  # noqa: F811
 
 
 @pytest.mark.parametrize(("more", "folders"), [((), 1), (("--filters", "2"), 2)])
-def test_train_the_adversarial_phase_to_its_end(clone, environment, more, folders):  # noqa: F811
+def test_train_the_adversarial_phase_to_its_end(clone, environment, more, folders):
     load("keras")
     if not more and SHIPPED_START not in list_checkpoints():
         pytest.skip("the weights are not there")
@@ -87,7 +94,7 @@ def test_train_the_adversarial_phase_to_its_end(clone, environment, more, folder
     assert found == ["runs/adversarial", "runs/adversarial/pretrain"][:folders]
 
 
-def test_search(clone, environment):  # noqa: F811
+def test_search(clone, environment):
     load("keras_tuner")
     load("matplotlib")
     lines = lines_until(start(clone, environment, "tuning/search.py"), "run 2 of 12: ")
@@ -101,7 +108,7 @@ def test_search(clone, environment):  # noqa: F811
     assert float(row["loss"]) > 0
 
 
-def test_page(clone, environment):  # noqa: F811
+def test_page(clone, environment):
     load("streamlit")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -137,7 +144,7 @@ def test_page_draws(clone):
     assert page.main.children
 
 
-def test_keras_script(clone, environment):  # noqa: F811
+def test_keras_script(clone, environment):
     load("tensorflow")
     (clone / "script.py").write_text(
         "import keras\n"
