@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import signal
@@ -218,17 +219,30 @@ def test_ctrl_c_leaves_whole_results_and_a_batch_that_can_be_resumed(tmp_path, p
     assert check_whole(tmp_path) == BATCH
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.3, 0.5, 0.7, 0.9])
-def test_ctrl_c_while_workers_start_is_quiet(tmp_path, photo, delay):
+def wait_for_workers(process: subprocess.Popen) -> None:
+    """Waits until a process has started others; where /proc does not tell, as long as that takes on an idle machine."""
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    limit = time.monotonic() + (60 if os.path.exists(children) else 0.5)
+    while time.monotonic() < limit:
+        with contextlib.suppress(OSError), open(children) as stream:
+            if stream.read().strip():
+                return
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(("workers", "delay"), [(False, 0.05), (False, 0.3), (True, 0.0), (True, 0.2), (True, 0.4)])
+def test_ctrl_c_while_workers_start_is_quiet(tmp_path, photo, workers, delay):
     os.mkdir(tmp_path / "in")
     for number in range(20):
         write_image(tmp_path / f"in/{number}.png", np.tile(photo, (3, 3, 1)))
     command = [sys.executable, "-m", "kpalette", "recolor", "in", "-p", COLORS, "-o", "out", "-j", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    if workers:
+        wait_for_workers(process)
     time.sleep(delay)
     os.killpg(process.pid, signal.SIGINT)
     _, printed = process.communicate(timeout=60)
-    if delay > 0.3:  # earlier, Python itself is starting
+    if workers:  # earlier, Python itself is starting
         assert "Traceback" not in printed
         assert process.returncode == 130
         assert printed.splitlines()[-1] == "kpalette: stopped"

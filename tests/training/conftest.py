@@ -2,7 +2,10 @@ import io
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +15,10 @@ import kpalette.cli.app
 from kpalette.data.builtin import paint
 from kpalette.train import command
 from tests.conftest import load, shared_folder
+
+load("keras")
+from kpalette.training import loop  # noqa: E402
+from kpalette.training.backup import write_backup  # noqa: E402
 
 TINY = ["--filters", "4", "--crop", "16", "--batch-size", "4", "--steps-per-epoch", "3", "--previews", "2"]
 PROGRAM = "python -m kpalette.train"
@@ -62,8 +69,8 @@ def run_apart(arguments: list[str], environment: dict[str, str]) -> tuple[int, s
     return process.returncode, output, errors
 
 
-@pytest.fixture
-def eagerly():
+@contextmanager
+def run_eagerly() -> Iterator[None]:
     """TensorFlow's functions run as they stand: for a few steps, tracing them takes ten times as long."""
     if load("keras").backend.backend() != "tensorflow":
         yield
@@ -71,5 +78,26 @@ def eagerly():
     tf = load("tensorflow")
     warnings.filterwarnings("ignore", message="Even though the `tf.config")
     tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    with run_eagerly():
+        yield
+
+
+@contextmanager
+def after_backups(action: Callable[[Path], object]) -> Iterator[None]:
+    """Calls a function with the path of each backup that training writes in this process."""
+
+    def write(folder: Path, *, epoch: int, **more: Any) -> None:
+        write_backup(folder, epoch=epoch, **more)
+        action(folder / f"epoch-{epoch:06d}.safetensors")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "write_backup", write)
+        yield

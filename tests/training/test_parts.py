@@ -2,7 +2,7 @@
 
 import csv
 import json
-import time
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from kpalette.training.run import SHIPPED_START, shipped_start, train
 from kpalette.weights.folder import read_checkpoint, write_checkpoint
 from kpalette.weights.presets import find_preset, list_checkpoints
 from tests.conftest import load
-from tests.training.conftest import run, start
+from tests.training.conftest import after_backups, run, run_eagerly
 
 keras = load("keras")
 
@@ -58,7 +58,7 @@ def small_start(tmp_path, monkeypatch):
     return folder
 
 
-def test_phase_2_starts_from_the_phase_1_that_ships(small_start, pictures, tmp_path, capsys):
+def test_phase_2_starts_from_the_phase_1_that_ships(small_start, pictures, tmp_path, capsys, eagerly):
     folder = tmp_path / "run"
     config = TrainConfig(
         phase="adversarial", run=str(folder), images=str(pictures), filters=2, crop=16, batch_size=2, epochs=1,
@@ -86,7 +86,8 @@ def whole(pictures, tmp_path_factory, environment) -> Path:
     """A run that trains both phases, never interrupted."""
     folder = tmp_path_factory.mktemp("runs") / "whole"
     arguments = ["--phase", "adversarial", "--filters", "2", *SMALL, "--images", str(pictures), "--run", str(folder)]
-    code, output, errors = run(arguments, environment)
+    with run_eagerly():
+        code, output, errors = run(arguments, environment)
     assert code == 0, errors
     assert output == f"{folder}/best\n"
     assert (
@@ -112,18 +113,25 @@ def test_both_phases_lie_in_one_folder(whole):
         assert float(first[name]) == pytest.approx(float(last[name]), rel=1e-4)
 
 
-def test_a_run_that_is_killed_in_each_place_goes_on(whole, pictures, tmp_path, environment):
+class Killed(BaseException):
+    """Ends a run in the middle."""
+
+
+def test_a_run_that_is_killed_in_each_place_goes_on(whole, pictures, tmp_path, environment, eagerly):
     folder = tmp_path / "run"
     arguments = ["--phase", "adversarial", "--filters", "2", *SMALL, "--images", str(pictures), "--run", str(folder)]
     for mark in ("pretrain/backup/epoch-000001", "pretrain/backup/epoch-000002", "backup/epoch-000001"):
-        process = start(arguments, environment)
-        deadline = time.monotonic() + 300
-        while not (folder / f"{mark}.safetensors").exists():
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
-        process.kill()
-        process.communicate()
+
+        def kill(backup: Path, mark: str = mark) -> None:
+            if backup == folder / f"{mark}.safetensors":
+                # What a killed process leaves; this one ends in good order.
+                shutil.copytree(folder, tmp_path / "left")
+                raise Killed
+
+        with after_backups(kill), pytest.raises(Killed):
+            run(arguments, environment)
+        shutil.rmtree(folder)
+        (tmp_path / "left").rename(folder)
         arguments = ["--run", str(folder), "--resume"]
     code, output, errors = run(arguments, environment)
     assert (code, output) == (0, f"{folder}/best\n"), errors

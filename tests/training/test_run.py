@@ -15,11 +15,9 @@ from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputErro
 from kpalette.training.config import TrainConfig
 from kpalette.training.run import read_start, train
 from tests.conftest import load, shared_folder
-from tests.training.conftest import TINY, run, run_apart, start
+from tests.training.conftest import TINY, after_backups, run, run_apart, start
 
 keras = load("keras")
-from kpalette.training import loop  # noqa: E402
-from kpalette.training.backup import write_backup  # noqa: E402
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -53,13 +51,11 @@ def phase_2(phase_1, pictures, tmp_path_factory, environment) -> Path:
         # Sharpened after phase 1 is judged.
         arguments += ["--sharpen", "1", "--epochs", "3", "--patience", "0", "--run", str(two)]
 
-        def write_and_copy(*given, **more) -> None:
-            write_backup(*given, **more)
-            if more["epoch"] == 1:
+        def copy(backup: Path) -> None:
+            if backup.stem == "epoch-000001":
                 shutil.copytree(two, folder / "killed")
 
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loop, "write_backup", write_and_copy)
+        with after_backups(copy):
             code, output, errors = run(arguments, environment)
         assert code == 0, errors
         assert output == f"{two}/best\n"
