@@ -8,7 +8,7 @@
 #           255 levels. With both before LUT_3D_SIZE, or left out, all is right. No error, no warning.
 # Version:  ImageMagick 7.1.2-30, as npm's @imagemagick/magick-wasm 0.0.43 (WebAssembly, 8 bits).
 # Met by:   whoever applies a table of `kpalette lut` by ImageMagick 7 (magick photo.jpg cube:look.cube -hald-clut ...).
-# kpalette: see the order of the head in kpalette/recolorers/lut_files.py, `encode_cube`.
+# kpalette: its tables have no DOMAIN lines, and LUT_3D_SIZE ends the head (kpalette/recolorers/lut_files.py).
 set -euo pipefail
 
 command -v npm >/dev/null || { echo "needs Node.js 20 or newer with npm" >&2; exit 2; }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kpalette.cli.streams import silent_stderr
 from kpalette.errors import ArgumentError, OutputError, one_line
 from kpalette.files import check_free, check_writable, read_file, write_file
 from kpalette.parallel import MAX_WORKERS
@@ -64,6 +65,7 @@ def evaluate(
     `source` is the picture itself. The figures are those of `kpalette compare`: means over IMAGES, or medians over the
     sample pictures.
     """
+    from kpalette.data.sources import open_images
     from kpalette.study.run import evaluate as study_of
 
     if "" in (images, palettes, output, into, *models):
@@ -74,7 +76,7 @@ def evaluate(
     _check_outputs(output, into, prefix, force=force)
     with ProgressBar() as bar:
         study = study_of(
-            images,
+            None if images is None else open_images(images, guard=silent_stderr),
             palettes=palettes,
             models=models or None,
             lightness=lightness or None,

@@ -7,6 +7,7 @@ import hashlib
 import unicodedata
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ import numpy as np
 
 from kpalette.errors import ArgumentError, ImageError, one_line
 from kpalette.images.decode import decode_image
+from kpalette.images.decoders import Guard
 from kpalette.images.files import SUFFIXES, max_pixels
 from kpalette.images.picture import flatten
 from kpalette.parallel import thread_count
@@ -59,6 +61,7 @@ class ImageSet:
         artists: the artist of each picture; its file name without suffix if unknown.
         styles: the style of each picture, "" if unknown.
         splits: the part of each picture, "train" or "test"; "" if the source has no parts.
+        guard: entered around the decoder, as in `read_image`; one that redirects a stream must not be used by threads.
 
     Example:
         >>> images = ImageSet("mine", (Item("a.png", "", lambda: np.zeros((4, 6, 3), np.uint8)),))
@@ -69,6 +72,7 @@ class ImageSet:
     source: str
     items: tuple[Item, ...]
     skipped: tuple[str, ...] = ()
+    guard: Guard = field(default=nullcontext, repr=False)
     names: tuple[str, ...] = field(init=False, repr=False)
     artists: tuple[str, ...] = field(init=False, repr=False)
     styles: tuple[str, ...] = field(init=False, repr=False)
@@ -97,7 +101,7 @@ class ImageSet:
     def read(self, index: int) -> ImageArray:
         """Decodes a picture, uint8 sRGB (H, W, 3), perhaps read-only; an ImageError names one that cannot be read."""
         item = self.items[index]
-        return decode(item.load(), name=item.name)
+        return decode(item.load(), name=item.name, guard=self.guard)
 
     def subset(self, indices: Iterable[int]) -> "ImageSet":
         """The pictures at these places, in this order."""
@@ -148,12 +152,13 @@ def fit_short_side(image: ImageArray, side: int, *, least: int) -> ImageArray:
     return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
 
 
-def decode(data: bytes | ImageArray, *, name: str) -> ImageArray:
+def decode(data: bytes | ImageArray, *, name: str, guard: Guard = nullcontext) -> ImageArray:
     """Decodes a picture for training.
 
     Args:
         data: the bytes of a picture file; an image is returned unchanged.
         name: name of the picture in error messages.
+        guard: entered around the decoder, as in `read_image`.
 
     Returns:
         uint8 sRGB (H, W, 3), upright, with transparent parts on white.
@@ -165,7 +170,7 @@ def decode(data: bytes | ImageArray, *, name: str) -> ImageArray:
         return data
     if not data:
         raise ImageError(f"{one_line(name)} is empty (0 bytes)")
-    return flatten(decode_image(data, name=one_line(name), limit=max_pixels()), "white").rgb
+    return flatten(decode_image(data, name=one_line(name), limit=max_pixels(), guard=guard), "white").rgb
 
 
 def stem(name: str) -> str:

@@ -6,6 +6,7 @@ pictures are not part of kpalette, and the names of its styles are read from the
 """
 
 import re
+from contextlib import nullcontext
 from pathlib import Path, PurePosixPath
 
 from kpalette.data.builtin import embedded
@@ -14,6 +15,7 @@ from kpalette.data.image_set import ImageSet, Item, stem
 from kpalette.data.listing import File, Listing, list_files
 from kpalette.data.tables import SPLITS, Table, known, read_tables
 from kpalette.errors import ArgumentError, ImageError, one_line
+from kpalette.images.decoders import Guard
 from kpalette.images.files import SUFFIXES
 
 LAYOUTS = ("auto", "pictures", "imagefolder", "cifar-python", "cifar-binary")
@@ -29,6 +31,7 @@ def open_images(
     layout: str = "auto",
     partition: str | None = None,
     public_domain_only: bool = False,
+    guard: Guard = nullcontext,
 ) -> ImageSet:
     """Opens a set of pictures without decoding any.
 
@@ -40,6 +43,7 @@ def open_images(
         layout: one of `LAYOUTS`; "auto" decides by the names inside.
         partition: "train" or "test", for sources with both parts; all pictures if None.
         public_domain_only: whether to take only works that a table marks as public domain.
+        guard: entered around the decoder, as in `read_image`.
 
     Returns:
         At least one picture. `skipped` lists the incomplete pictures of a damaged source.
@@ -65,7 +69,7 @@ def open_images(
     if not items:
         limits = [f"part {partition!r}"] * (partition is not None) + ["public domain"] * public_domain_only
         raise ImageError(f"{one_line(name)} holds no pictures of the {' and the '.join(limits)}")
-    return ImageSet(name, tuple(items), skipped)
+    return ImageSet(name, tuple(items), skipped, guard)
 
 
 def _read(listing: Listing, layout: str) -> list[tuple[Item, bool | None]]:

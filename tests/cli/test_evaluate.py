@@ -2,7 +2,9 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from kpalette.errors import ImageError
 from kpalette.images.files import read_image, write_image
 from kpalette.images.samples import SAMPLES
 from kpalette.study import cases as study_cases
@@ -104,3 +106,18 @@ def test_a_folder_that_cannot_be_written_is_an_error_before_any_work(kp, picture
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     result = kp("evaluate", "in", "-o", "out", *SOFT)
     assert (result.code, result.err) == (1, f"kpalette: error: cannot write to {os.getcwd()}: Permission denied\n")
+
+
+def test_evaluate_keeps_a_c_library_from_printing(kp, tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "in/a.tif", compression="tiff_adobe_deflate")
+    damaged = bytearray((tmp_path / "in/a.tif").read_bytes())
+    damaged[200:400] = bytes(200)
+    (tmp_path / "in/a.tif").write_bytes(damaged)
+    with pytest.raises(ImageError):
+        read_image(tmp_path / "in/a.tif")
+    assert "ZIPDecode" in capfd.readouterr().err  # libtiff prints, if one lets it
+    result = kp("evaluate", "in", *SOFT)
+    assert (result.code, result.err.splitlines()[-1].split(",")[0]) == (1, "kpalette: error: cannot read a.tif")
+    assert capfd.readouterr().err == ""

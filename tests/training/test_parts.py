@@ -148,3 +148,12 @@ def test_what_is_said_of_a_resumed_run_must_be_its_own(whole):
     for more, message in (({"filters": 4}, "filters 2, not 4"), ({"start_from": "x"}, "start_from None, not 'x'")):
         with pytest.raises(ArgumentError, match=message):
             train(TrainConfig(phase="adversarial", run=str(whole), resume=True, **more), quiet=True)
+
+
+def test_a_run_goes_on_from_its_folder_alone(whole, tmp_path, eagerly):
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    (folder / "backup/epoch-000002.safetensors").unlink()
+    assert train(TrainConfig(run=str(folder), resume=True), quiet=True) == folder / "best"
+    assert [row["epoch"] for row in rows(folder)] == ["0", "1", "2"]
+    assert (folder / "backup/epoch-000002.safetensors").exists()
