@@ -13,6 +13,7 @@ import pytest
 
 import kpalette.cli.app
 from kpalette.data.builtin import paint
+from kpalette.data.pairs import make_pair
 from kpalette.train import command
 from tests.conftest import load, shared_folder
 
@@ -69,6 +70,11 @@ def run_apart(arguments: list[str], environment: dict[str, str]) -> tuple[int, s
     return process.returncode, output, errors
 
 
+def pair_by_pair(dataset: Any, *, hue_rows: int, teach: bool, threads: int) -> Iterator[Any]:
+    """What `pairs` of kpalette.data.pipeline gives, made as it is asked for: tf.data would trace it for seconds."""
+    return (make_pair(batch, hue_rows=hue_rows, teach=teach) for batch in dataset)
+
+
 @contextmanager
 def run_eagerly() -> Iterator[None]:
     """TensorFlow's functions run as they stand: for a few steps, tracing them takes ten times as long."""
@@ -76,10 +82,14 @@ def run_eagerly() -> Iterator[None]:
         yield
         return
     tf = load("tensorflow")
+    from kpalette.training import tensorflow_step
+
     warnings.filterwarnings("ignore", message="Even though the `tf.config")
     tf.config.run_functions_eagerly(True)
     try:
-        yield
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tensorflow_step, "pairs", pair_by_pair)
+            yield
     finally:
         tf.config.run_functions_eagerly(False)
 

@@ -39,12 +39,11 @@ def steps(devices):
     weights = [np.asarray(v.value) for v in found.trainer.generator.trainable_variables]
     np.savez(f"{out}/{devices}.npz", losses=losses, **{f"w{i}": w for i, w in enumerate(weights)})
 
-def whole(devices):
-    for phase, start in (("pretrain", None), ("adversarial", f"{out}/pretrain")):
-        kpalette.train(kpalette.TrainConfig(
-            phase=phase, start_from=start, images=pictures, run=f"{out}/{phase}", filters=4, crop=16, batch_size=4,
-            steps_per_epoch=2, epochs=1, devices=devices, previews=2,
-        ))
+def phase(name, start, devices):
+    kpalette.train(kpalette.TrainConfig(
+        phase=name, start_from=start, images=pictures, run=f"{out}/{name}", filters=4, crop=16, batch_size=4,
+        steps_per_epoch=1, epochs=1, devices=devices, previews=2,
+    ))
 
 def tell(function, *arguments):
     try:
@@ -59,7 +58,11 @@ tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from kpalette.training.tensorflow_step import TensorflowBackend as Backend
-tell(steps, 1), tell(steps, 2), tell(backend, 4), tell(whole, 2)
+# Tracing takes longer than the steps: what two devices do is traced once, with one network and with two.
+tf.config.run_functions_eagerly(True)
+tell(steps, 1), tell(phase, "pretrain", None, 2)
+tf.config.run_functions_eagerly(False)
+tell(steps, 2), tell(backend, 4), tell(phase, "adversarial", f"{out}/pretrain", 2)
 """
 JAX = """
 from kpalette.training.jax_step import JaxBackend as Backend

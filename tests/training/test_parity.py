@@ -27,11 +27,14 @@ makers = {
         keras.optimizers.schedules.CosineDecay(1e-3, 5), beta_1=0.5, global_clipnorm=1.0, use_ema=True, ema_momentum=0.9
     ),
 }
-first = make_pair(draw(), hue_rows=2, teach=False)
+first = keras.tree.map_structure(keras.ops.convert_to_tensor, make_pair(draw(), hue_rows=2, teach=False))
 
 def take(trainer):
     if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
         from kpalette.training.tensorflow_step import make_stepper
+        # For three steps, tracing takes longer than they do: it is seen with one optimizer.
+        tf.config.run_functions_eagerly(not trainer.optimizer.use_ema)
         step = make_stepper(trainer, hue_rows=2, teach=False)
     else:
         from kpalette.training.jax_step import Stepper

@@ -15,7 +15,7 @@ from kpalette.errors import ArgumentError, ImageError, KPaletteError, OutputErro
 from kpalette.training.config import TrainConfig
 from kpalette.training.run import read_start, train
 from tests.conftest import load, shared_folder
-from tests.training.conftest import TINY, after_backups, run, run_apart, start
+from tests.training.conftest import TINY, after_backups, run, run_apart, run_eagerly, start
 
 keras = load("keras")
 
@@ -49,13 +49,13 @@ def phase_2(phase_1, pictures, tmp_path_factory, environment) -> Path:
         two = folder / "two"
         arguments = [*TINY, "--phase", "adversarial", "--from", str(phase_1), "--images", str(pictures)]
         # Sharpened after phase 1 is judged.
-        arguments += ["--sharpen", "1", "--epochs", "3", "--patience", "0", "--run", str(two)]
+        arguments += ["--sharpen", "1", "--steps-per-epoch", "1", "--epochs", "3", "--patience", "0", "--run", str(two)]
 
         def copy(backup: Path) -> None:
             if backup.stem == "epoch-000001":
                 shutil.copytree(two, folder / "killed")
 
-        with after_backups(copy):
+        with run_eagerly(), after_backups(copy):
             code, output, errors = run(arguments, environment)
         assert code == 0, errors
         assert output == f"{two}/best\n"
@@ -102,7 +102,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(phase_1, pictures, tmp_
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    code, _, errors = run_apart(["--run", str(folder), "--resume"], environment)
+    code, _, errors = run(["--run", str(folder), "--resume"], environment)
     assert code == 0, errors
     assert "going on after epoch" in errors
     for ours, theirs in zip(rows(folder), rows(phase_1), strict=True):
@@ -126,23 +126,7 @@ def test_jax_trains_without_tensorflow(pictures, tmp_path, on_jax):
     assert kpalette.load_checkpoint(folder / "best").filters == 4
 
 
-@pytest.fixture
-def one_pipeline(monkeypatch):
-    """Runs over the same pictures from the same batch on share a pipeline, which takes TensorFlow seconds to trace."""
-    from kpalette.training.tensorflow_step import TensorflowBackend
-
-    made: dict[int, object] = {}
-    genuine = TensorflowBackend._dataset
-
-    def dataset(backend, start):
-        if start not in made:
-            made[start] = genuine(backend, start)
-        return made[start]
-
-    monkeypatch.setattr(TensorflowBackend, "_dataset", dataset)
-
-
-def test_phase_2_in_three_arms(phase_1, phase_2, pictures, tmp_path, eagerly, one_pipeline):
+def test_phase_2_in_three_arms(phase_1, phase_2, pictures, tmp_path, eagerly):
     log = rows(phase_2 / "two")
     assert [row["epoch"] for row in log] == ["0", "1", "2", "3"]  # what phase 1 is worth comes first
     told = json.loads((phase_1 / "best" / "metrics.json").read_text())
@@ -169,7 +153,7 @@ def test_phase_2_in_three_arms(phase_1, phase_2, pictures, tmp_path, eagerly, on
         np.testing.assert_array_equal(a, b)
 
 
-def test_phase_2_goes_on_too(phase_2, tmp_path, environment):
+def test_phase_2_goes_on_too(phase_2, tmp_path, environment, eagerly):
     folder = shutil.copytree(phase_2 / "killed", tmp_path / "two")
     assert len(rows(folder)) == 2
     code, _, errors = run(["--run", str(folder), "--resume"], environment)
