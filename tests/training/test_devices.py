@@ -53,8 +53,6 @@ def tell(function, *arguments):
 """
 TENSORFLOW = """
 import tensorflow as tf
-# What it would optimize takes a third of the time.
-tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from kpalette.training.tensorflow_step import TensorflowBackend as Backend

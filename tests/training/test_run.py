@@ -25,7 +25,10 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def tiny(pictures, folder, **more) -> TrainConfig:
-    values = {"filters": 4, "crop": 16, "batch_size": 4, "steps_per_epoch": 3, "previews": 2, "epochs": 1}
+    values = {
+        "filters": 4, "crop": 16, "batch_size": 4, "steps_per_epoch": 3, "previews": 2, "epochs": 1,
+        "precision": "float32",
+    }  # fmt: skip
     return TrainConfig(images=str(pictures), run=str(folder), **{**values, **more})
 
 
