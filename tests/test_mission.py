@@ -97,7 +97,7 @@ def test_train_the_adversarial_phase_to_its_end(clone, environment, more, folder
 def test_search(clone, environment):
     load("keras_tuner")
     load("matplotlib")
-    lines = lines_until(start(clone, environment, "tuning/search.py", "--budget", "9"), "run 2 of 12: ")
+    lines = lines_until(start(clone, environment, "tuning/search.py"), "run 2 of 12: ")
     assert lines[:2] == [
         "65 and 3 pictures for training and selection, 0 skipped",
         "run 1 of 12: lr 0.01, batch 8, shuffle on, seed 0",
