@@ -47,7 +47,8 @@ def lines_until(process: "subprocess.Popen[str]", beginning: str) -> list[str]:
     deadline = time.monotonic() + PATIENCE
     try:
         for line in process.stderr:
-            lines.append(line.rstrip("\n"))
+            if not line.startswith("palettes of "):  # says every ten seconds how far extraction is
+                lines.append(line.rstrip("\n"))
             if line.startswith(beginning):
                 return lines
             assert time.monotonic() < deadline, lines

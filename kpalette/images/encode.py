@@ -36,7 +36,7 @@ _HOLDS: dict[str, set[str]] = {
 }
 _NO_ALPHA = ("BMP", "JPEG")
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "GIF": 65_535, "AVIF": 65_536}
-_LONGEST_JPEG_BLOCK = 65_533 - 6
+_LONGEST_JPEG_BLOCKS = {"exif": 65_533, "xmp": 65_533 - 29}  # bytes; XMP has a name of 29 bytes before it
 _TIFF_XMP = 700
 
 _log = logging.getLogger(__name__)
@@ -112,8 +112,8 @@ def _metadata_options(picture: Picture, image_format: str) -> dict[str, Any]:
         kept["compression"] = None  # with libtiff, Pillow fails on the inner folders of EXIF
         kept["exif"] = exif_for_tiff(kept["exif"])
     if image_format == "JPEG":
-        for key in ("exif", "xmp"):
-            if len(kept.get(key, b"")) > _LONGEST_JPEG_BLOCK:
+        for key, longest in _LONGEST_JPEG_BLOCKS.items():
+            if len(kept.get(key, b"")) > longest:
                 _log.warning("the picture's %s data is too long for JPEG and is left out", key.upper())
                 del kept[key]
     return kept

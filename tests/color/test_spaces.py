@@ -59,6 +59,13 @@ def test_lch_against_scikit_image(run, cube):
     np.testing.assert_allclose(run(color.lch_to_lab, got), lab, atol=1e-4)
 
 
+def test_hue_begins_at_0_and_stays_below_360():
+    assert color.lab_to_lch(np.array([[50.0, 10.0, 0.0], [50.0, 10.0, -1e-3]]))[:, 2].tolist() == [
+        0.0,
+        pytest.approx(360, abs=0.01),
+    ]
+
+
 def test_a_full_turn_of_hue_is_no_turn(run, cube):
     for shift in (0.0, 1.0, -1.0):
         turned = run(lambda rgb, s=shift: color.rotate_hue(rgb, s), cube)

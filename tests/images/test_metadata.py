@@ -258,6 +258,23 @@ def test_the_size_is_true_in_the_first_folder_too(tmp_path, photo):
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
+def test_a_changed_tag_keeps_its_kind(order):
+    """A001 is a SHORT, and stays one of its two bytes; A002 is a LONG."""
+    cleaned = clean_exif(exif_block(order=order), size=(40, 60))
+    assert struct.pack(order + "HHLHH", 0xA001, 3, 1, 1, 0) in cleaned
+    assert struct.pack(order + "HHLL", 0xA002, 4, 1, 40) in cleaned
+
+
+def test_metadata_of_just_the_length_that_jpeg_holds_is_kept(tmp_path, photo, caplog):
+    for spare, kept in ((0, True), (-1, False)):
+        xmp = b"<x>" + b"-" * (65_504 - 7 - spare) + b"</x>"
+        picture = read_image(saved(tmp_path / "a.webp", photo, xmp=xmp))
+        (tmp_path / "b.jpg").write_bytes(encode_image(picture, image_format="JPEG"))
+        assert (read_image(tmp_path / "b.jpg").metadata.get("xmp") == xmp) == kept
+    assert "too long for JPEG" in caplog.text
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
 def test_a_thumbnail_in_strips_is_blanked_and_nothing_else(order):
     writer = Writer(order)
     root = writer.folder({**ROOT_TAGS, 0x0112: 1})

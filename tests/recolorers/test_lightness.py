@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from kpalette.errors import ArgumentError
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.lightness import check_strength, lightness_knots, transfer_lightness
+from kpalette.recolorers.lightness import check_strength, lightness_knots, smooth_lightness, transfer_lightness
 
 LEVELS = st.lists(st.floats(0, 100), min_size=1, max_size=8)
 
@@ -27,6 +27,15 @@ def test_strength_blends_with_the_identity():
     full = transfer_lightness(L, source, target, strength=1)
     np.testing.assert_allclose(full[[2, 6]], [30, 80])
     np.testing.assert_allclose(transfer_lightness(L, source, target, strength=0.25), L + 0.25 * (full - L))
+
+
+def test_the_smooth_curve_is_the_gaussian_blend_of_the_shifts():
+    knots, shifts = np.array([0.0, 20, 80, 100]), np.array([0.0, 10, -10, 0])
+    L = np.linspace(0, 100, 11)
+    near = np.exp(-((L[:, None] - knots) ** 2) / (2 * 40.0**2))
+    blend = L + near @ shifts / near.sum(axis=1)
+    moved = smooth_lightness(L, greys([20, 80]), greys([30, 70]), strength=0.5, width=40.0)
+    np.testing.assert_allclose(moved, L + 0.5 * (blend - L), atol=0.01)
 
 
 def test_a_reversed_target_is_flattened_not_reversed():

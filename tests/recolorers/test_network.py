@@ -155,6 +155,13 @@ def test_the_network_gets_the_documented_inputs(photo):
     assert seen["lab"].shape == (1, 96, 96, 3)
 
 
+@pytest.mark.parametrize(("a", "share"), [(0, 0.0), (200, 1.0)])
+def test_the_share_that_is_clipped_is_that_of_the_prediction(a, share):
+    grey = as_picture(np.full((64, 64, 3), 128, np.uint8))
+    source, target = Palette([[53.6, 0, 0], [90, 0, 0]]), Palette([[53.6, 10, 0], [90, 0, 10]])
+    assert of_two_halves(a).apply(grey, plan(source, target, 0.0)).clipped == share
+
+
 def _rgb(lab: np.ndarray) -> np.ndarray:
     from kpalette.color.spaces import lab_to_rgb
 

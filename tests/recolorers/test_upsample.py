@@ -65,6 +65,17 @@ def test_the_result_stays_within_the_change_near_by():
     assert result.max() <= change.max()
 
 
+def test_near_by_is_two_pixels_in_every_direction():
+    change = np.zeros((15, 15, 1), np.float32).repeat(2, axis=2)
+    change[7, 7] = 1
+    guide = noise(15, 15, 3)
+    planes = fit_field(change, guide, height=15, width=15).planes
+    reached = np.argwhere(planes[10] == 1)
+    assert reached.min(axis=0).tolist() == [5, 5]
+    assert reached.max(axis=0).tolist() == [9, 9]
+    assert len(reached) == 25
+
+
 def test_strips_give_what_the_whole_gives(photo):
     guide, small = lab_of(photo), lab_of(resize(photo, longest=40))
     change = noise(40, 40, 2)
