@@ -31,6 +31,7 @@ DOCUMENTS = {path.relative_to(ROOT).as_posix(): path.read_text() for path in OTH
 RUN = ["README.md", *(f"docs/{name}.md" for name in ("start", "palettes", "pictures", "luts", "commands"))]
 """The documents whose shell snippets run; those of the others are parsed."""
 CONTEXT = click.Context(cli)
+HELP = ["-h", "--help"]  # Click keeps the help option that a command is asked for first
 COMMANDS = {name: cli.get_command(CONTEXT, name) for name in cli.list_commands(CONTEXT)}
 TOO_LONG = ("evaluate", "export", "demo")
 """Commands that measure or train: their snippets are parsed."""
@@ -184,9 +185,9 @@ def test_shell_snippets_name_what_there_is(name):
                 assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets), line
             elif words[0] == "kpalette":
                 command = COMMANDS[words[1]]
-                command.make_parser(click.Context(command)).parse_args(words[2:])
+                command.make_parser(click.Context(command, help_option_names=HELP)).parse_args(words[2:])
             elif words[:3] == ["python", "-m", "kpalette.train"]:
-                training.make_parser(click.Context(training)).parse_args(words[3:])
+                training.make_parser(click.Context(training, help_option_names=HELP)).parse_args(words[3:])
             elif words[:2] == ["python", "tuning/search.py"]:
                 assert {word for word in words if word.startswith("-")} <= options_of_the_search(), line
             elif words[0] == "python" and words[1] not in ("-m", "-c"):
