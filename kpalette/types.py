@@ -31,3 +31,6 @@ MAX_COLORS = 8
 
 DEFAULT_COLORS = 4
 """How many colours are extracted from a picture by default."""
+
+TONES = ("curve", "local")
+"""How lightness moves (`kpalette.recolorers.tone`), the default first."""

@@ -11,6 +11,7 @@ from kpalette.errors import ArgumentError, OutputError, one_line
 from kpalette.files import check_free, check_writable, read_file, write_file
 from kpalette.parallel import MAX_WORKERS
 from kpalette.report.progress import ProgressBar
+from kpalette.types import TONES
 
 if TYPE_CHECKING:
     from kpalette.study.records import Study
@@ -38,6 +39,13 @@ _BLOCKS = ("figures", "styles", "probes")
     help="A lightness strength. Repeat it for several.  [default: 0, and 1 for baseline]",
 )
 @click.option(
+    "--tone",
+    "tones",
+    type=click.Choice(TONES),
+    multiple=True,
+    help="How lightness moves, as in `recolor`. Repeat it for both.  [default: curve]",
+)
+@click.option(
     "--per-picture", type=click.IntRange(1), default=4, show_default=True, help="Palettes for each of IMAGES."
 )
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Number of pictures, spread evenly.  [default: all]")
@@ -52,6 +60,7 @@ def evaluate(
     palettes: str | None,
     models: tuple[str, ...],
     lightness: tuple[float, ...],
+    tones: tuple[str, ...],
     per_picture: int,
     limit: int | None,
     workers: int | None,
@@ -68,18 +77,15 @@ def evaluate(
     from kpalette.data.sources import open_images
     from kpalette.study.run import evaluate as study_of
 
-    if "" in (images, palettes, output, into, *models):
-        raise click.UsageError("an empty name: is a variable unset?")
-    if images is None and palettes is not None:
-        raise click.UsageError("--palettes needs IMAGES: the sample pictures have palettes of their own")
+    _check_names(images, palettes, output, into, *models)
     prefix, statistic = ("samples", "median") if images is None else ("pictures", "mean")
     _check_outputs(output, into, prefix, force=force)
+    methods: dict[str, Any] = {"models": models or None, "lightness": lightness or None, "tones": tones or None}
     with ProgressBar() as bar:
         study = study_of(
             None if images is None else open_images(images, guard=silent_stderr),
+            **methods,
             palettes=palettes,
-            models=models or None,
-            lightness=lightness or None,
             per_picture=per_picture,
             limit=limit,
             workers=workers,
@@ -92,6 +98,13 @@ def evaluate(
         write_file(into, document.encode(), overwrite=True)
         click.echo(f"wrote {one_line(into)}", err=True)
     _print(study, statistic)
+
+
+def _check_names(images: str | None, palettes: str | None, *others: str | None) -> None:
+    if "" in (images, palettes, *others):
+        raise click.UsageError("an empty name: is a variable unset?")
+    if images is None and palettes is not None:
+        raise click.UsageError("--palettes needs IMAGES: the sample pictures have palettes of their own")
 
 
 def _check_outputs(output: str | None, into: str | None, prefix: str, *, force: bool) -> None:
@@ -188,7 +201,8 @@ def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
     sheets = []
     for rank, record in ranked(study, _main_method(study)).items():
         case = cases[record.name, record.palette or 0]
-        rows = list(compare(case.picture, case.target, models=recolorers, lightness=record.lightness))
+        settings: dict[str, Any] = {"lightness": record.lightness, "tone": record.tone}
+        rows = list(compare(case.picture, case.target, models=recolorers, **settings))
         title = f"{rank} of {record.model}: {record.name}"
         images, labels = [row.image for row in rows], [label(row) for row in rows]
         sheets.append(make_sheet(images, labels, palette=case.target, title=title, columns=len(rows), tile=320))

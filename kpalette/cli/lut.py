@@ -8,9 +8,9 @@ from kpalette.cli.options import (
     EditOptions,
     RecolorerChoice,
     TargetOptions,
-    edit_options,
     read_source,
     seed_option,
+    table_edit_options,
     target_options,
 )
 from kpalette.cli.streams import write_stdout
@@ -31,7 +31,7 @@ from kpalette.recolorers.registry import DEFAULT_COLOR_MAP, DEFAULT_MODEL
     help=f"Which recolorer; a network cannot be a table.  [default: {DEFAULT_COLOR_MAP}]",
 )
 @seed_option
-@edit_options
+@table_edit_options
 @click.option(
     "--size", type=int, help="Nodes a side: .cube 17, 33 or 65, Hald 16, 25, 36, 49 or 64.  [default: 33, Hald 64]"
 )

@@ -17,7 +17,7 @@ from kpalette.images.picture import Picture
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import MATCHES, Palette
 from kpalette.palettes.presets import find_palette, list_presets
-from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS
+from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, TONES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -96,12 +96,13 @@ class TargetOptions:
 
 @dataclass(frozen=True)
 class EditOptions:
-    """Values of --source, --match and --lightness, which pair the picture's colours with the target's.
+    """Values of --source, --match, --lightness and --tone, which say what becomes of the picture's colours.
 
     Attributes:
         source: value of --source, or None.
         match: value of --match.
         lightness: value of --lightness, or None.
+        tone: value of --tone; always "curve" for tables, which have no such option.
 
     Example:
         >>> EditOptions("red blue", "lightness", None).own_palette().hex
@@ -111,6 +112,7 @@ class EditOptions:
     source: str | None
     match: str
     lightness: float | None
+    tone: str = "curve"
 
     def own_palette(self) -> Palette | None:
         """The palette of --source, or None."""
@@ -142,7 +144,7 @@ def _grouped(name: str, kind: type, *options: Decorator) -> Callable[[Command], 
     def add(command: Command) -> Command:
         @functools.wraps(command)
         def call(**values: Any) -> Any:
-            own = {field.name: values.pop(field.name) for field in fields(kind)}
+            own = {field.name: values.pop(field.name) for field in fields(kind) if field.name in values}
             return command(**values, **{name: kind(**own)})
 
         decorated: Any = call
@@ -167,9 +169,7 @@ target_options = _grouped(
     click.option("-k", "--colors", type=COLORS, help="Number of colours to take.  [default: 4 of --like, all of -p]"),
 )
 
-edit_options = _grouped(
-    "edit",
-    EditOptions,
+_EDITS = (
     click.option(
         "--source",
         metavar="COLOURS|PRESET|FILE",
@@ -187,6 +187,19 @@ edit_options = _grouped(
         "--lightness",
         type=click.FloatRange(0, 1),
         help="0 keeps the picture's lightness, 1 takes the palette's.  [default: that of the recolorer]",
+    ),
+)
+table_edit_options = _grouped("edit", EditOptions, *_EDITS)
+edit_options = _grouped(
+    "edit",
+    EditOptions,
+    *_EDITS,
+    click.option(
+        "--tone",
+        type=click.Choice(TONES),
+        default=TONES[0],
+        show_default=True,
+        help="How lightness moves: by one curve for the whole picture, or locally, which keeps detail in regions.",
     ),
 )
 

@@ -107,7 +107,7 @@ def _recipe(target: TargetOptions, edit: EditOptions, *, model: str, seed: int, 
         find_preset(model)  # before any picture is read
     elif runtime is not None:
         raise click.UsageError(f"--runtime is for networks ({', '.join(list_networks())}), and {model} is not one")
-    return Recipe(palette, model, own, edit.match, edit.lightness, seed, runtime or RUNTIMES[0])
+    return Recipe(palette, model, own, edit.match, edit.lightness, seed, runtime or RUNTIMES[0], edit.tone)
 
 
 def _stream(job: Job, work: RecolorFile) -> None:

@@ -23,12 +23,16 @@ def print_figures(rows: Iterable[MethodResult]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         figures = {**row.figures, "seconds": row.seconds}
-        strength = "" if row.lightness is None else f"{row.lightness:g}"
+        strength = "" if row.lightness is None else f"{row.lightness:g}{_local(row)}"
         table.add_row(row.method, strength, *(f"{figures[name]:.{_DIGITS[name]}f}" for name in _DIGITS))
     console = Console()
     if not console.is_terminal:
         console.width = 100
     console.print(table)
+
+
+def _local(row: MethodResult) -> str:
+    return " local" if row.tone == "local" and row.lightness else ""
 
 
 def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, statistic: str) -> Table:
@@ -46,7 +50,7 @@ def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, sta
 def label(row: MethodResult) -> tuple[str, str]:
     """The name of a result for a sheet, and its figures in one short line."""
     figures = row.figures
-    name = row.method if row.lightness is None else f"{row.method}  (lightness {row.lightness:g})"
+    name = row.method if row.lightness is None else f"{row.method}  (lightness {row.lightness:g}{_local(row)})"
     return name, (
         f"ssim {figures['ssim']:.3f}   palette dE {figures['palette_de']:.1f}   "
         f"(ab {figures['palette_de_ab']:.1f})   richness {figures['richness']:.2f}"

@@ -5,7 +5,7 @@ A recolorer takes a picture and a `Plan` and gives a `Recolored`. To add one, se
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,8 @@ from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.lattice import LATTICE_SIZE, ColorMap, Lattice
-from kpalette.types import BoolArray, FloatArray, ImageArray
+from kpalette.recolorers.tone import WORKING_SIZE, Relit
+from kpalette.types import TONES, BoolArray, FloatArray, ImageArray
 
 _FEW_PIXELS = 1 << 16
 """Up to this number of pixels, mapping each one is faster than baking a lattice of 65^3 nodes."""
@@ -69,7 +70,12 @@ class Recolorer(Protocol):
     default_lightness: float
 
     def apply(self, picture: Picture, plan: "Plan") -> Recolored:
-        """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`."""
+        """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`.
+
+        A lightness strength above 0 asks for one curve of lightness. Where the tone is "local", `Plan.apply` relights
+        the picture first, and the strength here is 0; a recolorer with an attribute `relights` that is true gets the
+        picture and the plan as they are.
+        """
         ...
 
 
@@ -82,6 +88,7 @@ class Plan:
         source: the picture's own palette.
         target: what each swatch of `source` becomes, in its order.
         lightness: lightness strength, 0..1: 0 keeps the picture's lightness, 1 takes the palette's.
+        tone: how lightness moves, one of `TONES`: see `kpalette.recolorers.tone`.
 
     Example:
         >>> import numpy as np
@@ -95,10 +102,44 @@ class Plan:
     source: Palette
     target: Palette
     lightness: float
+    tone: str = TONES[0]
 
     def apply(self, picture: Picture) -> Recolored:
         """Recolours the rgb of a picture of any size."""
-        return self.recolorer.apply(picture, self)
+        relit = self._relit_first(picture)
+        if relit is None:
+            return self.recolorer.apply(picture, self)
+        return self.recolorer.apply(relit.picture(), replace(self, source=relit.source, lightness=0.0))
+
+    def apply_float(self, rgb: FloatArray, picture: Picture) -> FloatArray:
+        """Recolours float rgb (H, W, 3) in 0..1, by the recolorer's `apply_float` if it has one, else as 8 bits.
+
+        Args:
+            rgb: the pixels.
+            picture: their 8-bit form.
+
+        Returns:
+            rgb in 0..1, the shape and dtype of `rgb`.
+        """
+        plan, relit = self, self._relit_first(picture)
+        if relit is not None:
+            rgb, picture = relit.floats(rgb), relit.picture()
+            plan = replace(self, source=relit.source, lightness=0.0)
+        in_floats = getattr(self.recolorer, "apply_float", None)
+        if in_floats is None:
+            result: FloatArray = image_to_rgb(self.recolorer.apply(picture, plan).image).astype(rgb.dtype)
+        else:
+            result = in_floats(rgb, picture, plan)
+        return result
+
+    def _relit_first(self, picture: Picture) -> Relit | None:
+        return None if getattr(self.recolorer, "relights", False) else self.relit(picture)
+
+    def relit(self, picture: Picture, *, longest: int = WORKING_SIZE) -> Relit | None:
+        """The picture in the palette's lightness, found at a size; None if that moves by a curve, or not at all."""
+        if self.tone == "curve" or self.lightness == 0.0 or np.array_equal(self.source.lab, self.target.lab):
+            return None
+        return Relit(picture, self.source, self.target, strength=self.lightness, longest=longest)
 
 
 class ColorMapRecolorer(ABC):

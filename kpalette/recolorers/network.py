@@ -1,10 +1,11 @@
 """Networks as recolorers: a `PaletteNet` recolours a small picture, and its change of colour is carried to full size.
 
-1. The picture is shrunk to the working size and converted to CIELAB. Its lightness moves along the palettes' curve.
+1. The picture is shrunk to the working size and converted to CIELAB. Its lightness moves, by `kpalette.recolorers.tone`
+   or along the palettes' curve.
 2. The network predicts ab for every pixel.
 3. `limit_slopes` brings neighbours together that were alike in the picture and are now far apart.
-4. The change of ab is upsampled along the edges of the picture (`upsample.fit_field`) and added to the full-size
-   picture, strip by strip.
+4. The change is upsampled along the edges of the picture (`upsample.fit_field`) and added to the full-size picture,
+   strip by strip: that of ab, and where lightness moves locally that of L, too.
 
 The network runs under Keras (TensorFlow or JAX), or under ONNX Runtime, which needs neither. All else is NumPy and
 OpenCV. Colours and networks are float32: bfloat16 is faster only on processors that have it.
@@ -13,6 +14,7 @@ OpenCV. Colours and networks are float32: bfloat16 is faster only on processors 
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -30,7 +32,7 @@ from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.recolorers.slopes import REACH, limit_slopes
 from kpalette.recolorers.upsample import fit_field
 from kpalette.runtimes.network import RUNTIMES, Network, load_network
-from kpalette.types import BoolArray, FloatArray, ImageArray
+from kpalette.types import L_MAX, BoolArray, FloatArray, ImageArray
 
 WORKING_SIZE = 512
 """Longer side, in pixels, of the picture that a network gets."""
@@ -67,6 +69,7 @@ class NetworkRecolorer:
 
     extraction = "kmeans"
     default_lightness = 0.0
+    relights = True
 
     def __init__(
         self,
@@ -123,10 +126,18 @@ class NetworkRecolorer:
             return pixels.rgb, lambda: 0.0
         visible = _without_hidden(picture.rgb, pixels.hidden, plan.source)
         before = _image_to_lab(resize(visible, longest=self.working_size))
-        small = _with_lightness(before, plan)
-        predicted = _predict(network, small, plan)
-        change = limit_slopes(before, predicted, steps=_CHROMA_STEPS)[..., 1:] - small[..., 1:]
-        return _add_change(pixels, plan, small, change), lambda: 1.0 - float(np.mean(in_gamut(predicted)))
+        relit = plan.relit(picture.with_rgb(visible), longest=self.working_size)
+        if relit is None:
+            small, source = _with_lightness(before, plan), _with_lightness(plan.source.lab, plan)
+        else:
+            small, source = relit.lab, relit.source.lab
+        predicted = _predict(network, small, Palette(source, plan.source.shares), plan.target)
+        limited = limit_slopes(before, predicted, steps=_CHROMA_STEPS)
+        if relit is None:
+            result = _add_change(pixels, plan, small, limited[..., 1:] - small[..., 1:])
+        else:
+            result = _add_change(pixels, replace(plan, lightness=0.0), before, limited - before)
+        return result, lambda: 1.0 - float(np.mean(in_gamut(predicted)))
 
 
 class _Pixels(NamedTuple):
@@ -145,12 +156,11 @@ class _Pixels(NamedTuple):
     from_lab: Callable[[FloatArray], Any]
 
 
-def _predict(network: Network, small: FloatArray, plan: Plan) -> FloatArray:
+def _predict(network: Network, small: FloatArray, source: Palette, target: Palette) -> FloatArray:
     """Runs the network on a picture, CIELAB (h, w, 3); returns CIELAB that may lie outside sRGB."""
     height, width = small.shape[:2]
     seen = np.pad(small, ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0)), mode="symmetric")
-    source = Palette(_with_lightness(plan.source.lab, plan), plan.source.shares)
-    swatches, mask = pack_palettes([source, plan.target])
+    swatches, mask = pack_palettes([source, target])
     ab = network(
         {
             "lab": to_network_range(seen)[np.newaxis],
@@ -178,7 +188,7 @@ def _without_hidden(rgb: ImageArray, hidden: BoolArray | None, source: Palette) 
 
 
 def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
-    """Adds a change of ab, found at working size, to the full-size pixels; in strips, to save memory.
+    """Adds a change of ab or Lab, found at working size, to the full-size pixels; in strips, to save memory.
 
     Slopes are limited here once more: the sum is reduced to the gamut again, and upsampling turns small steps of
     lightness into steps of ab. `limit_slopes` at a row depends on `_CONTEXT_ROWS` rows above and below it, so each
@@ -193,7 +203,9 @@ def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArr
         wide = slice(max(0, part.start - _CONTEXT_ROWS), min(height, part.stop + _CONTEXT_ROWS))
         before = pixels.to_lab(pixels.rgb[wide])
         lab = np.array(_with_lightness(before, plan))
-        lab[..., 1:] += change[wide] if field is None else field.rows(wide, lab)
+        lab[..., 3 - change.shape[2] :] += change[wide] if field is None else field.rows(wide, lab)
+        if change.shape[2] == 3:
+            np.clip(lab[..., 0], 0.0, L_MAX, out=lab[..., 0])
         if pixels.hidden is not None:
             before[pixels.hidden[wide]] = _NEVER_ALIKE
         limited = limit_slopes(before, lab, passes=_PASSES, steps=_CHROMA_STEPS)

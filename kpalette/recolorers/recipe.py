@@ -15,7 +15,7 @@ from kpalette.palettes.palette import MATCHES, Palette
 from kpalette.recolorers.base import Plan, Recolorer
 from kpalette.recolorers.lightness import check_strength
 from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
-from kpalette.types import MIN_COLORS
+from kpalette.types import MIN_COLORS, TONES
 
 _SAME_COLOR = 1.0
 """CIEDE2000 difference up to which two colours are the same. Rounding to 8 bits makes at most half of it."""
@@ -31,6 +31,8 @@ class Recipe:
         source: the picture's own palette; extracted from each picture if None.
         match: which source swatch becomes which target swatch, one of `MATCHES`.
         lightness: lightness strength, 0..1; the recolorer's default if None.
+        tone: how lightness moves: "curve" is one curve for the whole picture, "local" moves regions as wholes and keeps
+            the detail in them.
         seed: of the extraction.
         runtime: what computes a network, one of `kpalette.runtimes.network.RUNTIMES`.
 
@@ -53,6 +55,7 @@ class Recipe:
     lightness: float | None = None
     seed: int = 0
     runtime: str = "auto"
+    tone: str = TONES[0]
 
     def __post_init__(self) -> None:
         """Checks what can be checked without a picture."""
@@ -63,6 +66,8 @@ class Recipe:
             raise ArgumentError(f"`target` must have at least {MIN_COLORS} colours. Received: {len(self.target)}")
         if self.match not in MATCHES:
             raise ArgumentError(f"`match` must be one of {', '.join(MATCHES)}. Received: {self.match!r}")
+        if self.tone not in TONES:
+            raise ArgumentError(f"`tone` must be one of {', '.join(TONES)}. Received: {self.tone!r}")
         if self.lightness is not None:
             object.__setattr__(self, "lightness", check_strength(self.lightness))
         if not isinstance(self.model, str) and not callable(getattr(self.model, "apply", None)):
@@ -91,12 +96,14 @@ class Recipe:
         recolorer = self.recolorer
         lightness = check_strength(recolorer.default_lightness if self.lightness is None else self.lightness)
         if self.source is not None:
-            return Plan(recolorer, self.source, self.source.matched(self.target, match=self.match), lightness)
+            return Plan(
+                recolorer, self.source, self.source.matched(self.target, match=self.match), lightness, self.tone
+            )
         own = extract_palette(picture, size=len(self.target), method=recolorer.extraction, seed=self.seed)
         for found in self._extractions(picture, own, recolorer.extraction):
             if _same_colors(found, self.target, in_order=self.match == "order"):
-                return Plan(recolorer, found, found, lightness)
-        return Plan(recolorer, own, own.matched(self.target, match=self.match), lightness)
+                return Plan(recolorer, found, found, lightness, self.tone)
+        return Plan(recolorer, own, own.matched(self.target, match=self.match), lightness, self.tone)
 
     def _extractions(self, picture: Picture, own: Palette, method: str) -> Iterator[Palette]:
         """The palettes that a user may have extracted from the picture: by this extraction, or by another one."""
@@ -123,6 +130,7 @@ def make_recipe(
     lightness: float | None = None,
     seed: int = 0,
     runtime: str = "auto",
+    tone: str = TONES[0],
 ) -> Recipe:
     """Makes a `Recipe` of palettes in any form.
 
@@ -134,6 +142,7 @@ def make_recipe(
         lightness: as in `Recipe`.
         seed: as in `Recipe`.
         runtime: as in `Recipe`.
+        tone: as in `Recipe`.
 
     Returns:
         The recipe.
@@ -147,7 +156,7 @@ def make_recipe(
         ('#ff0000', '#0000ff')
     """
     asked, own = as_palette(target, name="target"), None if source is None else as_palette(source, name="source")
-    return Recipe(asked, model, own, match, lightness, seed, runtime)
+    return Recipe(asked, model, own, match, lightness, seed, runtime, tone)
 
 
 def _same_colors(found: Palette, target: Palette, *, in_order: bool) -> bool:

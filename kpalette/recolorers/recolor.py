@@ -9,10 +9,11 @@ from PIL import Image
 
 from kpalette.errors import ArgumentError
 from kpalette.images.decode import picture_from_pil
-from kpalette.images.picture import Picture, as_picture, image_to_rgb, rgb_to_image
+from kpalette.images.picture import Picture, as_picture, rgb_to_image
 from kpalette.recolorers.base import Plan, Recolorer
 from kpalette.recolorers.recipe import make_recipe
 from kpalette.recolorers.registry import DEFAULT_MODEL
+from kpalette.types import TONES
 
 
 def recolor(
@@ -23,6 +24,7 @@ def recolor(
     source: Any = None,
     match: str = "lightness",
     lightness: float | None = None,
+    tone: str = TONES[0],
     seed: int = 0,
 ) -> Any:
     """Puts an image into the colours of a palette, its structure kept.
@@ -40,6 +42,8 @@ def recolor(
             by whichever extraction, nothing changes.
         lightness: 0 keeps the picture's lightness, 1 moves it wholly to the palette's; the recolorer's default if
             None.
+        tone: how lightness moves: "curve" is one curve for the whole picture, "local" moves regions as wholes and keeps
+            the detail in them.
         seed: of the extraction of the source palette.
 
     Returns:
@@ -58,7 +62,7 @@ def recolor(
         [[[255, 165, 0], [128, 0, 128]]]
     """
     picture = _as_picture(image)
-    recipe = make_recipe(target, model=model, source=source, match=match, lightness=lightness, seed=seed)
+    recipe = make_recipe(target, model=model, source=source, match=match, lightness=lightness, seed=seed, tone=tone)
     plan = recipe.plan(picture)
     if isinstance(image, Picture):
         return picture.with_rgb(plan.apply(picture).image)
@@ -96,11 +100,7 @@ def _as_picture(image: Any) -> Picture:
 
 
 def _recolor_float(array: NDArray[Any], picture: Picture, plan: Plan) -> NDArray[Any]:
-    """Recolours floats: by `apply_float` if the recolorer has it, else as 8 bits."""
+    """Recolours the colours of floats (H, W, 3) or (H, W, 4)."""
     result = array.copy()
-    in_floats = getattr(plan.recolorer, "apply_float", None)
-    if in_floats is not None:
-        result[..., :3] = in_floats(array[..., :3], picture, plan)
-    else:
-        result[..., :3] = image_to_rgb(plan.apply(picture).image)
+    result[..., :3] = plan.apply_float(array[..., :3], picture)
     return result

@@ -1,8 +1,8 @@
-"""Edge-aware upsampling: carries a change of ab from a small picture to the full-size one, along its edges.
+"""Edge-aware upsampling: carries a change of colour from a small picture to the full-size one, along its edges.
 
 The algorithm is the fast guided filter (He, Sun, Tang, "Guided Image Filtering", PAMI 2013, equations 14 and 15; He,
-Sun, "Fast Guided Filter", arXiv 1505.00996). The guide is the Lab colour x of the picture: lightness alone would let
-the change bleed across edges between colours of equal L.
+Sun, "Fast Guided Filter", arXiv 1505.00996). The guide is the colour x of the picture, in CIELAB or in rgb times 100:
+lightness alone would let the change bleed across edges between colours of equal L.
 
 1. In each window of the small picture, of `RADIUS` pixels around its middle, the change d is fitted as an affine map of
    the colour, d = A x + b:
@@ -30,7 +30,7 @@ RADIUS = 1
 """Distance from the middle of a window to its border, in pixels of the small picture."""
 
 EPSILON = 1.0
-"""Regularisation, in squared Lab units: where the variance of a window is less, its change is close to its mean."""
+"""Regularisation, in squared units of the guide: a window of less variance has a change close to its mean."""
 
 _STRIP = 32768  # pixels of the small picture that one thread fits at a time
 _REACH = 2  # pixels of the small picture
@@ -38,10 +38,10 @@ _REACH = 2  # pixels of the small picture
 
 @dataclass(frozen=True, eq=False)
 class ChangeField:
-    """Change of ab as an affine map of Lab, one map for each pixel of the small picture.
+    """A change of n channels as an affine map of colour, one map for each pixel of the small picture.
 
     Attributes:
-        planes: float32 (12, h, w): b (2), A (3 x 2), least (2) and greatest (2) change; see the head of this module.
+        planes: float32 (6 n, h, w): b (n), A (3 x n), least (n) and greatest (n) change; see the head of this module.
         height: of the full-size picture.
         width: of the full-size picture.
 
@@ -61,10 +61,10 @@ class ChangeField:
 
         Args:
             part: the rows; needs both a start and a stop.
-            guide: Lab of these rows, (n, width, 3).
+            guide: colours of these rows, (rows, width, 3).
 
         Returns:
-            Change of ab, float32 (n, width, 2).
+            The change, float32 (rows, width, n).
         """
         # Where the middle of each row lies among the small picture's rows, as cv2.resize has it for the columns.
         last = self.planes.shape[1] - 1
@@ -79,13 +79,14 @@ class ChangeField:
             rows: FloatArray = np.asarray(cv2.resize(first + fraction * (second - first), size), dtype=np.float32)
             return rows
 
-        change = np.empty((*guide.shape[:2], 2), dtype=np.float32)
+        channels = len(self.planes) // 6
+        change = np.empty((*guide.shape[:2], channels), dtype=np.float32)
         colors = [np.ascontiguousarray(guide[..., i], dtype=np.float32) for i in range(3)]
-        for i in range(2):
+        for i in range(channels):
             total = upsampled(i)
             for j, color in enumerate(colors):
-                total += upsampled(2 + 2 * j + i) * color
-            np.clip(total, upsampled(8 + i), upsampled(10 + i), out=change[..., i])
+                total += upsampled((j + 1) * channels + i) * color
+            np.clip(total, upsampled(4 * channels + i), upsampled(5 * channels + i), out=change[..., i])
         return change
 
 
@@ -95,8 +96,8 @@ def fit_field(
     """Fits the affine maps to a small picture (steps 1 and 2).
 
     Args:
-        change: change of ab at working size, (h, w, 2).
-        guide: Lab of the small picture, (h, w, 3).
+        change: the change at working size, (h, w, n), of ab for instance.
+        guide: colours of the small picture, (h, w, 3).
         height: of the full-size picture.
         width: of the full-size picture.
         radius: takes the place of `RADIUS`.
@@ -108,16 +109,17 @@ def fit_field(
     Raises:
         ArgumentError: if the shapes of `change` and `guide` do not match.
     """
-    if change.ndim != 3 or change.shape[2] != 2 or guide.shape != (*change.shape[:2], 3):
+    if change.ndim != 3 or guide.shape != (*change.shape[:2], 3):
         raise ArgumentError(
-            f"`change` must be (h, w, 2) and `guide` (h, w, 3). Received: shapes {change.shape} and {guide.shape}"
+            f"`change` must be (h, w, n) and `guide` (h, w, 3). Received: shapes {change.shape} and {guide.shape}"
         )
     # Both are centred: a variance is a difference of squares, which loses digits where the squares are large.
     mean_change, mean_color = change.mean(axis=(0, 1), dtype=np.float64), guide.mean(axis=(0, 1), dtype=np.float64)
     maps = _maps(change - mean_change, guide - mean_color, radius, epsilon)
+    channels = change.shape[2]
     for j in range(3):
-        maps[:2] -= maps[2 + 2 * j : 4 + 2 * j] * mean_color[j]
-    maps[:2] += mean_change[:, np.newaxis, np.newaxis]
+        maps[:channels] -= maps[(j + 1) * channels : (j + 2) * channels] * mean_color[j]
+    maps[:channels] += mean_change[:, np.newaxis, np.newaxis]
     window = np.ones((2 * _REACH + 1, 2 * _REACH + 1), dtype=np.uint8)
     bounds = [extreme(plane, window) for extreme in (cv2.erode, cv2.dilate) for plane in _planes(change)]
     return ChangeField(np.concatenate([maps, bounds]).astype(np.float32), height, width)
@@ -144,9 +146,9 @@ def _mean(planes: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
 
 
 def _maps(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> NDArray[np.float32]:
-    """Mean b (2) and A (3 x 2) of all windows that hold a pixel, (8, h, w). Works in strips that fit in the cache."""
+    """Mean b (n) and A (3 x n) of all windows that hold a pixel, (4 n, h, w). Works in strips that fit in the cache."""
     height, width = change.shape[:2]
-    maps = np.empty((8, height, width), dtype=np.float32)
+    maps = np.empty((4 * change.shape[2], height, width), dtype=np.float32)
 
     def fit_rows(part: slice) -> None:
         # A mean of windows of windows: 2 * radius rows beside a strip take part in it.
@@ -160,19 +162,20 @@ def _maps(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) ->
 
 
 def _fit(change: FloatArray, guide: FloatArray, radius: int, epsilon: float) -> NDArray[np.float32]:
-    """The map d = A x + b of the window around each pixel: b (2), then A (3 x 2), together (8, h, w)."""
+    """The map d = A x + b of the window around each pixel: b (n), then A (3 x n), together (4 n, h, w)."""
     d, x = _planes(change), _planes(guide)
+    channels = len(d)
     pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
     squares = [x[i] * x[j] for i, j in pairs]
-    products = [x[i] * d[j] for i in range(3) for j in range(2)]
+    products = [x[i] * d[j] for i in range(3) for j in range(channels)]
     means = _mean(np.concatenate([d, x, squares, products]), radius)
-    mean_d, mean_x, mean_squares, mean_products = np.split(means, [2, 5, 11])
+    mean_d, mean_x, mean_squares, mean_products = np.split(means, [channels, channels + 3, channels + 9])
     variance = [mean_squares[k] - mean_x[i] * mean_x[j] + epsilon * (i == j) for k, (i, j) in enumerate(pairs)]
-    covariance = mean_products.reshape(3, 2, *d.shape[1:]) - mean_x[:, np.newaxis] * mean_d
+    covariance = mean_products.reshape(3, channels, *d.shape[1:]) - mean_x[:, np.newaxis] * mean_d
     adjugate, determinant = _adjugate(variance)
     A = np.stack([sum(row[j] * covariance[j] for j in range(3)) for row in adjugate]) / determinant
     b = mean_d - sum(A[i] * mean_x[i] for i in range(3))
-    return np.concatenate([b, A.reshape(6, *d.shape[1:])])
+    return np.concatenate([b, A.reshape(3 * channels, *d.shape[1:])])
 
 
 def _adjugate(entries: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

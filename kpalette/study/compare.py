@@ -13,7 +13,7 @@ from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import Recolorer
 from kpalette.recolorers.recipe import Recipe
 from kpalette.recolorers.registry import list_recolorers, missing_recolorers
-from kpalette.types import ImageArray
+from kpalette.types import TONES, ImageArray
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,7 @@ class MethodResult:
         figures: `FIGURES`; of a recolorer also `clipped`.
         seconds: wall time, in which the palette was extracted and the picture recoloured.
         lightness: lightness strength, 0..1; None for reference rows.
+        tone: how lightness moved, one of `TONES`; "" for reference rows.
 
     Example:
         >>> from kpalette import Palette, Picture
@@ -42,6 +43,7 @@ class MethodResult:
     figures: dict[str, float]
     seconds: float
     lightness: float | None = None
+    tone: str = ""
 
 
 def _figures(picture: Picture, image: ImageArray, target: Palette) -> dict[str, float]:
@@ -64,6 +66,7 @@ def compare(
     source: Palette | None = None,
     match: str = "lightness",
     lightness: float | None = None,
+    tone: str = TONES[0],
 ) -> Iterator[MethodResult]:
     """Recolours one picture with several recolorers, and measures each result.
 
@@ -73,14 +76,15 @@ def compare(
         models: names of recolorers, or recolorers; those of `usable_recolorers` if None.
         source: as in `Recipe`.
         match: as in `Recipe`.
-        lightness: as in `Recipe`; each recolorer's own default if None.
+        lightness: as in `Recipe`.
+        tone: as in `Recipe`.
 
     Yields:
         The row "source", which is the picture itself; then the result of each recolorer, as soon as it is ready.
     """
     yield MethodResult("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
     for model in usable_recolorers() if models is None else models:
-        yield run_recipe(picture, Recipe(target, model, source, match, lightness))
+        yield run_recipe(picture, Recipe(target, model, source, match, lightness, tone=tone))
 
 
 def run_recipe(picture: Picture, recipe: Recipe) -> MethodResult:
@@ -90,7 +94,7 @@ def run_recipe(picture: Picture, recipe: Recipe) -> MethodResult:
     done = plan.apply(picture)
     seconds = time.perf_counter() - start
     figures = {**_figures(picture, done.image, recipe.target), "clipped": done.clipped}
-    return MethodResult(plan.recolorer.name, done.image, figures, seconds, plan.lightness)
+    return MethodResult(plan.recolorer.name, done.image, figures, seconds, plan.lightness, plan.tone)
 
 
 def compare_references(picture: Picture, target: Palette) -> Iterator[MethodResult]:

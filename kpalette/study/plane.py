@@ -24,18 +24,20 @@ class Point(NamedTuple):
         method: its name in tables.
         model: name of the recolorer or of the reference row.
         lightness: lightness strength, 0..1; 0 for reference rows.
+        tone: how lightness moved; "" for reference rows.
         ssim: its place to the right.
         palette_de: its height.
         richness: its area.
 
     Example:
-        >>> Point("soft", "soft", 0.0, 0.98, 12.5, 1.1).ssim
+        >>> Point("soft", "soft", 0.0, "local", 0.98, 12.5, 1.1).ssim
         0.98
     """
 
     method: str
     model: str
     lightness: float
+    tone: str
     ssim: float
     palette_de: float
     richness: float
@@ -53,7 +55,7 @@ def plane_points(study: Study, *, statistic: str = "mean") -> list[Point]:
     """
     return [
         Point(
-            method, own[0].model, own[0].lightness or 0.0,
+            method, own[0].model, own[0].lightness or 0.0, own[0].tone,
             *(center(groups_of(own, name), statistic=statistic) for name in ("ssim", "palette_de", "richness")),
         )
         for method, own in by_method(study.records).items()
@@ -100,15 +102,18 @@ def _colors(points: list[Point]) -> dict[str, str]:
 def _draw_points(axes: Any, points: list[Point]) -> None:
     for model, color in _colors(points).items():
         own = sorted((point for point in points if point.model == model), key=lambda point: point.lightness)
+        for tone, style in (("curve", "-"), ("local", ":")):
+            line = [point for point in own if point.tone == tone or not point.lightness]
+            x, y = [point.ssim for point in line], [point.palette_de for point in line]
+            axes.plot(x, y, style, color=color, linewidth=1.0, alpha=0.7, zorder=2)
         x, y = [point.ssim for point in own], [point.palette_de for point in own]
-        axes.plot(x, y, color=color, linewidth=1.0, alpha=0.7, zorder=2)
         areas = [_area(point.richness) for point in own]
         axes.scatter(x, y, s=areas, color=color, edgecolor="white", linewidth=0.4, alpha=0.9, zorder=3)
 
 
 def _draw_legend(axes: Any) -> None:
     discs = [axes.scatter([], [], s=_area(size), color=_GREY, label=f"{size:g}") for size in _SIZES]
-    title = "area: richness\nnumbers: lightness"
+    title = "area: richness\nnumbers: lightness\ndotted: local tone"
     axes.legend(handles=discs, title=title, loc="best", frameon=False, fontsize=8, title_fontsize=8)
 
 

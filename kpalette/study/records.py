@@ -15,7 +15,7 @@ from kpalette.metrics.figures import FIGURES
 from kpalette.study.probes import PROBES
 
 _DIGITS = 6
-_KEYS = ("name", "style", "palette", "model", "lightness")
+_KEYS = ("name", "style", "palette", "model", "lightness", "tone")
 _FIGURES = (*FIGURES, "clipped", *PROBES)
 COLUMNS = (*_KEYS, *_FIGURES, "seconds")
 """Columns of the CSV file. `palette` is empty in records of probes, `lightness` in those of reference rows."""
@@ -31,6 +31,7 @@ class StudyRecord:
         palette: number of the target palette; None for probes.
         model: name of the recolorer or of the reference row.
         lightness: lightness strength, 0..1; None for reference rows.
+        tone: how lightness moved, "local" or "curve"; "" for reference rows and probes.
         figures: `metrics.FIGURES` and `clipped`, or `probes.PROBES`; reference rows have no `clipped`. They are rounded
             to six digits, as in the CSV file, so that both give the same tables.
         seconds: wall time of one recolouring; 0 for probes.
@@ -47,6 +48,7 @@ class StudyRecord:
     lightness: float | None
     figures: dict[str, float]
     seconds: float = 0.0
+    tone: str = ""
 
     def __post_init__(self) -> None:
         """Rounds the figures."""
@@ -55,8 +57,20 @@ class StudyRecord:
 
     @property
     def method(self) -> str:
-        """Name of the method in tables: the model, and the lightness strength if that is not 0."""
-        return f"{self.model} (lightness {self.lightness:g})" if self.lightness else self.model
+        """Name of the method in tables: the model, and the lightness strength if that is not 0, and a local tone."""
+        return method_name(self.model, self.lightness, self.tone)
+
+
+def method_name(model: str, lightness: float | None, tone: str) -> str:
+    """The name of a method in tables: of a recolorer at a lightness strength.
+
+    Example:
+        >>> method_name("soft", 0.0, "local"), method_name("soft", 1.0, "curve"), method_name("soft", 1.0, "local")
+        ('soft', 'soft (lightness 1)', 'soft (lightness 1, local)')
+    """
+    if not lightness:
+        return model
+    return f"{model} (lightness {lightness:g}{', local' * (tone == 'local')})"
 
 
 @dataclass
@@ -122,7 +136,8 @@ class Study:
         table = csv.DictReader(io.StringIO(data.decode(errors="replace"), newline=""), strict=True)
         study = cls()
         try:
-            missing = [name for name in COLUMNS if name not in (table.fieldnames or ())]
+            # Files of before there was a choice have no tone.
+            missing = [name for name in COLUMNS if name not in (*(table.fieldnames or ()), "tone")]
             for record in map(_record, () if missing else table):
                 (study.probes if record.palette is None else study.records).append(record)
         except (csv.Error, ValueError, TypeError) as error:
@@ -141,4 +156,5 @@ def _record(row: dict[str, str]) -> StudyRecord:
         float(row["lightness"]) if row["lightness"] else None,
         {name: float(row[name]) for name in _FIGURES if row[name]},
         float(row["seconds"]),
+        row.get("tone") or "",
     )

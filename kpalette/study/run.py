@@ -26,12 +26,20 @@ from kpalette.study.cases import Case, deal_cases, report_palettes, sample_cases
 from kpalette.study.compare import compare_references, run_recipe, usable_recolorers
 from kpalette.study.probes import hue_pair, probe
 from kpalette.study.records import Study, StudyRecord
+from kpalette.types import TONES
 from kpalette.weights.folder import read_checkpoint
 
 PER_PICTURE = 4
 """Number of palettes for each picture of a set."""
 
+_DEFAULT = ((0.0, TONES[0]),)
+_PUBLISHED = ((1.0, "curve"),)  # as `baseline` was published
+
 _QUEUED = 2  # pictures, running or waiting, for each worker; they are in memory
+
+
+Setting = tuple[float, str]
+"""A lightness strength, 0..1, and a tone."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +48,17 @@ class Model:
 
     Attributes:
         name: its name in tables.
-        strengths: lightness strengths, 0..1; each one is a row.
+        settings: lightness strengths, 0..1, each with its tone; each is a row.
         folder: folder of a checkpoint; None for the recolorer of that name in the registry.
         stamp: changes when the weights of the checkpoint change.
 
     Example:
-        >>> Model("soft", (0.0, 0.5)).recolorer().name
+        >>> Model("soft", ((0.0, "curve"), (0.5, "curve"))).recolorer().name
         'soft'
     """
 
     name: str
-    strengths: tuple[float, ...]
+    settings: tuple[Setting, ...]
     folder: str | None = None
     stamp: str = ""
 
@@ -70,6 +78,7 @@ def evaluate(
     palettes: str | os.PathLike[str] | None = None,
     models: Sequence[str] | None = None,
     lightness: Sequence[float] | None = None,
+    tones: Sequence[str] | None = None,
     per_picture: int = PER_PICTURE,
     limit: int | None = None,
     workers: int | None = None,
@@ -83,7 +92,8 @@ def evaluate(
         palettes: a file of palettes; its report half is used. If None, kpalette's presets.
         models: names of recolorers, and checkpoint folders. If None, all recolorers; networks whose weights are missing
             are left out, with a logged warning.
-        lightness: lightness strengths, 0..1; each one is a row. If None, 0, and for `baseline` also 1.
+        lightness: lightness strengths, 0..1. If None, 0, and for `baseline` also 1.
+        tones: how lightness moves, of `TONES`; "curve" if None. Each strength above 0 is a row for each tone.
         per_picture: number of palettes for each picture of `images`; see `kpalette.study.cases.deal`.
         limit: number of pictures, spread evenly over `images`; all if None.
         workers: number of processes; one a core if None.
@@ -104,7 +114,7 @@ def evaluate(
     for name, value in (("per_picture", per_picture), ("limit", limit), ("workers", workers)):
         if value is not None and (not isinstance(value, int) or value < 1):
             raise ArgumentError(f"`{name}` must be a positive whole number. Received: {value!r}")
-    found = find_models(models, lightness=lightness)
+    found = find_models(models, lightness=lightness, tones=tones)
     if images is None:
         if palettes is not None:
             raise ArgumentError("`palettes` needs `images`: the sample pictures have palettes of their own")
@@ -118,12 +128,15 @@ def evaluate(
     return _collect(deal_cases(images, targets, per_picture=per_picture), len(images), found, workers, progress)
 
 
-def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | None = None) -> tuple[Model, ...]:
+def find_models(
+    models: Sequence[str] | None, *, lightness: Sequence[float] | None = None, tones: Sequence[str] | None = None
+) -> tuple[Model, ...]:
     """Finds the recolorers of a study.
 
     Args:
         models: as in `evaluate`. A folder gets its own name; if that is not unique, with the folders above it.
         lightness: as in `evaluate`.
+        tones: as in `evaluate`.
 
     Returns:
         At least one model, none twice.
@@ -133,36 +146,48 @@ def find_models(models: Sequence[str] | None, *, lightness: Sequence[float] | No
         KPaletteError: if a network's weights are missing or damaged.
 
     Example:
-        >>> [model.strengths for model in find_models(["soft", "baseline"])]
-        [(0.0,), (0.0, 1.0)]
+        >>> [model.settings for model in find_models(["soft", "baseline"], lightness=[0, 1])]
+        [((0.0, 'curve'), (1.0, 'curve')), ((0.0, 'curve'), (1.0, 'curve'))]
     """
     if models is None:
         models = usable_recolorers()
     if not models or isinstance(models, str):
         raise ArgumentError(f"`models` must be a list of at least one recolorer. Received: {models!r}")
-    strengths = None if lightness is None else tuple(dict.fromkeys(check_strength(x) for x in lightness))
-    if strengths == ():
-        raise ArgumentError("`lightness` must hold at least one strength. Received: none")
+    settings = _settings(lightness, tones)
     given = list(map(os.fspath, models))
     names = _names([model for model in given if model not in list_recolorers()])
-    found = [_model(model, names.get(model, model), strengths) for model in given]
+    found = [_model(model, names.get(model, model), settings) for model in given]
     twice = [model for i, model in enumerate(given) if found[i].name in {m.name for m in found[:i]}]
     if twice:
         raise ArgumentError(f"`models` must hold each recolorer once. Received twice: {twice[0]!r}")
     return tuple(found)
 
 
-def _model(text: str, name: str, strengths: tuple[float, ...] | None) -> Model:
+def _settings(lightness: Sequence[float] | None, tones: Sequence[str] | None) -> tuple[Setting, ...] | None:
+    """The rows of each recolorer; None for its default ones."""
+    tones = TONES[:1] if tones is None else tuple(dict.fromkeys(tones))
+    if not tones or not set(tones) <= set(TONES):
+        raise ArgumentError(f"`tones` must hold at least one of {', '.join(TONES)}, and no others. Received: {tones!r}")
+    if lightness is None:
+        return None if tones == TONES[:1] else _settings((0.0, 1.0), tones)
+    strengths = dict.fromkeys(check_strength(x) for x in lightness)
+    if not strengths:
+        raise ArgumentError("`lightness` must hold at least one strength. Received: none")
+    # Lightness that stays does so by any tone.
+    return tuple((x, tone) for x in strengths for tone in (tones if x else tones[:1]))
+
+
+def _model(text: str, name: str, settings: tuple[Setting, ...] | None) -> Model:
     if text in list_recolorers():
         if text in list_networks():
             read_checkpoint(text)
-        return Model(name, strengths or ((0.0, 1.0) if text == "baseline" else (0.0,)))
+        return Model(name, settings or (_DEFAULT + _PUBLISHED if text == "baseline" else _DEFAULT))
     if not os.path.isdir(text):
         raise ArgumentError(
             f"`models` must be among {', '.join(list_recolorers())}, or checkpoint folders. Received: {text!r}"
         )
     checkpoint = read_checkpoint(Path(text))
-    return Model(name, strengths or (0.0,), text, json.dumps(checkpoint.config["files"]))
+    return Model(name, settings or _DEFAULT, text, json.dumps(checkpoint.config["files"]))
 
 
 def _names(folders: list[str]) -> dict[str, str]:
@@ -219,14 +244,17 @@ def _limit_tensorflow_threads() -> None:
 
 
 def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ...]) -> _Found:
-    recolorers = [(model.recolorer(), model.strengths) for model in models]
+    recolorers = [(model.recolorer(), model.settings) for model in models]
     records = []
     for case in cases:
         rows = list(compare_references(case.picture, case.target))
-        for recolorer, strengths in recolorers:
-            rows += [run_recipe(case.picture, Recipe(case.target, recolorer, lightness=x)) for x in strengths]
+        for recolorer, settings in recolorers:
+            recipes = [Recipe(case.target, recolorer, lightness=x, tone=tone) for x, tone in settings]
+            rows += [run_recipe(case.picture, recipe) for recipe in recipes]
         records += [
-            StudyRecord(case.name, case.style, case.palette, row.method, row.lightness, row.figures, row.seconds)
+            StudyRecord(
+                case.name, case.style, case.palette, row.method, row.lightness, row.figures, row.seconds, row.tone
+            )
             for row in rows
         ]
     first, targets = cases[0], [case.target for case in cases]

@@ -209,15 +209,21 @@ def test_models_are_names_and_folders_with_unique_names(tiny_checkpoint, tmp_pat
     twin = tmp_path / "other" / tiny_checkpoint.name
     twin.symlink_to(tiny_checkpoint)
     alone, *_ = find_models([str(tiny_checkpoint)])
-    assert (alone.name, alone.strengths) == ("tiny", (0.0,))
+    assert (alone.name, alone.settings) == ("tiny", ((0.0, "curve"),))
     assert alone.recolorer().name == "tiny"
     names = [model.name for model in find_models([str(tiny_checkpoint), str(twin)])]
     assert names == [f"{tiny_checkpoint.parent.name}/tiny", "other/tiny"]
     soft = tmp_path / "soft"
     soft.symlink_to(tiny_checkpoint)
     assert find_models([str(soft)])[0].name == f"{tmp_path.name}/soft"
-    assert find_models(["baseline"])[0].strengths == (0, 1)
-    assert find_models(["baseline"], lightness=[0.5, 0.5])[0].strengths == (0.5,)
+    assert find_models(["baseline"])[0].settings == ((0, "curve"), (1, "curve"))
+    assert find_models(["baseline"], lightness=[0.5, 0.5])[0].settings == ((0.5, "curve"),)
+    both = find_models(["soft"], lightness=[0, 1], tones=["curve", "local"])[0]
+    assert both.settings == ((0, "curve"), (1, "curve"), (1, "local"))
+    assert find_models(["soft"], tones=["local"])[0].settings == ((0, "local"), (1, "local"))
+    for tones in ([], ["soft"]):
+        with pytest.raises(ArgumentError, match="`tones` must hold at least one of curve, local, and no others"):
+            find_models(["soft"], tones=tones)
     assert find_models(None)[0].name == "palettenet"
 
 
@@ -365,7 +371,7 @@ def test_blocks_of_documents_are_replaced():
 def test_the_plane_has_every_method_and_is_the_same_each_time(study):
     study.records += [record("x", "a$b_{1}$<&", 2.0)]
     points = {point.method: point for point in plane_points(study, statistic="median")}
-    assert points["m"][1:] == ("m", 0.0, 4.5, 4.5, 4.5)
+    assert points["m"][1:] == ("m", 0.0, "", 4.5, 4.5, 4.5)
     assert points["source"][1:3] == ("source", 0.0)
     data = draw_plane(study, statistic="median")
     assert data == draw_plane(study, statistic="median")
@@ -381,3 +387,22 @@ def test_without_matplotlib_the_figure_says_what_to_install(study, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(ArgumentError, match=r"the figure needs matplotlib: pip install 'kpalette\[study\]'"):
         draw_plane(study)
+
+
+def test_a_local_tone_is_a_row_of_its_own(pictures, palettes, tmp_path):
+    settings = {"per_picture": 1, "limit": 1, "workers": 1, "lightness": [0, 1], "tones": ["curve", "local"]}
+    study = evaluate(pictures, palettes=palettes, models=["soft"], **settings)
+    assert study.methods[-3:] == ("soft", "soft (lightness 1)", "soft (lightness 1, local)")
+    case = next(deal_cases(open_images(pictures), report_palettes(palettes), per_picture=1))[0]
+    image = recolor(case.picture.rgb, case.target, model="soft", lightness=1.0, tone="local")
+    assert study.records[-1].figures["ssim"] == float(f"{kpalette.ssim(case.picture.rgb, image):.6g}")
+    study.to_csv(tmp_path / "figures.csv")
+    assert [r.tone for r in Study.from_csv(tmp_path / "figures.csv").records] == [r.tone for r in study.records]
+
+
+def test_figures_without_a_tone_are_read(study, tmp_path):
+    lines = [line.split(",") for line in study.csv().splitlines()]
+    place = lines[0].index("tone")
+    text = "\n".join(",".join(line[:place] + line[place + 1 :]) for line in lines)
+    (tmp_path / "old.csv").write_text(text)
+    assert Study.from_csv(tmp_path / "old.csv").methods == study.methods

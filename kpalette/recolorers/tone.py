@@ -1,0 +1,182 @@
+"""Tone: how a picture gets the lightness of a palette before its colours change.
+
+- `curve`, the default: one curve of L for the whole picture (`kpalette.recolorers.lightness`), which the recolorer
+  follows itself. Only this kind can be written as a look-up table.
+- `local`: regions move as wholes, and the detail inside them stays as it is.
+
+For `local`, the picture is relit first; then the recolorer changes hue and chroma alone, with the lightness it sees:
+
+1. The picture is shrunk to at most `WORKING_SIZE` pixels. The curve says by how much each pixel's L would move.
+2. `smooth_regions` evens that move out inside regions, whose edges are those of the picture in CIELAB. So a region
+   moves by what its colours need in the mean, its detail is only shifted, and there is no halo at its edge.
+3. Where a move would leave 0..100, L bends towards the end instead of being cut (`_bend`). Neighbours of which the
+   darker would become the lighter one meet half-way (`_in_order`).
+4. Chroma is reduced into gamut, with no new edges where the gamut ends (`limit_slopes`).
+5. Each swatch of the source moves as its cluster does in the mean, so that the recolorer finds its colours again.
+6. The change of rgb is carried to full size along the edges of the picture (`upsample.fit_field`).
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from kpalette.color.gamut import reduce_chroma
+from kpalette.color.spaces import lab_to_rgb
+from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, resize, rgb_to_image
+from kpalette.palettes.palette import Palette
+from kpalette.parallel import in_parts
+from kpalette.recolorers.lightness import transfer_lightness
+from kpalette.recolorers.slopes import limit_slopes
+from kpalette.recolorers.smoothing import smooth_regions
+from kpalette.recolorers.upsample import ChangeField, fit_field
+from kpalette.types import L_MAX, BoolArray, FloatArray
+
+WORKING_SIZE = 512
+"""Longer side, in pixels, of the picture whose regions are found."""
+
+REACH = 0.175
+"""How far a move evens out inside a region, as a share of the longer side."""
+
+CONTRAST = 4.0
+"""Step in CIELAB that begins to part regions. Brush strokes and grain lie below it, outlines above."""
+
+_ORDER_PASSES = 12  # of `_in_order`
+_BEND = 8.0  # units of L from black or white in which moves bend, at most
+_FIELD_SCALE = 100.0  # rgb counts in units that are about those of L, for which the upsampling is tuned
+_STRIP = 1 << 19  # pixels that one thread relights at a time
+_HIDDEN = 1e6  # a and b of hidden pixels in the guide, so that no move crosses into or out of them
+
+
+class Relit:
+    """A picture in the lightness of a palette.
+
+    Args:
+        picture: the picture.
+        source: its own palette.
+        target: what each swatch of `source` becomes, in its order.
+        strength: lightness strength, above 0, up to 1.
+        longest: longer side, in pixels, of the picture whose regions are found.
+
+    Attributes:
+        before: CIELAB of the shrunk picture, (h, w, 3).
+        lab: CIELAB of the relit shrunk picture, in gamut.
+        source: the swatches as they are in the relit picture.
+
+    Example:
+        >>> from kpalette import Palette
+        >>> picture = Picture(np.full((8, 8, 3), 50, np.uint8))
+        >>> relit = Relit(picture, Palette([[20.79, 0, 0]]), Palette([[80.6, 0, 0]]), strength=1.0)
+        >>> relit.picture().rgb[0, 0].tolist(), relit.source.hex
+        ([200, 200, 200], ('#c8c8c8',))
+    """
+
+    def __init__(
+        self, picture: Picture, source: Palette, target: Palette, *, strength: float, longest: int = WORKING_SIZE
+    ) -> None:
+        """See the class."""
+        self._picture = picture
+        self._small = resize(picture.rgb, longest=longest)
+        hidden = _hidden(picture, self._small.shape[:2])
+        self.before = image_to_lab(self._small)
+        moved = _moved(self.before, source, target, strength, hidden)
+        self.lab = limit_slopes(self.before, np.dstack([moved, self.before[..., 1:]]))
+        self.source = _lit_swatches(self.before, self.lab, source, hidden)
+
+    @cached_property
+    def _change(self) -> FloatArray | ChangeField:
+        """The change of rgb, (H, W, 3) or its field."""
+        before = image_to_rgb(self._small)
+        change: FloatArray = np.clip(lab_to_rgb(self.lab), 0.0, 1.0) - before
+        height, width = self._picture.rgb.shape[:2]
+        if change.shape[:2] == (height, width):
+            return change
+        return fit_field(_FIELD_SCALE * change, _FIELD_SCALE * before, height=height, width=width)
+
+    def picture(self) -> Picture:
+        """The relit picture, 8 bits."""
+        result = np.empty_like(self._picture.rgb)
+
+        def relight(rows: slice) -> None:
+            result[rows] = rgb_to_image(self._relit_rows(image_to_rgb(self._picture.rgb[rows]), rows))
+
+        in_parts(relight, len(result), max(1, _STRIP // result.shape[1]))
+        return self._picture.with_rgb(result)
+
+    def floats(self, rgb: FloatArray) -> FloatArray:
+        """Relights float rgb (H, W, 3) in 0..1, of which the picture is the 8-bit form, at full precision."""
+        result = np.empty_like(rgb)
+
+        def relight(rows: slice) -> None:
+            result[rows] = self._relit_rows(rgb[rows], rows)
+
+        in_parts(relight, len(result), max(1, _STRIP // result.shape[1]))
+        return result
+
+    def _relit_rows(self, rgb: FloatArray, rows: slice) -> FloatArray:
+        if isinstance(self._change, ChangeField):
+            change = self._change.rows(rows, _FIELD_SCALE * rgb) / np.float32(_FIELD_SCALE)
+        else:
+            change = self._change[rows]
+        relit: FloatArray = np.clip(rgb + change, 0.0, 1.0)
+        return relit
+
+
+def _hidden(picture: Picture, size: tuple[int, ...]) -> BoolArray | None:
+    """Pixels of the shrunk picture that are transparent, bool (h, w); None if there are none."""
+    if picture.alpha is None or picture.alpha.all():
+        return None
+    alpha = np.dstack([np.where(picture.alpha > 0, np.uint8(255), np.uint8(0))] * 3)
+    hidden: BoolArray = resize(alpha, longest=max(size))[..., 0] < 128
+    return hidden
+
+
+def _moved(lab: FloatArray, source: Palette, target: Palette, strength: float, hidden: BoolArray | None) -> FloatArray:
+    """The new L of CIELAB (h, w, 3)."""
+    L = lab[..., 0]
+    move = transfer_lightness(L, source, target, strength=1.0) - L
+    guide = lab
+    if hidden is not None:
+        guide = np.where(hidden[..., np.newaxis], np.float32(_HIDDEN), lab)
+    even = smooth_regions(move, guide, reach=REACH * max(L.shape), contrast=CONTRAST)
+    return _in_order(L, _bend(L, (strength * even).astype(np.float32)))
+
+
+def _bend(L: FloatArray, move: FloatArray) -> FloatArray:
+    """L plus a move, bent near black and white so that detail there is not cut off; L itself where the move is 0."""
+    reach = np.minimum(np.abs(move), np.float32(_BEND))
+    safe = np.maximum(reach, 1e-6)
+    moved = L + move
+    low, high = reach - moved, moved - (L_MAX - reach)
+    moved = np.where(low > 0, reach * np.exp(-np.maximum(low, 0.0) / safe), moved)
+    return np.where(high > 0, L_MAX - reach * np.exp(-np.maximum(high, 0.0) / safe), moved)
+
+
+def _in_order(L: FloatArray, moved: FloatArray) -> FloatArray:
+    """Moves neighbours that have changed places, the darker one being lighter now, to one L between them."""
+    moved = np.array(moved)
+    for _ in range(_ORDER_PASSES):
+        shift, count = np.zeros_like(moved), np.zeros_like(moved)
+        for axis in (0, 1):
+            step = np.diff(moved, axis=axis)
+            wrong = np.diff(L, axis=axis) * step < 0
+            half = np.where(wrong, step / 2, 0)
+            for sign, beside in ((1, (0, 1)), (-1, (1, 0))):  # the first pixel of each pair, then the second
+                widths = [beside if i == axis else (0, 0) for i in (0, 1)]
+                shift += sign * np.pad(half, widths)
+                count += np.pad(wrong, widths)
+        if not count.any():
+            break
+        moved += shift / np.maximum(count, 1)
+    return moved
+
+
+def _lit_swatches(lab: FloatArray, lit: FloatArray, source: Palette, hidden: BoolArray | None) -> Palette:
+    """The swatches, each with its L moved by the mean move of the pixels that are nearest to it."""
+    shown = slice(None) if hidden is None or hidden.all() else ~hidden.ravel()
+    nearest = source.nearest(lab.reshape(-1, 3)[shown])
+    moves = (lit[..., 0] - lab[..., 0]).ravel()[shown]
+    counts = np.bincount(nearest, minlength=len(source))
+    mean = np.bincount(nearest, moves, minlength=len(source)) / np.maximum(counts, 1)
+    swatches = np.array(source.lab)
+    swatches[:, 0] = np.clip(swatches[:, 0] + mean, 0.0, L_MAX)
+    return Palette(reduce_chroma(swatches), source.shares)
