@@ -109,7 +109,7 @@ class Plan:
         relit = self._relit_first(picture)
         if relit is None:
             return self.recolorer.apply(picture, self)
-        return self.recolorer.apply(relit.picture(), replace(self, source=relit.source, lightness=0.0))
+        return self.recolorer.apply(relit.picture(), self._without_lightness(relit))
 
     def apply_float(self, rgb: FloatArray, picture: Picture) -> FloatArray:
         """Recolours float rgb (H, W, 3) in 0..1, by the recolorer's `apply_float` if it has one, else as 8 bits.
@@ -123,8 +123,8 @@ class Plan:
         """
         plan, relit = self, self._relit_first(picture)
         if relit is not None:
-            rgb, picture = relit.floats(rgb), relit.picture()
-            plan = replace(self, source=relit.source, lightness=0.0)
+            rgb, plan = relit.floats(rgb), self._without_lightness(relit)
+            picture = picture.with_rgb(rgb_to_image(rgb))
         in_floats = getattr(self.recolorer, "apply_float", None)
         if in_floats is None:
             result: FloatArray = image_to_rgb(self.recolorer.apply(picture, plan).image).astype(rgb.dtype)
@@ -134,6 +134,9 @@ class Plan:
 
     def _relit_first(self, picture: Picture) -> Relit | None:
         return None if getattr(self.recolorer, "relights", False) else self.relit(picture)
+
+    def _without_lightness(self, relit: Relit) -> "Plan":
+        return replace(self, source=relit.source, lightness=0.0)
 
     def relit(self, picture: Picture, *, longest: int = WORKING_SIZE) -> Relit | None:
         """The picture in the palette's lightness, found at a size; None if that moves by a curve, or not at all."""

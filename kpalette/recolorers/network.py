@@ -23,13 +23,14 @@ import numpy as np
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError
-from kpalette.images.picture import Picture, image_to_rgb, lab_to_image, resize, rgb_to_image
+from kpalette.images.picture import Picture, image_to_rgb, resize, rgb_to_image
 from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.recolorers.base import Plan, Recolored
 from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.recolorers.slopes import REACH, limit_slopes
+from kpalette.recolorers.tone import NEVER_ALIKE, hidden_pixels, without_hidden
 from kpalette.recolorers.upsample import fit_field
 from kpalette.runtimes.network import RUNTIMES, Network, load_network
 from kpalette.types import L_MAX, BoolArray, FloatArray, ImageArray
@@ -44,7 +45,6 @@ _STRIP = 1 << 19  # pixels that one thread works on at a time: few MB for each a
 _PASSES = 8  # of limit_slopes at full size, where most slopes are limited already
 _CONTEXT_ROWS = REACH + _PASSES + 1  # rows above and below that influence limit_slopes
 _LEAST_ROWS = 4 * _CONTEXT_ROWS  # of a strip: a third of its rows is computed twice
-_NEVER_ALIKE = 1e6  # L, a and b of hidden pixels, so that no neighbour is alike
 
 _CHROMA_STEPS = 12
 """Halvings of the chroma reduction: the error is a thirtieth of a chroma unit, which 8 bits do not show."""
@@ -110,12 +110,12 @@ class NetworkRecolorer:
 
     def apply(self, picture: Picture, plan: Plan) -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`."""
-        pixels = _Pixels(picture.rgb, _hidden(picture), _image_to_lab, _lab_to_image)
+        pixels = _Pixels(picture.rgb, hidden_pixels(picture), _image_to_lab, _lab_to_image)
         return Recolored(*self._recolor(pixels, picture, plan))
 
     def apply_float(self, rgb: FloatArray, picture: Picture, plan: Plan) -> FloatArray:
         """Recolours float rgb (H, W, 3) in 0..1 at full precision; `picture` is its 8-bit form."""
-        pixels = _Pixels(rgb, _hidden(picture), rgb_to_lab, _lab_to_float)
+        pixels = _Pixels(rgb, hidden_pixels(picture), rgb_to_lab, _lab_to_float)
         result: FloatArray = self._recolor(pixels, picture, plan)[0]
         return result
 
@@ -124,13 +124,13 @@ class NetworkRecolorer:
         network = self.load()
         if np.array_equal(plan.source.lab, plan.target.lab):
             return pixels.rgb, lambda: 0.0
-        visible = _without_hidden(picture.rgb, pixels.hidden, plan.source)
-        before = _image_to_lab(resize(visible, longest=self.working_size))
-        relit = plan.relit(picture.with_rgb(visible), longest=self.working_size)
+        relit = plan.relit(picture, longest=self.working_size)
         if relit is None:
+            visible = without_hidden(picture.rgb, pixels.hidden, plan.source)
+            before = _image_to_lab(resize(visible, longest=self.working_size))
             small, source = _with_lightness(before, plan), _with_lightness(plan.source.lab, plan)
         else:
-            small, source = relit.lab, relit.source.lab
+            before, small, source = relit.before, relit.lab, relit.source.lab
         predicted = _predict(network, small, Palette(source, plan.source.shares), plan.target)
         limited = limit_slopes(before, predicted, steps=_CHROMA_STEPS)
         if relit is None:
@@ -173,20 +173,6 @@ def _predict(network: Network, small: FloatArray, source: Palette, target: Palet
     return np.concatenate([small[..., :1], inner * np.float32(AB_SCALE)], axis=-1)
 
 
-def _hidden(picture: Picture) -> BoolArray | None:
-    """Pixels of alpha 0, bool (H, W); None if there are none."""
-    return None if picture.alpha is None or picture.alpha.all() else picture.alpha == 0
-
-
-def _without_hidden(rgb: ImageArray, hidden: BoolArray | None, source: Palette) -> ImageArray:
-    """Paints hidden pixels in the picture's main colour, so that their own colour does not influence neighbours."""
-    if hidden is None:
-        return rgb
-    main = int(np.argmax(source.shares))
-    plain = lab_to_image(source.lab[main][np.newaxis, np.newaxis])[0, 0]
-    return np.where(hidden[..., np.newaxis], plain, rgb)
-
-
 def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
     """Adds a change of ab or Lab, found at working size, to the full-size pixels; in strips, to save memory.
 
@@ -207,7 +193,7 @@ def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArr
         if change.shape[2] == 3:
             np.clip(lab[..., 0], 0.0, L_MAX, out=lab[..., 0])
         if pixels.hidden is not None:
-            before[pixels.hidden[wide]] = _NEVER_ALIKE
+            before[pixels.hidden[wide]] = NEVER_ALIKE
         limited = limit_slopes(before, lab, passes=_PASSES, steps=_CHROMA_STEPS)
         result[part] = pixels.from_lab(limited[part.start - wide.start :][: part.stop - part.start])
 

@@ -16,20 +16,22 @@ For `local`, the picture is relit first; then the recolorer changes hue and chro
 6. The change of rgb is carried to full size along the edges of the picture (`upsample.fit_field`).
 """
 
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb
-from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, resize, rgb_to_image
+from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, lab_to_image, resize, rgb_to_image
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.recolorers.slopes import limit_slopes
 from kpalette.recolorers.smoothing import smooth_regions
 from kpalette.recolorers.upsample import ChangeField, fit_field
-from kpalette.types import L_MAX, BoolArray, FloatArray
+from kpalette.types import L_MAX, BoolArray, FloatArray, ImageArray
 
 WORKING_SIZE = 512
 """Longer side, in pixels, of the picture whose regions are found."""
@@ -44,7 +46,9 @@ _ORDER_PASSES = 12  # of `_in_order`
 _BEND = 8.0  # units of L from black or white in which moves bend, at most
 _FIELD_SCALE = 100.0  # rgb counts in units that are about those of L, for which the upsampling is tuned
 _STRIP = 1 << 19  # pixels that one thread relights at a time
-_HIDDEN = 1e6  # a and b of hidden pixels in the guide, so that no move crosses into or out of them
+
+NEVER_ALIKE = 1e6
+"""L, a and b that hidden pixels are given where neighbours are compared, so that no neighbour is like them."""
 
 
 class Relit:
@@ -75,8 +79,11 @@ class Relit:
     ) -> None:
         """See the class."""
         self._picture = picture
-        self._small = resize(picture.rgb, longest=longest)
-        hidden = _hidden(picture, self._small.shape[:2])
+        hidden = hidden_pixels(picture)
+        self._small = resize(without_hidden(picture.rgb, hidden, source), longest=longest)
+        if hidden is not None:
+            marked = np.dstack([np.where(hidden, np.uint8(255), np.uint8(0))] * 3)
+            hidden = resize(marked, longest=longest)[..., 0] > 128
         self.before = image_to_lab(self._small)
         moved = _moved(self.before, source, target, strength, hidden)
         self.lab = limit_slopes(self.before, np.dstack([moved, self.before[..., 1:]]))
@@ -94,22 +101,24 @@ class Relit:
 
     def picture(self) -> Picture:
         """The relit picture, 8 bits."""
-        result = np.empty_like(self._picture.rgb)
-
-        def relight(rows: slice) -> None:
-            result[rows] = rgb_to_image(self._relit_rows(image_to_rgb(self._picture.rgb[rows]), rows))
-
-        in_parts(relight, len(result), max(1, _STRIP // result.shape[1]))
-        return self._picture.with_rgb(result)
+        image: ImageArray = self._by_rows(
+            self._picture.rgb, lambda image, rows: rgb_to_image(self._relit_rows(image_to_rgb(image), rows))
+        )
+        return self._picture.with_rgb(image)
 
     def floats(self, rgb: FloatArray) -> FloatArray:
         """Relights float rgb (H, W, 3) in 0..1, of which the picture is the 8-bit form, at full precision."""
-        result = np.empty_like(rgb)
+        relit: FloatArray = self._by_rows(rgb, self._relit_rows)
+        return relit
 
-        def relight(rows: slice) -> None:
-            result[rows] = self._relit_rows(rgb[rows], rows)
+    @staticmethod
+    def _by_rows(pixels: Any, relight: Callable[[Any, slice], Any]) -> Any:
+        result = np.empty_like(pixels)
 
-        in_parts(relight, len(result), max(1, _STRIP // result.shape[1]))
+        def relight_part(rows: slice) -> None:
+            result[rows] = relight(pixels[rows], rows)
+
+        in_parts(relight_part, len(result), max(1, _STRIP // result.shape[1]))
         return result
 
     def _relit_rows(self, rgb: FloatArray, rows: slice) -> FloatArray:
@@ -121,13 +130,18 @@ class Relit:
         return relit
 
 
-def _hidden(picture: Picture, size: tuple[int, ...]) -> BoolArray | None:
-    """Pixels of the shrunk picture that are transparent, bool (h, w); None if there are none."""
-    if picture.alpha is None or picture.alpha.all():
-        return None
-    alpha = np.dstack([np.where(picture.alpha > 0, np.uint8(255), np.uint8(0))] * 3)
-    hidden: BoolArray = resize(alpha, longest=max(size))[..., 0] < 128
-    return hidden
+def hidden_pixels(picture: Picture) -> BoolArray | None:
+    """Pixels of alpha 0, bool (H, W); None if there are none."""
+    return None if picture.alpha is None or picture.alpha.all() else picture.alpha == 0
+
+
+def without_hidden(rgb: ImageArray, hidden: BoolArray | None, source: Palette) -> ImageArray:
+    """Paints hidden pixels in the picture's main colour, so that their own colour does not influence neighbours."""
+    if hidden is None:
+        return rgb
+    main = int(np.argmax(source.shares))
+    plain = lab_to_image(source.lab[main][np.newaxis, np.newaxis])[0, 0]
+    return np.where(hidden[..., np.newaxis], plain, rgb)
 
 
 def _moved(lab: FloatArray, source: Palette, target: Palette, strength: float, hidden: BoolArray | None) -> FloatArray:
@@ -136,7 +150,7 @@ def _moved(lab: FloatArray, source: Palette, target: Palette, strength: float, h
     move = transfer_lightness(L, source, target, strength=1.0) - L
     guide = lab
     if hidden is not None:
-        guide = np.where(hidden[..., np.newaxis], np.float32(_HIDDEN), lab)
+        guide = np.where(hidden[..., np.newaxis], np.float32(NEVER_ALIKE), lab)
     even = smooth_regions(move, guide, reach=REACH * max(L.shape), contrast=CONTRAST)
     return _in_order(L, _bend(L, (strength * even).astype(np.float32)))
 

@@ -162,6 +162,24 @@ def test_holes_do_not_influence_what_is_beside_them(model):
     assert halo(*(lightness(x)[:15] for x in (image, results[0])))["halo_99"] <= 0.5
 
 
+@pytest.mark.parametrize("model", ["soft", *(["palettenet"] if "palettenet" in PRESENT else [])])
+def test_holes_of_a_picture_that_is_shrunk_do_not_either(model):
+    """A hole ends between two pixels of the working size."""
+    image = np.full((90, 900, 3), 70, np.uint8)
+    image[:, 600:] = 190
+    alpha = np.full((90, 900), 255, np.uint8)
+    alpha[20:61, 200:331] = 0
+    results = []
+    for hidden in (0, 255):
+        filled = np.array(image)
+        filled[alpha == 0] = hidden
+        recipe = Recipe(
+            Palette.parse("navy gold"), model, Palette.parse("#464646 #bebebe"), lightness=1.0, tone="local"
+        )
+        results.append(recipe.plan(Picture(filled, alpha)).apply(Picture(filled, alpha)).image)
+    np.testing.assert_array_equal(results[0][alpha > 0], results[1][alpha > 0])
+
+
 HARD = {
     "black": np.zeros((40, 40, 3), np.uint8),
     "white": np.full((40, 40, 3), 255, np.uint8),
