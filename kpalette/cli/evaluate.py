@@ -80,12 +80,13 @@ def evaluate(
     _check_names(images, palettes, output, into, *models)
     prefix, statistic = ("samples", "median") if images is None else ("pictures", "mean")
     _check_outputs(output, into, prefix, force=force)
-    methods: dict[str, Any] = {"models": models or None, "lightness": lightness or None, "tones": tones or None}
     with ProgressBar() as bar:
         study = study_of(
             None if images is None else open_images(images, guard=silent_stderr),
-            **methods,
             palettes=palettes,
+            models=models or None,
+            lightness=lightness or None,
+            tones=tones or None,
             per_picture=per_picture,
             limit=limit,
             workers=workers,
@@ -201,8 +202,7 @@ def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
     sheets = []
     for rank, record in ranked(study, _main_method(study)).items():
         case = cases[record.name, record.palette or 0]
-        settings: dict[str, Any] = {"lightness": record.lightness, "tone": record.tone}
-        rows = list(compare(case.picture, case.target, models=recolorers, **settings))
+        rows = list(compare(case.picture, case.target, models=recolorers, lightness=record.lightness, tone=record.tone))
         title = f"{rank} of {record.model}: {record.name}"
         images, labels = [row.image for row in rows], [label(row) for row in rows]
         sheets.append(make_sheet(images, labels, palette=case.target, title=title, columns=len(rows), tile=320))

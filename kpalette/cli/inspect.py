@@ -76,8 +76,8 @@ def compare(
         check_output(sheet_path, overwrite=force)
     picture = read_source(image)
     small = as_picture(resize(np.asarray(picture), longest=longest))
-    own, match, tone = edit.own_palette(), edit.match, edit.tone
-    rows = list(rows_of(small, palette, source=own, match=match, lightness=edit.lightness, tone=tone))
+    own = edit.own_palette()
+    rows = list(rows_of(small, palette, source=own, match=edit.match, lightness=edit.lightness, tone=edit.tone))
     if sheet_path is not None:
         sheet = make_sheet(
             [row.image for row in rows], [label(row) for row in rows], palette=palette, title=Path(image).name

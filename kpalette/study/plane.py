@@ -81,7 +81,7 @@ def draw_plane(study: Study, *, statistic: str = "mean") -> bytes:
         axes.set_ylabel(f"palette_de ({statistic}): distance to the palette, lower is better")
         axes.margins(0.09)
         _draw_points(axes, points)
-        _draw_legend(axes)
+        _draw_legend(axes, points)
         axes.figure.draw_without_rendering()
         axes.autoscale(False)
         _draw_labels(axes, points)
@@ -102,8 +102,8 @@ def _colors(points: list[Point]) -> dict[str, str]:
 def _draw_points(axes: Any, points: list[Point]) -> None:
     for model, color in _colors(points).items():
         own = sorted((point for point in points if point.model == model), key=lambda point: point.lightness)
-        for tone, style in (("curve", "-"), ("local", ":")):
-            line = [point for point in own if point.tone == tone or not point.lightness]
+        for tone, style in _tones(own).items():
+            line = [point for point in own if point.tone in ("", tone) or not point.lightness]
             x, y = [point.ssim for point in line], [point.palette_de for point in line]
             axes.plot(x, y, style, color=color, linewidth=1.0, alpha=0.7, zorder=2)
         x, y = [point.ssim for point in own], [point.palette_de for point in own]
@@ -111,9 +111,16 @@ def _draw_points(axes: Any, points: list[Point]) -> None:
         axes.scatter(x, y, s=areas, color=color, edgecolor="white", linewidth=0.4, alpha=0.9, zorder=3)
 
 
-def _draw_legend(axes: Any) -> None:
+def _tones(points: list[Point]) -> dict[str, str]:
+    """The style of the line of each tone; that of the curve comes first, and is always there."""
+    return {"curve": "-"} | (
+        {"local": ":"} if any(point.tone == "local" and point.lightness for point in points) else {}
+    )
+
+
+def _draw_legend(axes: Any, points: list[Point]) -> None:
     discs = [axes.scatter([], [], s=_area(size), color=_GREY, label=f"{size:g}") for size in _SIZES]
-    title = "area: richness\nnumbers: lightness\ndotted: local tone"
+    title = "area: richness\nnumbers: lightness" + "\ndotted: local tone" * ("local" in _tones(points))
     axes.legend(handles=discs, title=title, loc="best", frameon=False, fontsize=8, title_fontsize=8)
 
 

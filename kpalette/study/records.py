@@ -58,19 +58,9 @@ class StudyRecord:
     @property
     def method(self) -> str:
         """Name of the method in tables: the model, and the lightness strength if that is not 0, and a local tone."""
-        return method_name(self.model, self.lightness, self.tone)
-
-
-def method_name(model: str, lightness: float | None, tone: str) -> str:
-    """The name of a method in tables: of a recolorer at a lightness strength.
-
-    Example:
-        >>> method_name("soft", 0.0, "local"), method_name("soft", 1.0, "curve"), method_name("soft", 1.0, "local")
-        ('soft', 'soft (lightness 1)', 'soft (lightness 1, local)')
-    """
-    if not lightness:
-        return model
-    return f"{model} (lightness {lightness:g}{', local' * (tone == 'local')})"
+        if not self.lightness:
+            return self.model
+        return f"{self.model} (lightness {self.lightness:g}{', local' if self.tone == 'local' else ''})"
 
 
 @dataclass
@@ -136,8 +126,8 @@ class Study:
         table = csv.DictReader(io.StringIO(data.decode(errors="replace"), newline=""), strict=True)
         study = cls()
         try:
-            # Files of before there was a choice have no tone.
-            missing = [name for name in COLUMNS if name not in (*(table.fieldnames or ()), "tone")]
+            # Files from before there was a choice have no tone.
+            missing = [name for name in COLUMNS if name != "tone" and name not in (table.fieldnames or ())]
             for record in map(_record, () if missing else table):
                 (study.probes if record.palette is None else study.records).append(record)
         except (csv.Error, ValueError, TypeError) as error:

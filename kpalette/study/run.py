@@ -92,7 +92,7 @@ def evaluate(
         palettes: a file of palettes; its report half is used. If None, kpalette's presets.
         models: names of recolorers, and checkpoint folders. If None, all recolorers; networks whose weights are missing
             are left out, with a logged warning.
-        lightness: lightness strengths, 0..1. If None, 0, and for `baseline` also 1.
+        lightness: lightness strengths, 0..1. If None, 0, and for `baseline` also 1; 0 and 1 for all with `tones`.
         tones: how lightness moves, of `TONES`; "curve" if None. Each strength above 0 is a row for each tone.
         per_picture: number of palettes for each picture of `images`; see `kpalette.study.cases.deal`.
         limit: number of pictures, spread evenly over `images`; all if None.

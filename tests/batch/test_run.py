@@ -135,8 +135,7 @@ def test_settings_are_plain_and_complete(four):
     assert pickle.loads(pickle.dumps(work)).settings() == work.settings()
     assert work.settings() != RecolorFile(Recipe(four, source=Palette.parse("red green"), lightness=0.5)).settings()
     assert set(work.settings()) == {
-        "target", "model", "source", "match", "lightness", "seed", "background", "strip", "runtime",
-        "tone",
+        "target", "model", "source", "match", "lightness", "seed", "background", "strip", "runtime", "tone"
     }  # fmt: skip
 
 
