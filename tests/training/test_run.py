@@ -105,8 +105,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(phase_1, pictures, tmp_
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    with run_eagerly():
-        code, _, errors = run(["--run", str(folder), "--resume"], environment)
+    code, _, errors = run_apart(["--run", str(folder), "--resume"], environment)
     assert code == 0, errors
     assert "going on after epoch" in errors
     for ours, theirs in zip(rows(folder), rows(phase_1), strict=True):
