@@ -18,9 +18,9 @@ from kpalette.files import hold_lock
 from kpalette.images.picture import resize
 from kpalette.images.samples import sample_image
 from kpalette.palettes.palette import Palette
-from tests.processes import ROOT, environment, on_jax
+from tests.processes import ROOT, environment, on_jax, untraced
 
-__all__ = ["ROOT", "environment", "on_jax"]
+__all__ = ["ROOT", "environment", "on_jax", "untraced"]
 BACKENDS = ("numpy", "tensorflow", "tf.data", "jax", "jax.jit", "keras")
 
 

@@ -1,7 +1,8 @@
 """Environments for processes that tests start: whatever backend the suite runs on, and a cache of their own.
 
 Keras imports what it finds of pandas and its like, which takes as long as all the rest: it is kept from finding them.
-TensorFlow's optimizer of graphs takes a third of the time of what it would optimize: it is switched off.
+TensorFlow's optimizer of graphs takes a third of the time of what it would optimize: it is switched off. Tracing takes
+longer than the few steps of a test: processes whose variable TESTS_RUN_EAGERLY is set make them without.
 """
 
 import os
@@ -13,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 UNOPTIMIZED = """
-import importlib.machinery
+import importlib.machinery, os
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
@@ -27,6 +28,7 @@ class Finder:
 
 def switch_off(module):
     module.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    module.config.run_functions_eagerly("TESTS_RUN_EAGERLY" in os.environ)
 
 sys.meta_path.insert(0, Finder())
 """
@@ -61,6 +63,12 @@ def own_environment(folder: Path, *left_out: str) -> dict[str, str]:
 def environment(tmp_path_factory) -> dict[str, str]:
     """TensorFlow and no other backend."""
     return own_environment(tmp_path_factory.mktemp("environment"), "jax", "matplotlib", "pandas", "sklearn")
+
+
+@pytest.fixture(scope="session")
+def untraced(environment) -> dict[str, str]:
+    """TensorFlow, whose functions are not traced."""
+    return {**environment, "TESTS_RUN_EAGERLY": "1"}
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ def example(name, *arguments, environment):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_fine_tune_then_recolor(tmp_path, pictures, environment, photo):  # noqa: F811
+def test_fine_tune_then_recolor(tmp_path, pictures, untraced, photo):  # noqa: F811
     options = ["--steps", 2, "--crop", 16, "--batch", 2, "--filters", 4]
-    example("finetune.py", "new", pictures, tmp_path / "tuned", *options, environment=environment)
+    example("finetune.py", "new", pictures, tmp_path / "tuned", *options, environment=untraced)
     kpalette.write_image(tmp_path / "photo.png", photo)
     arguments = [tmp_path / "tuned", tmp_path / "photo.png", "orange brown purple green", tmp_path / "out.png"]
-    example("recolor.py", *arguments, environment=environment)
+    example("recolor.py", *arguments, environment=untraced)
     assert kpalette.read_image(tmp_path / "out.png").rgb.shape == photo.shape

@@ -16,7 +16,8 @@ def environment(tmp_path_factory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def only_tensorflow(tmp_path_factory) -> dict[str, str]:
     """For trainings."""
-    return own_environment(tmp_path_factory.mktemp("environment"), "jax", "pandas", "sklearn")
+    found = own_environment(tmp_path_factory.mktemp("environment"), "jax", "pandas", "sklearn")
+    return {**found, "TESTS_RUN_EAGERLY": "1"}
 
 
 @pytest.fixture(scope="session")

@@ -56,11 +56,10 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from kpalette.training.tensorflow_step import TensorflowBackend as Backend
-# Tracing takes longer than the steps: what two devices do is traced once, with one network and with two.
+tell(steps, 2), tell(backend, 4)
+# Tracing takes longer than the steps: what two devices do is traced once.
 tf.config.run_functions_eagerly(True)
-tell(steps, 1), tell(phase, "pretrain", None, 2)
-tf.config.run_functions_eagerly(False)
-tell(steps, 2), tell(backend, 4), tell(phase, "adversarial", f"{out}/pretrain", 2)
+tell(steps, 1), tell(phase, "pretrain", None, 2), tell(phase, "adversarial", f"{out}/pretrain", 2)
 """
 JAX = """
 from kpalette.training.jax_step import JaxBackend as Backend
