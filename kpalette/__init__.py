@@ -36,7 +36,7 @@ _HOME = {
     "measure": "metrics.figures",
     "OutputError": "errors",
     "Palette": "palettes.palette",
-    "palette_distance": "metrics.figures",
+    "palette_distance": "metrics.distance",
     "PaletteDiscriminator": "models.discriminator",
     "PaletteError": "errors",
     "PaletteNet": "models.generator",
@@ -74,8 +74,8 @@ if TYPE_CHECKING:
     from kpalette.images.files import read_image as read_image
     from kpalette.images.files import write_image as write_image
     from kpalette.images.picture import Picture as Picture
+    from kpalette.metrics.distance import palette_distance as palette_distance
     from kpalette.metrics.figures import measure as measure
-    from kpalette.metrics.figures import palette_distance as palette_distance
     from kpalette.metrics.figures import ssim as ssim
     from kpalette.models.checkpoint import load_checkpoint as load_checkpoint
     from kpalette.models.checkpoint import save_checkpoint as save_checkpoint

@@ -32,5 +32,8 @@ MAX_COLORS = 8
 DEFAULT_COLORS = 4
 """How many colours are extracted from a picture by default."""
 
-TONES = ("curve", "local")
+AUTO = "auto"
+"""The lightness strength that is chosen for each picture; see `kpalette.recolorers.strength`."""
+
+TONES = ("local", "curve", "smooth")
 """How lightness moves (`kpalette.recolorers.tone`), the default first."""

@@ -10,7 +10,6 @@ class PosterizeRecolorer:
 
     name = "posterize"
     extraction = "kmeans"
-    default_lightness = 1.0
 
     def apply(self, picture: Picture, plan: Plan) -> Recolored:
         """Recolours the rgb of a picture."""

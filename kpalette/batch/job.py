@@ -1,10 +1,13 @@
 """One picture of a batch: the job, the function that does it, and its outcome."""
 
 import contextlib
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from kpalette.errors import ImageError, reason
 from kpalette.files import make_parent, write_file
@@ -13,6 +16,7 @@ from kpalette.images.encode import encode_image
 from kpalette.images.files import SUFFIXES, check_output, format_of, read_image, suffix_of
 from kpalette.images.picture import Picture
 from kpalette.recolorers.recipe import Recipe
+from kpalette.types import AUTO
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,12 @@ class Outcome:
     skipped: bool = False
 
 
+_log = logging.getLogger(__name__)
+
+_IN_COLORS = "it is in colours of the palette already"
+_NO_HUE = "black, white and what has their lightness keep it; `--lightness 1` moves them"
+
+
 @dataclass(frozen=True)
 class RecolorFile:
     """Recolours picture files by one recipe. Call it with a `Job` to do that job.
@@ -84,9 +94,18 @@ class RecolorFile:
         """Everything that a result depends on except its source, as plain values for the manifest."""
         return {**self.recipe.settings(), "background": self.background, "strip": self.strip}
 
-    def encoded(self, picture: Picture, *, image_format: str) -> bytes:
-        """Recolours a picture, and encodes it in one of `kpalette.images.decoders.FORMATS`."""
-        done = picture.with_rgb(self.recipe.plan(picture).apply(picture).image)
+    def encoded(self, picture: Picture, *, image_format: str, name: str = "the picture") -> bytes:
+        """Recolours a picture, and encodes it in one of `kpalette.images.decoders.FORMATS`.
+
+        Logs the lightness strength that was chosen, and a warning if nothing changed.
+        """
+        plan = self.recipe.plan(picture)
+        done = picture.with_rgb(plan.apply(picture).image)
+        if np.array_equal(done.rgb, picture.rgb):
+            in_colors = np.array_equal(plan.source.lab, plan.target.lab)
+            _log.warning("%s: nothing changed: %s", name, _IN_COLORS if in_colors else _NO_HUE)
+        elif self.recipe.lightness == AUTO:
+            _log.info("%s: lightness %g, chosen for this picture", name, plan.lightness)
         return encode_image(
             done, image_format=image_format, background=self.background, strip=self.strip, guard=self.guard
         )
@@ -112,7 +131,7 @@ class RecolorFile:
         picture = read_image(Path(job.source), guard=self.guard)
         if not named:
             destination += suffix_of(picture.format)
-        data = self.encoded(picture, image_format=format_of(destination))
+        data = self.encoded(picture, image_format=format_of(destination), name=job.source)
         make_parent(Path(destination))
         if not (job.begun and _holds(destination, data)):
             write_file(destination, data, overwrite=job.replace)

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kpalette.cli.options import Lightness
 from kpalette.cli.streams import silent_stderr
 from kpalette.errors import ArgumentError, OutputError, one_line
 from kpalette.files import check_free, check_writable, read_file, write_file
 from kpalette.parallel import MAX_WORKERS
 from kpalette.report.progress import ProgressBar
-from kpalette.types import TONES
+from kpalette.types import AUTO, TONES
 
 if TYPE_CHECKING:
     from kpalette.study.records import Study
@@ -34,16 +35,16 @@ _BLOCKS = ("figures", "styles", "probes")
 )
 @click.option(
     "--lightness",
-    type=click.FloatRange(0, 1),
+    type=Lightness(),
     multiple=True,
-    help="A lightness strength. Repeat it for several.  [default: 0, and 1 for baseline]",
+    help=f"A lightness strength. Repeat it for several.  [default: 0, {AUTO}; baseline 1 by a curve]",
 )
 @click.option(
     "--tone",
     "tones",
     type=click.Choice(TONES),
     multiple=True,
-    help="How lightness moves, as in `recolor`. Repeat it for both.  [default: curve]",
+    help="How lightness moves, as in `recolor`. Repeat it for several.  [default: local]",
 )
 @click.option(
     "--per-picture", type=click.IntRange(1), default=4, show_default=True, help="Palettes for each of IMAGES."
@@ -59,7 +60,7 @@ def evaluate(
     images: str | None,
     palettes: str | None,
     models: tuple[str, ...],
-    lightness: tuple[float, ...],
+    lightness: tuple[float | str, ...],
     tones: tuple[str, ...],
     per_picture: int,
     limit: int | None,

@@ -51,7 +51,8 @@ def lut(
 ) -> None:
     """Write a recolouring of IMAGE as a colour look-up table for video and photo programs.
 
-    A table gives the same colours as `kpalette recolor` with the same -m.
+    A table gives the same colours as `kpalette recolor --tone smooth` with the same -m: it cannot look at a pixel's
+    surroundings.
 
     \b
     kpalette lut frame.png -p nord -o look.cube
@@ -66,10 +67,11 @@ def lut(
     if model is None and DEFAULT_MODEL != DEFAULT_COLOR_MAP:
         click.echo(
             f"note: the table is by {DEFAULT_COLOR_MAP}. `kpalette recolor` uses {DEFAULT_MODEL}, a network, which "
-            f"cannot be a table. For the colours of this table: kpalette recolor -m {DEFAULT_COLOR_MAP}",
+            f"cannot be a table. For the colours of this table: kpalette recolor -m {DEFAULT_COLOR_MAP} --tone smooth",
             err=True,
         )
-    recipe = Recipe(target.resolve(), model or DEFAULT_COLOR_MAP, edit.own_palette(), edit.match, edit.lightness, seed)
+    own, model = edit.own_palette(), model or DEFAULT_COLOR_MAP
+    recipe = Recipe(target.resolve(), model, own, edit.match, edit.lightness, seed, tone=edit.tone)
     plan = recipe.plan(picture)
     assert isinstance(plan.recolorer, ColorMapRecolorer)
     lattice = plan.recolorer.lattice(picture, plan, size=size)

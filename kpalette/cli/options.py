@@ -11,13 +11,14 @@ import click
 from click.shell_completion import CompletionItem
 
 from kpalette.cli.streams import silent_stderr
-from kpalette.errors import PaletteError
+from kpalette.errors import ArgumentError, PaletteError
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import MATCHES, Palette
 from kpalette.palettes.presets import find_palette, list_presets
-from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, TONES
+from kpalette.recolorers.strength import check_lightness
+from kpalette.types import AUTO, DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, TONES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -25,6 +26,28 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 COLORS = click.IntRange(MIN_COLORS, MAX_COLORS)
 EXTRACTION = "kmeans"
 """The extraction that the default recolorer uses."""
+
+
+class Lightness(click.ParamType[float | str]):
+    """A lightness strength: a number in 0..1, or "auto".
+
+    Example:
+        >>> Lightness().convert("0.5", None, None), Lightness().convert("auto", None, None)
+        (0.5, 'auto')
+    """
+
+    name = "strength"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What stands for the value in the help."""
+        return f"{AUTO}|0..1"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """Reads the value."""
+        try:
+            return check_lightness(value)
+        except ArgumentError:
+            return self.fail(f"it must be a number in 0..1, or {AUTO}, not {value!r}", param, ctx)
 
 
 class RecolorerChoice(click.Choice[str]):
@@ -101,18 +124,18 @@ class EditOptions:
     Attributes:
         source: value of --source, or None.
         match: value of --match.
-        lightness: value of --lightness, or None.
-        tone: value of --tone; always "curve" for tables, which have no such option.
+        lightness: value of --lightness, a number or "auto".
+        tone: value of --tone; always "smooth" for tables, which have no such option.
 
     Example:
-        >>> EditOptions("red blue", "lightness", None).own_palette().hex
+        >>> EditOptions("red blue", "lightness", 0.5).own_palette().hex
         ('#ff0000', '#0000ff')
     """
 
     source: str | None
     match: str
-    lightness: float | None
-    tone: str = "curve"
+    lightness: float | str
+    tone: str = "smooth"
 
     def own_palette(self) -> Palette | None:
         """The palette of --source, or None."""
@@ -185,8 +208,10 @@ _EDITS = (
     ),
     click.option(
         "--lightness",
-        type=click.FloatRange(0, 1),
-        help="0 keeps the picture's lightness, 1 takes the palette's.  [default: that of the recolorer]",
+        type=Lightness(),
+        default=AUTO,
+        show_default=True,
+        help="0 keeps the picture's lightness, 1 takes the palette's, auto as much as leaves it the same picture.",
     ),
 )
 table_edit_options = _grouped("edit", EditOptions, *_EDITS)
@@ -199,7 +224,7 @@ edit_options = _grouped(
         type=click.Choice(TONES),
         default=TONES[0],
         show_default=True,
-        help="How lightness moves: by one curve for the whole picture, or locally, which keeps detail in regions.",
+        help="How lightness moves: local moves regions and keeps their detail, curve and smooth are one curve for all.",
     ),
 )
 

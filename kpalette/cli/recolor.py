@@ -91,6 +91,7 @@ def recolor(
     if "-" in (planned[0].source, planned[0].destination):
         _stream(planned[0], work)
     elif len(planned) == 1 and not resume:
+        logging.getLogger("kpalette").setLevel(logging.INFO)  # the lightness that was chosen
         click.echo(f"wrote {one_line(work(planned[0]))}", err=True)
     else:
         workers = jobs or default_workers(len(planned))

@@ -38,6 +38,7 @@ def set_up_streams() -> None:
     notes = logging.StreamHandler()
     notes.setFormatter(logging.Formatter("kpalette: note: %(message)s"))
     logging.getLogger("kpalette").handlers[:] = [notes]
+    logging.getLogger("kpalette").setLevel(logging.NOTSET)
     # Pillow's warnings of damaged metadata print a line of its source. kpalette logs what matters.
     warnings.filterwarnings("ignore", module="PIL")
     logging.getLogger("PIL").setLevel(logging.CRITICAL + 1)

@@ -7,9 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from kpalette.study.compare import MethodResult
-from kpalette.study.records import StudyRecord
+from kpalette.study.records import StudyRecord, strength
 from kpalette.study.statistics import by_method, center, groups_of
 from kpalette.study.tables import DIGITS
+from kpalette.types import TONES
 
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 _DIGITS = {"ssim": 3, "palette_de": 1, "palette_de_ab": 1, "richness": 2, "false_edges": 3, "seconds": 2}
@@ -23,16 +24,16 @@ def print_figures(rows: Iterable[MethodResult]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         figures = {**row.figures, "seconds": row.seconds}
-        strength = "" if row.lightness is None else f"{row.lightness:g}{_local(row)}"
-        table.add_row(row.method, strength, *(f"{figures[name]:.{_DIGITS[name]}f}" for name in _DIGITS))
+        by = "" if row.lightness is None else f"{strength(row.lightness)}{_tone(row)}"
+        table.add_row(row.method, by, *(f"{figures[name]:.{_DIGITS[name]}f}" for name in _DIGITS))
     console = Console()
     if not console.is_terminal:
         console.width = 100
     console.print(table)
 
 
-def _local(row: MethodResult) -> str:
-    return " local" if row.tone == "local" and row.lightness else ""
+def _tone(row: MethodResult) -> str:
+    return f" {row.tone}" if row.tone != TONES[0] and row.lightness else ""
 
 
 def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, statistic: str) -> Table:
@@ -50,7 +51,7 @@ def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, sta
 def label(row: MethodResult) -> tuple[str, str]:
     """The name of a result for a sheet, and its figures in one short line."""
     figures = row.figures
-    name = row.method if row.lightness is None else f"{row.method}  (lightness {row.lightness:g}{_local(row)})"
+    name = row.method if row.lightness is None else f"{row.method}  (lightness {strength(row.lightness)}{_tone(row)})"
     return name, (
         f"ssim {figures['ssim']:.3f}   palette dE {figures['palette_de']:.1f}   "
         f"(ab {figures['palette_de_ab']:.1f})   richness {figures['richness']:.2f}"

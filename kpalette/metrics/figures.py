@@ -1,7 +1,7 @@
 """Figures that measure the quality of a recolouring, each defined once: 8-bit sRGB in, Python floats out.
 
 No figure is enough alone. The best SSIM is reached by changing nothing, the best palette distance by posterising. Look
-at `ssim`, `palette_de` (or `palette_de_ab`), `richness` and `false_edges` together.
+at `ssim` (or `structure`), `palette_de` (or `palette_de_ab`), `richness` and `false_edges` together.
 """
 
 from typing import Any
@@ -10,13 +10,16 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kpalette.color.difference import delta_e_76, delta_e_2000
+from kpalette.color.difference import delta_e_76
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import Picture, as_picture, check_no_path, image_to_lab
+from kpalette.metrics.distance import palette_figures
+from kpalette.metrics.halo import halo
+from kpalette.metrics.objects import object_split
+from kpalette.metrics.structure import structure_terms
 from kpalette.palettes.convert import as_palette
-from kpalette.palettes.extract import extract_palette
-from kpalette.palettes.palette import Palette, assign
-from kpalette.types import MIN_COLORS, FloatArray, ImageArray
+from kpalette.palettes.palette import Palette
+from kpalette.types import FloatArray, ImageArray
 
 _SSIM_WINDOW = 7  # scikit-image's default
 _AB_BIN = 2.0  # side of a bin in the ab plane
@@ -24,10 +27,15 @@ _SMOOTH, _EDGE = 2.0, 6.0  # dE76 between neighbours: smooth below the first, an
 
 FIGURES = {
     "ssim": "structure: SSIM of 8-bit grey against the source, 1 is identical",
+    "structure": "SSIM's terms of contrast and structure alone: regions may become lighter or darker",
+    "luminance": "its term of luminance alone, which lightness taken from a palette lowers",
     "palette_de": "palette: mean CIEDE2000 of the re-extracted colours to the target, 0 is exact",
     "palette_de_ab": "the same with lightness made equal: hue and chroma only",
     "richness": "effective number of distinct hues and chromas over the source's; below 1 is flattened",
     "false_edges": "share of neighbours that were smooth and became an edge: banding, blotches",
+    "halo": "mean overshoot of L beside strong edges, which the source does not have",
+    "halo_99": "its 99th percentile over the pixels beside edges",
+    "object_split": "share of objects of one hue that falls to another of the palette's hues",
     "palette_mse": "the same pairs as palette_de, mean squared error in sRGB 0..1",
     "micdm": "mean of both directed nearest-colour distances between the palettes (CIEDE2000)",
     "lightness_drift": "mean absolute change of L",
@@ -119,63 +127,6 @@ def ssim_color(a: ImageArray, b: ImageArray) -> float:
         for i, data_range in enumerate((100.0, 256.0, 256.0))
     ]
     return float(np.mean(scores))
-
-
-def _paired(image: ImageArray | Picture, target: Palette) -> tuple[Palette, NDArray[np.float64], NDArray[np.float64]]:
-    """Extracts the image's palette, and pairs its colours with those of the target.
-
-    Pairs are one-to-one with the least total CIEDE2000 (Hungarian method). If the image has fewer colours than the
-    target, each of the remaining target colours gets its nearest colour.
-
-    Returns:
-        The palette, and the pairs as Lab: its colours (k, 3), the target's colours (k, 3).
-    """
-    found = extract_palette(image, size=max(len(target), MIN_COLORS), method="kmeans")
-    distance = delta_e_2000(found.lab[:, None], target.lab[None])
-    partner = np.argmin(distance, axis=0)
-    rows, columns = assign(distance)
-    partner[columns] = rows
-    return found, found.lab[partner], target.lab
-
-
-def palette_distance(image: ImageArray | Picture, target: Palette | str) -> float:
-    """Palette distance: how far the colours of an image are from a palette (`palette_de`).
-
-    As many colours as the palette has are extracted from the image by "kmeans", and paired with the palette's.
-
-    Args:
-        image: a `Picture`, or uint8 sRGB (H, W, 3) or (H, W, 4); each pixel counts by its alpha.
-        target: the palette, or what `as_palette` makes one of, a string of colours for instance.
-
-    Returns:
-        The mean CIEDE2000 of the pairs; 0 is exact.
-
-    Raises:
-        ArgumentError: if `image` is no such image.
-        PaletteError: if `target` cannot be read.
-
-    Example:
-        >>> halves = np.zeros((4, 4, 3), np.uint8)
-        >>> halves[:2] = 255
-        >>> round(kpalette.palette_distance(halves, "black white"), 3)
-        0.0
-        >>> round(kpalette.palette_distance(halves, "navy white"), 1)
-        14.8
-    """
-    _, colors, swatches = _paired(image, as_palette(target, name="target"))
-    return float(np.mean(delta_e_2000(colors, swatches)))
-
-
-def _palette_figures(image: Picture, target: Palette) -> dict[str, float]:
-    found, colors, swatches = _paired(image, target)
-    level = np.column_stack([swatches[:, 0], colors[:, 1:]])
-    between = delta_e_2000(found.lab[:, None], target.lab[None])
-    return {
-        "palette_de": float(np.mean(delta_e_2000(colors, swatches))),
-        "palette_de_ab": float(np.mean(delta_e_2000(level, swatches))),
-        "palette_mse": float(np.mean((Palette(colors).rgb - Palette(swatches).rgb) ** 2)),
-        "micdm": float((between.min(axis=1).mean() + between.min(axis=0).mean()) / 2),
-    }
 
 
 def _effective_colors(lab: FloatArray) -> float:
@@ -289,9 +240,12 @@ def measure(
     picture = as_picture(output) if alpha is None else as_picture(np.dstack([output, alpha]))
     figures = {
         "ssim": local[0] if shown.all() else float(local[1][: len(shown), : shown.shape[1]][shown].mean()),
-        **_palette_figures(picture, target),
+        **structure_terms(_grey(source), _grey(output), shown=None if shown.all() else shown),
+        **palette_figures(picture, target),
         "richness": _effective_colors(after[shown]) / _effective_colors(before[shown]),
         "false_edges": _false_edges(before, after),
+        **halo(before[..., 0], after[..., 0]),
+        "object_split": object_split(source, output, target),
         "lightness_drift": float(np.mean(np.abs(after[..., 0] - before[..., 0])[shown])),
     }
     return {name: figures[name] for name in FIGURES}

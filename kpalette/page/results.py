@@ -4,7 +4,7 @@ import shlex
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 import cv2
@@ -16,7 +16,8 @@ from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.encode import encode_image
 from kpalette.images.files import SUFFIXES, format_of, suffix_of
 from kpalette.images.picture import Picture, as_picture, image_to_lab, resize
-from kpalette.metrics.figures import measure, palette_distance, ssim
+from kpalette.metrics.distance import palette_distance
+from kpalette.metrics.figures import measure, ssim
 from kpalette.page.pictures import decode_upload, file_name
 from kpalette.page.settings import METHODS
 from kpalette.palettes.palette import Palette
@@ -32,14 +33,14 @@ STRONG_CHANGE = 50.0
 """CIE 1976 difference from which on the map of changes is brightest."""
 
 
-def page_recipe(method: str, source: Sequence[str], target: Sequence[str], lightness: float) -> Recipe:
+def page_recipe(method: str, source: Sequence[str], target: Sequence[str], lightness: float | str) -> Recipe:
     """Makes the recipe of the page: each of the picture's own colours becomes the target colour at its place.
 
     Args:
         method: name of a recolorer.
         source: the picture's own colours, `#rrggbb`.
         target: the target colours. A `source` of a single colour becomes the first of two.
-        lightness: lightness strength, 0..1.
+        lightness: lightness strength, 0..1 or "auto".
 
     Returns:
         The recipe. The line of `command` gives the same one, so that both make the same file.
@@ -59,7 +60,7 @@ class Result:
     """A recoloured picture at the size of the screen.
 
     Attributes:
-        recipe: how it was recoloured.
+        recipe: how it was recoloured; its lightness strength is the one that was chosen.
         picture: the recoloured picture.
         ssim: structure kept; 1 is all.
         palette_de: distance of its colours to the target; 0 is exact.
@@ -95,15 +96,16 @@ def preview(picture: Picture, recipe: Recipe) -> Result:
     load_network(recipe)  # loading is not part of the seconds
     start = time.perf_counter()
     plan = recipe.plan(picture)
+    found = replace(recipe, lightness=plan.lightness)  # what "auto" has chosen
     done = picture.with_rgb(plan.apply(picture).image)
     seconds = time.perf_counter() - start
     if picture.alpha is not None:
         figures = measure(picture.rgb, done.rgb, plan.target, alpha=picture.alpha)
-        return Result(recipe, done, figures["ssim"], figures["palette_de"], seconds)
+        return Result(found, done, figures["ssim"], figures["palette_de"], seconds)
     with ThreadPoolExecutor(1) as beside:
         kept = beside.submit(ssim, picture, done)
         off = palette_distance(done, plan.target)
-    return Result(recipe, done, kept.result(), off, seconds)
+    return Result(found, done, kept.result(), off, seconds)
 
 
 def load_network(recipe: Recipe) -> None:
@@ -167,8 +169,7 @@ def command(recipe: Recipe, *, name: str, image_format: str, sample: str | None 
     parts = ["kpalette", "recolor", _no_option(name), "--palette", _bare(recipe.target), "--match", "order"]
     if recipe.source is not None:
         parts += ["--source", _bare(recipe.source)]
-    if recipe.lightness is not None:
-        parts += ["--lightness", f"{recipe.lightness:g}"]
+    parts += ["--lightness", recipe.lightness if isinstance(recipe.lightness, str) else f"{recipe.lightness:g}"]
     parts += ["--model", method, "--output", _no_option(result_name(name, method, image_format)), "--force"]
     line = shlex.join(parts)
     if sample is None:
@@ -202,7 +203,7 @@ def cube_file(data: bytes, recipe: Recipe, *, name: str) -> bytes:
         KPaletteError: if the picture cannot be read.
     """
     picture = decode_upload(data, name=name)
-    plan = recipe.plan(picture)
+    plan = replace(recipe, tone="smooth").plan(picture)
     if not isinstance(plan.recolorer, ColorMapRecolorer):
         raise ArgumentError(f"`recipe` must be of a recolorer that is a colour map. Received: {plan.recolorer.name}")
     lattice = plan.recolorer.lattice(picture, plan, size=DEFAULT_SIZES[".cube"])

@@ -9,7 +9,7 @@ from kpalette.images.samples import SAMPLES
 from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import find_palette
 from kpalette.recolorers.registry import DEFAULT_MODEL, list_recolorers
-from kpalette.types import DEFAULT_COLORS
+from kpalette.types import AUTO, DEFAULT_COLORS
 
 UPLOAD = "upload"
 """In place of the name of a sample: the visitor's own picture, which a link cannot contain."""
@@ -25,7 +25,7 @@ class Settings:
     Attributes:
         picture: one of `SAMPLES`, or `UPLOAD`.
         target: 2 to 8 colours, `#rrggbb`. The i-th is the target of the picture's i-th colour, darkest first.
-        lightness: lightness strength, 0..1.
+        lightness: lightness strength, 0..1 or "auto".
         methods: names of recolorers, at least one.
         shown: name of the recolorer in "A closer look".
 
@@ -36,7 +36,7 @@ class Settings:
 
     picture: str = "coffee"
     target: tuple[str, ...] = find_palette("dusk", size=DEFAULT_COLORS).sorted().hex
-    lightness: float = 0.0
+    lightness: float | str = AUTO
     methods: tuple[str, ...] = METHODS
     shown: str = DEFAULT_MODEL
 
@@ -46,7 +46,7 @@ def to_query(settings: Settings) -> dict[str, str]:
     return {
         "picture": settings.picture,
         "palette": "-".join(code.removeprefix("#") for code in settings.target),
-        "lightness": f"{settings.lightness:g}",
+        "lightness": settings.lightness if isinstance(settings.lightness, str) else f"{settings.lightness:g}",
         "methods": "-".join(settings.methods),
         "look": settings.shown,
     }
@@ -84,6 +84,8 @@ def _target(settings: Settings, value: str) -> Settings:
 
 
 def _lightness(settings: Settings, value: str) -> Settings:
+    if value == AUTO:
+        return replace(settings, lightness=AUTO)
     number = float(value)
     if not (math.isfinite(number) and 0 <= number <= 1):
         raise ValueError

@@ -14,9 +14,15 @@ from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
 from kpalette.palettes.palette import Palette
+from kpalette.recolorers.flat import FlatColors, find_flat, recolor_flat
 from kpalette.recolorers.lattice import LATTICE_SIZE, ColorMap, Lattice
+from kpalette.recolorers.lightness import smooth_lightness, transfer_lightness
+from kpalette.recolorers.strength import auto_strength
 from kpalette.recolorers.tone import WORKING_SIZE, Relit
 from kpalette.types import TONES, BoolArray, FloatArray, ImageArray
+
+_STRENGTH_SIDE = 256
+"""Longer side, in pixels, of the picture that a strength is chosen on."""
 
 _FEW_PIXELS = 1 << 16
 """Up to this number of pixels, mapping each one is faster than baking a lattice of 65^3 nodes."""
@@ -52,29 +58,29 @@ class Recolorer(Protocol):
     Attributes:
         name: its name in tables and messages.
         extraction: the `method` of `extract_palette` that suits it, "kmeans" or "chang".
-        default_lightness: the lightness strength, 0..1, that is used if none is given.
 
     Example:
         >>> import numpy as np
         >>> from kpalette import Recolored, recolor
         >>> class Invert:
-        ...     name, extraction, default_lightness = "invert", "kmeans", 0.0
+        ...     name, extraction = "invert", "kmeans"
         ...     def apply(self, picture, plan):
         ...         return Recolored(255 - picture.rgb, lambda: 0.0)
-        >>> recolor(np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8), "red blue", model=Invert()).tolist()
+        >>> image = np.array([[[0, 0, 0], [255, 255, 255]]], np.uint8)
+        >>> recolor(image, "red blue", model=Invert(), lightness=0).tolist()
         [[[255, 255, 255], [0, 0, 0]]]
     """
 
     name: str
     extraction: str
-    default_lightness: float
 
     def apply(self, picture: Picture, plan: "Plan") -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`.
 
-        A lightness strength above 0 asks for one curve of lightness. Where the tone is "local", `Plan.apply` relights
-        the picture first, and the strength here is 0; a recolorer with an attribute `relights` that is true gets the
-        picture and the plan as they are.
+        A lightness strength above 0 asks for one curve of lightness, `Plan.moved_lightness`. Where the tone is
+        "local", `Plan.apply` relights the picture first, and the strength here is 0; a recolorer with an attribute
+        `relights` that is true gets the picture and the plan as they are. One that has a `flat_map(picture, plan)` has
+        flat art recoloured by that colour map instead.
         """
         ...
 
@@ -106,6 +112,9 @@ class Plan:
 
     def apply(self, picture: Picture) -> Recolored:
         """Recolours the rgb of a picture of any size."""
+        flat = self._flat_colors(picture)
+        if flat is not None:
+            return self._recolor_flat(picture, flat)
         relit = self._relit_first(picture)
         if relit is None:
             return self.recolorer.apply(picture, self)
@@ -121,6 +130,10 @@ class Plan:
         Returns:
             rgb in 0..1, the shape and dtype of `rgb`.
         """
+        in_bytes = np.abs(rgb - image_to_rgb(picture.rgb)).max() < 1e-6
+        if in_bytes and self._flat_colors(picture) is not None:
+            drawn: FloatArray = image_to_rgb(self.apply(picture).image).astype(rgb.dtype)
+            return drawn
         plan, relit = self, self._relit_first(picture)
         if relit is not None:
             rgb, plan = relit.floats(rgb), self._without_lightness(relit)
@@ -132,6 +145,32 @@ class Plan:
             result = in_floats(rgb, picture, plan)
         return result
 
+    def moved_lightness(self, L: FloatArray) -> FloatArray:
+        """Moves L, 0..100 and of any shape, along the curve of the palettes: the smooth one if the tone is "smooth"."""
+        move = smooth_lightness if self.tone == "smooth" else transfer_lightness
+        return move(L, self.source, self.target, strength=self.lightness)
+
+    def auto_strength(self, picture: Picture) -> float:
+        """The lightness strength that "auto" chooses for a picture; see `kpalette.recolorers.strength`."""
+        if np.array_equal(self.source.lab, self.target.lab) or self._flat_colors(picture) is not None:
+            return 1.0
+        whole = Relit(picture, self.source, self.target, strength=1.0, longest=_STRENGTH_SIDE)
+        L, moved = whole.before[..., 0], whole.lab[..., 0]
+        if self.tone != "local":
+            moved = replace(self, lightness=1.0).moved_lightness(L)
+        return auto_strength(L[whole.shown], moved[whole.shown])
+
+    def _flat_colors(self, picture: Picture) -> FlatColors | None:
+        """The colours of flat art that gets one colour map; None for other pictures and recolorers."""
+        if not hasattr(self.recolorer, "flat_map") or np.array_equal(self.source.lab, self.target.lab):
+            return None
+        return find_flat(picture)
+
+    def _recolor_flat(self, picture: Picture, flat: FlatColors) -> Recolored:
+        color_map: ColorMap = self.recolorer.flat_map(picture, self)  # type: ignore[attr-defined]
+        image = recolor_flat(picture.rgb, flat, color_map, self.source, self.target, strength=self.lightness)
+        return Recolored(image, lambda: float(flat.shares @ ~in_gamut(color_map(rgb_to_lab(flat.rgb)))))
+
     def _relit_first(self, picture: Picture) -> Relit | None:
         return None if getattr(self.recolorer, "relights", False) else self.relit(picture)
 
@@ -140,7 +179,7 @@ class Plan:
 
     def relit(self, picture: Picture, *, longest: int = WORKING_SIZE) -> Relit | None:
         """The picture in the palette's lightness, found at a size; None if that moves by a curve, or not at all."""
-        if self.tone == "curve" or self.lightness == 0.0 or np.array_equal(self.source.lab, self.target.lab):
+        if self.tone != "local" or self.lightness == 0.0 or np.array_equal(self.source.lab, self.target.lab):
             return None
         return Relit(picture, self.source, self.target, strength=self.lightness, longest=longest)
 
@@ -158,7 +197,6 @@ class ColorMapRecolorer(ABC):
 
     name: str
     extraction: str
-    default_lightness: float
 
     @abstractmethod
     def color_map(self, plan: Plan) -> ColorMap:
@@ -167,6 +205,10 @@ class ColorMapRecolorer(ABC):
     def color_map_for(self, picture: Picture, plan: Plan) -> ColorMap:
         """Makes the exact map for one picture, for recolorers that use more of it than its palette."""
         return self.color_map(plan)
+
+    def flat_map(self, picture: Picture, plan: Plan) -> ColorMap:
+        """The map for flat art; see `kpalette.recolorers.flat`."""
+        return self.color_map_for(picture, plan)
 
     def lattice(self, picture: Picture, plan: Plan, *, size: int = LATTICE_SIZE) -> Lattice:
         """Bakes the map for one picture into a lattice of `size` nodes a side, chroma reduced into sRGB."""

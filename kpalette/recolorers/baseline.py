@@ -23,6 +23,8 @@ In four points it differs from the paper, so that smooth areas do not tear:
   colours in gamut may lie outside.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +32,6 @@ from kpalette.color.gamut import gamut_exit, reduce_chroma
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
-from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.types import L_MAX, FloatArray
 
 DEFAULT_REACH = 0.5
@@ -57,7 +58,6 @@ class BaselineRecolorer(ColorMapRecolorer):
 
     name = "baseline"
     extraction = "chang"
-    default_lightness = 1.0
 
     def __init__(self, *, reach: float = DEFAULT_REACH) -> None:
         """See the class."""
@@ -66,12 +66,13 @@ class BaselineRecolorer(ColorMapRecolorer):
     def color_map(self, plan: Plan) -> ColorMap:
         """Makes the exact map: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
         source, target = _merged(plan.source, plan.target)
+        merged = replace(plan, source=source, target=target)
         transfers = [SwatchTransfer(*pair) for pair in zip(source.lab[:, 1:], target.lab[:, 1:], strict=True)]
 
         def apply(lab: FloatArray) -> FloatArray:
             weights = blend_weights(lab, source, reach=self.reach)
             moved = np.array(lab)
-            moved[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=plan.lightness)
+            moved[:, 0] = merged.moved_lightness(lab[:, 0])
             columns = np.ascontiguousarray(reduce_chroma(moved).T)
             result = np.zeros_like(columns)
             result[0] = columns[0]

@@ -21,7 +21,7 @@ from kpalette.palettes.extract import color_bins
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
-from kpalette.recolorers.lightness import smooth_lightness
+from kpalette.recolorers.lightness import SMOOTH_WIDTH, smooth_lightness
 from kpalette.types import FloatArray
 
 Floats = NDArray[np.float64]
@@ -46,9 +46,8 @@ class FittedRecolorer(ColorMapRecolorer):
 
     name = "fitted"
     extraction = "kmeans"
-    default_lightness = 0.0
 
-    def __init__(self, *, tau: float = DEFAULT_TAU, width: float = 16.0) -> None:
+    def __init__(self, *, tau: float = DEFAULT_TAU, width: float = SMOOTH_WIDTH) -> None:
         """See the class."""
         self.tau = tau
         self.width = width

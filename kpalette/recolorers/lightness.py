@@ -17,33 +17,14 @@ dark would change places in parts of the picture. Both kinds below move L by
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.errors import ArgumentError
 from kpalette.palettes.palette import Palette
 from kpalette.types import L_MAX, FloatArray
 
+SMOOTH_WIDTH = 16.0
+"""Reach of a knot of the smooth curve, in units of L."""
+
 MIN_KNOT_GAP = 1.0
 """Source swatches closer in L than this share one knot: two knots at one L would make a step in the curve."""
-
-
-def check_strength(lightness: float) -> float:
-    """Checks a lightness strength.
-
-    Args:
-        lightness: a number in 0..1.
-
-    Returns:
-        The number as a float.
-
-    Raises:
-        ArgumentError: if it is anything else.
-    """
-    try:
-        value = float(lightness)
-    except (TypeError, ValueError):
-        value = float("nan")
-    if not 0.0 <= value <= 1.0:
-        raise ArgumentError(f"`lightness` must be a number in 0..1. Received: {lightness!r}")
-    return value
 
 
 def lightness_knots(source: Palette, target: Palette) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -112,7 +93,9 @@ def transfer_lightness(L: FloatArray, source: Palette, target: Palette, *, stren
     return moved
 
 
-def smooth_lightness(L: FloatArray, source: Palette, target: Palette, *, strength: float, width: float) -> FloatArray:
+def smooth_lightness(
+    L: FloatArray, source: Palette, target: Palette, *, strength: float, width: float = SMOOTH_WIDTH
+) -> FloatArray:
     """Moves lightness by a smooth blend of the shifts of the knots.
 
     Args:

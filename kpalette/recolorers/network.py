@@ -28,7 +28,10 @@ from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.recolorers.base import Plan, Recolored
-from kpalette.recolorers.lightness import transfer_lightness
+from kpalette.recolorers.correction import SIDE as CORRECTION_SIDE
+from kpalette.recolorers.correction import correct_target
+from kpalette.recolorers.fitted import FittedRecolorer
+from kpalette.recolorers.lattice import ColorMap
 from kpalette.recolorers.slopes import REACH, limit_slopes
 from kpalette.recolorers.tone import NEVER_ALIKE, hidden_pixels, without_hidden
 from kpalette.recolorers.upsample import fit_field
@@ -68,7 +71,6 @@ class NetworkRecolorer:
     """
 
     extraction = "kmeans"
-    default_lightness = 0.0
     relights = True
 
     def __init__(
@@ -119,6 +121,10 @@ class NetworkRecolorer:
         result: FloatArray = self._recolor(pixels, picture, plan)[0]
         return result
 
+    def flat_map(self, picture: Picture, plan: Plan) -> ColorMap:
+        """The colour map for flat art, which a network would not keep flat: that of `fitted`."""
+        return FittedRecolorer().color_map_for(picture, plan)
+
     def _recolor(self, pixels: "_Pixels", picture: Picture, plan: Plan) -> tuple[Any, Callable[[], float]]:
         """Returns the recoloured pixels, and a function for the share of predicted colours outside sRGB."""
         network = self.load()
@@ -131,7 +137,8 @@ class NetworkRecolorer:
             small, source = _with_lightness(before, plan), _with_lightness(plan.source.lab, plan)
         else:
             before, small, source = relit.before, relit.lab, relit.source.lab
-        predicted = _predict(network, small, Palette(source, plan.source.shares), plan.target)
+        seen = Palette(source, plan.source.shares)
+        predicted = _predict(network, small, seen, _corrected(network, before, small, seen, plan.target))
         limited = limit_slopes(before, predicted, steps=_CHROMA_STEPS)
         if relit is None:
             result = _add_change(pixels, plan, small, limited[..., 1:] - small[..., 1:])
@@ -171,6 +178,17 @@ def _predict(network: Network, small: FloatArray, source: Palette, target: Palet
     )
     inner = np.asarray(ab, dtype=np.float32)[0, _MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
     return np.concatenate([small[..., :1], inner * np.float32(AB_SCALE)], axis=-1)
+
+
+def _corrected(network: Network, before: FloatArray, small: FloatArray, source: Palette, target: Palette) -> Palette:
+    """The target swatches by which the answer to a picture, CIELAB (h, w, 3), ends on the target."""
+    skip = -(-max(small.shape[:2]) // CORRECTION_SIDE)
+    before, small = (np.ascontiguousarray(lab[::skip, ::skip]) for lab in (before, small))
+
+    def answer(shown: Palette) -> FloatArray:
+        return limit_slopes(before, _predict(network, small, source, shown), steps=_CHROMA_STEPS)
+
+    return correct_target(answer, small, source, target)
 
 
 def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
@@ -214,7 +232,7 @@ def _with_lightness(lab: FloatArray, plan: Plan) -> FloatArray:
     """Moves the lightness of CIELAB (..., 3) along the palettes' curve, then reduces chroma into gamut."""
     if plan.lightness == 0.0:
         return lab
-    L = transfer_lightness(lab[..., 0], plan.source, plan.target, strength=plan.lightness)
+    L = plan.moved_lightness(lab[..., 0])
     moved: FloatArray = reduce_chroma(np.concatenate([L[..., np.newaxis], lab[..., 1:]], axis=-1))
     return moved
 

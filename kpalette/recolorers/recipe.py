@@ -1,7 +1,7 @@
 """`Recipe`: how pictures are to be recoloured. With a picture it becomes a `Plan`."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from kpalette.palettes.convert import as_palette
 from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import MATCHES, Palette
 from kpalette.recolorers.base import Plan, Recolorer
-from kpalette.recolorers.lightness import check_strength
+from kpalette.recolorers.flat import find_flat
 from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
-from kpalette.types import MIN_COLORS, TONES
+from kpalette.recolorers.strength import check_lightness
+from kpalette.types import AUTO, MIN_COLORS, TONES
 
 _SAME_COLOR = 1.0
 """CIEDE2000 difference up to which two colours are the same. Rounding to 8 bits makes at most half of it."""
@@ -30,9 +31,10 @@ class Recipe:
         model: a name of `list_recolorers()`, or a recolorer.
         source: the picture's own palette; extracted from each picture if None.
         match: which source swatch becomes which target swatch, one of `MATCHES`.
-        lightness: lightness strength, 0..1; the recolorer's default if None.
-        tone: how lightness moves: "curve" is one curve for the whole picture, "local" moves regions as wholes and keeps
-            the detail in them.
+        lightness: lightness strength, 0..1, or "auto": for each picture as much as leaves it the same picture
+            (`kpalette.recolorers.strength`).
+        tone: how lightness moves: "local" moves regions as wholes and keeps the detail in them, "curve" and "smooth"
+            are one curve for the whole picture.
         seed: of the extraction.
         runtime: what computes a network, one of `kpalette.runtimes.network.RUNTIMES`.
 
@@ -45,14 +47,14 @@ class Recipe:
         >>> recipe = Recipe(Palette.parse("red blue"), model="soft")
         >>> plan = recipe.plan(Picture(sample_image("coffee")))
         >>> plan.target.hex, plan.lightness
-        (('#0000ff', '#ff0000'), 0.0)
+        (('#0000ff', '#ff0000'), 0.95)
     """
 
     target: Palette
     model: str | Recolorer = DEFAULT_MODEL
     source: Palette | None = None
     match: str = "lightness"
-    lightness: float | None = None
+    lightness: float | str = AUTO
     seed: int = 0
     runtime: str = "auto"
     tone: str = TONES[0]
@@ -68,8 +70,7 @@ class Recipe:
             raise ArgumentError(f"`match` must be one of {', '.join(MATCHES)}. Received: {self.match!r}")
         if self.tone not in TONES:
             raise ArgumentError(f"`tone` must be one of {', '.join(TONES)}. Received: {self.tone!r}")
-        if self.lightness is not None:
-            object.__setattr__(self, "lightness", check_strength(self.lightness))
+        object.__setattr__(self, "lightness", check_lightness(self.lightness))
         if not isinstance(self.model, str) and not callable(getattr(self.model, "apply", None)):
             raise ArgumentError(f"`model` must be a name of list_recolorers() or a recolorer. Received: {self.model!r}")
 
@@ -81,7 +82,8 @@ class Recipe:
     def plan(self, picture: Picture) -> Plan:
         """Decides everything that depends on the picture.
 
-        Where the target is the picture's own palette, by whichever extraction, the plan changes nothing.
+        Where the target is the picture's own palette, by whichever extraction, the plan changes nothing, and so does
+        one for flat art that is in colours of the target already.
 
         Args:
             picture: the picture.
@@ -94,16 +96,22 @@ class Recipe:
             ImageError: if the picture is wholly transparent.
         """
         recolorer = self.recolorer
-        lightness = check_strength(recolorer.default_lightness if self.lightness is None else self.lightness)
+        plan = Plan(recolorer, *self._pair(picture, recolorer.extraction), 1.0, self.tone)
+        chosen = plan.auto_strength(picture) if isinstance(self.lightness, str) else self.lightness
+        return replace(plan, lightness=chosen)
+
+    def _pair(self, picture: Picture, method: str) -> tuple[Palette, Palette]:
+        """The picture's palette, and what each of its swatches becomes."""
         if self.source is not None:
-            return Plan(
-                recolorer, self.source, self.source.matched(self.target, match=self.match), lightness, self.tone
-            )
-        own = extract_palette(picture, size=len(self.target), method=recolorer.extraction, seed=self.seed)
-        for found in self._extractions(picture, own, recolorer.extraction):
+            return self.source, self.source.matched(self.target, match=self.match)
+        own = extract_palette(picture, size=len(self.target), method=method, seed=self.seed)
+        flat = find_flat(picture) if self.match != "order" else None
+        if flat is not None and flat.within(self.target):
+            return own, own
+        for found in self._extractions(picture, own, method):
             if _same_colors(found, self.target, in_order=self.match == "order"):
-                return Plan(recolorer, found, found, lightness, self.tone)
-        return Plan(recolorer, own, own.matched(self.target, match=self.match), lightness, self.tone)
+                return found, found
+        return own, own.matched(self.target, match=self.match)
 
     def _extractions(self, picture: Picture, own: Palette, method: str) -> Iterator[Palette]:
         """The palettes that a user may have extracted from the picture: by this extraction, or by another one."""
@@ -127,7 +135,7 @@ def make_recipe(
     model: str | Recolorer = DEFAULT_MODEL,
     source: Any = None,
     match: str = "lightness",
-    lightness: float | None = None,
+    lightness: float | str | None = AUTO,
     seed: int = 0,
     runtime: str = "auto",
     tone: str = TONES[0],
@@ -139,7 +147,7 @@ def make_recipe(
         model: as in `Recipe`.
         source: likewise a palette in any form; None to extract it from each picture.
         match: as in `Recipe`.
-        lightness: as in `Recipe`.
+        lightness: as in `Recipe`; None is "auto", too.
         seed: as in `Recipe`.
         runtime: as in `Recipe`.
         tone: as in `Recipe`.
@@ -156,7 +164,7 @@ def make_recipe(
         ('#ff0000', '#0000ff')
     """
     asked, own = as_palette(target, name="target"), None if source is None else as_palette(source, name="source")
-    return Recipe(asked, model, own, match, lightness, seed, runtime, tone)
+    return Recipe(asked, model, own, match, AUTO if lightness is None else lightness, seed, runtime, tone)
 
 
 def _same_colors(found: Palette, target: Palette, *, in_order: bool) -> bool:

@@ -13,7 +13,7 @@ from kpalette.images.picture import Picture, as_picture, rgb_to_image
 from kpalette.recolorers.base import Plan, Recolorer
 from kpalette.recolorers.recipe import make_recipe
 from kpalette.recolorers.registry import DEFAULT_MODEL
-from kpalette.types import TONES
+from kpalette.types import AUTO, TONES
 
 
 def recolor(
@@ -23,7 +23,7 @@ def recolor(
     model: str | Recolorer = DEFAULT_MODEL,
     source: Any = None,
     match: str = "lightness",
-    lightness: float | None = None,
+    lightness: float | str | None = AUTO,
     tone: str = TONES[0],
     seed: int = 0,
 ) -> Any:
@@ -40,10 +40,10 @@ def recolor(
         match: which source swatch becomes which target swatch: "lightness", "order" (an extracted source is ordered
             darkest first) or "nearest"; see `Palette.matched`. Where the target is the picture's own palette,
             by whichever extraction, nothing changes.
-        lightness: 0 keeps the picture's lightness, 1 moves it wholly to the palette's; the recolorer's default if
-            None.
-        tone: how lightness moves: "curve" is one curve for the whole picture, "local" moves regions as wholes and keeps
-            the detail in them.
+        lightness: 0 keeps the picture's lightness, 1 moves it wholly to the palette's; "auto", or None: as much as
+            leaves it the same picture (`kpalette.recolorers.strength`).
+        tone: how lightness moves: "local" moves regions as wholes and keeps the detail in them, "curve" and "smooth"
+            are one curve for the whole picture.
         seed: of the extraction of the source palette.
 
     Returns:

@@ -15,7 +15,6 @@ import numpy as np
 from kpalette.palettes.clusters import DEFAULT_TAU, gaussian_shares, shifted_ab
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
-from kpalette.recolorers.lightness import transfer_lightness
 from kpalette.types import FloatArray
 
 
@@ -33,7 +32,6 @@ class SoftRecolorer(ColorMapRecolorer):
 
     name = "soft"
     extraction = "kmeans"
-    default_lightness = 0.0
 
     def __init__(self, *, tau: float = DEFAULT_TAU) -> None:
         """See the class."""
@@ -41,13 +39,12 @@ class SoftRecolorer(ColorMapRecolorer):
 
     def color_map(self, plan: Plan) -> ColorMap:
         """Makes the exact map: lab (n, 3) to lab (n, 3), before chroma reduction."""
-        source, target = plan.source, plan.target
-        shift = target.lab[:, 1:] - source.lab[:, 1:]
+        shift = plan.target.lab[:, 1:] - plan.source.lab[:, 1:]
 
         def apply(lab: FloatArray) -> FloatArray:
             result = np.empty_like(lab)
-            result[:, 0] = transfer_lightness(lab[:, 0], source, target, strength=plan.lightness)
-            result[:, 1:] = shifted_ab(lab, gaussian_shares(lab, source, tau=self.tau), shift)
+            result[:, 0] = plan.moved_lightness(lab[:, 0])
+            result[:, 1:] = shifted_ab(lab, gaussian_shares(lab, plan.source, tau=self.tau), shift)
             return result
 
         return apply

@@ -1,8 +1,8 @@
 """Tone: how a picture gets the lightness of a palette before its colours change.
 
-- `curve`, the default: one curve of L for the whole picture (`kpalette.recolorers.lightness`), which the recolorer
-  follows itself. Only this kind can be written as a look-up table.
-- `local`: regions move as wholes, and the detail inside them stays as it is.
+- `local`, the default: regions move as wholes, and the detail inside them stays as it is.
+- `curve`: one curve of L for the whole picture, made of straight lines (`kpalette.recolorers.lightness`), which the
+  recolorer follows itself. `smooth` is a curve without corners; look-up tables have it.
 
 For `local`, the picture is relit first; then the recolorer changes hue and chroma alone, with the lightness it sees:
 
@@ -65,6 +65,7 @@ class Relit:
         before: CIELAB of the shrunk picture, (h, w, 3).
         lab: CIELAB of the relit shrunk picture, in gamut.
         source: the swatches as they are in the relit picture.
+        shown: bool (h, w), the pixels of the shrunk picture that are not transparent.
 
     Example:
         >>> from kpalette import Palette
@@ -85,6 +86,7 @@ class Relit:
             marked = np.dstack([np.where(hidden, np.uint8(255), np.uint8(0))] * 3)
             hidden = resize(marked, longest=longest)[..., 0] > 128
         self.before = image_to_lab(self._small)
+        self.shown = np.ones(self.before.shape[:2], dtype=np.bool_) if hidden is None or hidden.all() else ~hidden
         moved = _moved(self.before, source, target, strength, hidden)
         self.lab = limit_slopes(self.before, np.dstack([moved, self.before[..., 1:]]))
         self.source = _lit_swatches(self.before, self.lab, source, hidden)

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kpalette.images.picture import Picture
 from kpalette.metrics.figures import measure
@@ -11,9 +12,9 @@ from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import Recolorer
-from kpalette.recolorers.recipe import Recipe
+from kpalette.recolorers.recipe import Recipe, make_recipe
 from kpalette.recolorers.registry import list_recolorers, missing_recolorers
-from kpalette.types import TONES, ImageArray
+from kpalette.types import AUTO, TONES, ImageArray
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class MethodResult:
         image: the result, uint8 sRGB (H, W, 3).
         figures: `FIGURES`; of a recolorer also `clipped`.
         seconds: wall time, in which the palette was extracted and the picture recoloured.
-        lightness: lightness strength, 0..1; None for reference rows.
+        lightness: lightness strength, 0..1, or in a study "auto"; None for reference rows.
         tone: how lightness moved, one of `TONES`; "" for reference rows.
 
     Example:
@@ -42,7 +43,7 @@ class MethodResult:
     image: ImageArray
     figures: dict[str, float]
     seconds: float
-    lightness: float | None = None
+    lightness: float | str | None = None
     tone: str = ""
 
 
@@ -65,7 +66,7 @@ def compare(
     models: Sequence[str | Recolorer] | None = None,
     source: Palette | None = None,
     match: str = "lightness",
-    lightness: float | None = None,
+    lightness: float | str | None = AUTO,
     tone: str = TONES[0],
 ) -> Iterator[MethodResult]:
     """Recolours one picture with several recolorers, and measures each result.
@@ -83,8 +84,9 @@ def compare(
         The row "source", which is the picture itself; then the result of each recolorer, as soon as it is ready.
     """
     yield MethodResult("source", picture.rgb, _figures(picture, picture.rgb, target), 0.0)
+    settings: dict[str, Any] = {"source": source, "match": match, "lightness": lightness, "tone": tone}
     for model in usable_recolorers() if models is None else models:
-        yield run_recipe(picture, Recipe(target, model, source, match, lightness, tone=tone))
+        yield run_recipe(picture, make_recipe(target, model=model, **settings))
 
 
 def run_recipe(picture: Picture, recipe: Recipe) -> MethodResult:

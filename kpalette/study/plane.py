@@ -7,7 +7,7 @@ import numpy as np
 
 from kpalette.metrics.references import REFERENCES
 from kpalette.report.svg import svg_axes
-from kpalette.study.records import Study
+from kpalette.study.records import Study, strength
 from kpalette.study.statistics import by_method, center, groups_of
 
 _AREA = 80.0  # square points of a disc of richness 1
@@ -23,7 +23,7 @@ class Point(NamedTuple):
     Attributes:
         method: its name in tables.
         model: name of the recolorer or of the reference row.
-        lightness: lightness strength, 0..1; 0 for reference rows.
+        lightness: lightness strength, 0..1 or "auto"; 0 for reference rows.
         tone: how lightness moved; "" for reference rows.
         ssim: its place to the right.
         palette_de: its height.
@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
     method: str
     model: str
-    lightness: float
+    lightness: float | str
     tone: str
     ssim: float
     palette_de: float
@@ -101,7 +101,7 @@ def _colors(points: list[Point]) -> dict[str, str]:
 
 def _draw_points(axes: Any, points: list[Point]) -> None:
     for model, color in _colors(points).items():
-        own = sorted((point for point in points if point.model == model), key=lambda point: point.lightness)
+        own = sorted((point for point in points if point.model == model), key=lambda point: -point.ssim)
         for tone, style in _tones(own).items():
             line = [point for point in own if point.tone in ("", tone) or not point.lightness]
             x, y = [point.ssim for point in line], [point.palette_de for point in line]
@@ -112,15 +112,14 @@ def _draw_points(axes: Any, points: list[Point]) -> None:
 
 
 def _tones(points: list[Point]) -> dict[str, str]:
-    """The style of the line of each tone; that of the curve comes first, and is always there."""
-    return {"curve": "-"} | (
-        {"local": ":"} if any(point.tone == "local" and point.lightness for point in points) else {}
-    )
+    """The style of the line of each tone that is there."""
+    found = {point.tone or "curve" for point in points if point.lightness}
+    return {tone: style for tone, style in (("local", "-"), ("curve", ":")) if tone in found}
 
 
 def _draw_legend(axes: Any, points: list[Point]) -> None:
     discs = [axes.scatter([], [], s=_area(size), color=_GREY, label=f"{size:g}") for size in _SIZES]
-    title = "area: richness\nnumbers: lightness" + "\ndotted: local tone" * ("local" in _tones(points))
+    title = "area: richness\nnumbers: lightness" + "\ndotted: by a curve" * (len(_tones(points)) > 1)
     axes.legend(handles=discs, title=title, loc="best", frameon=False, fontsize=8, title_fontsize=8)
 
 
@@ -134,7 +133,7 @@ def _draw_labels(axes: Any, points: list[Point]) -> None:
     boxes.append(tuple(axes.get_legend().get_window_extent().extents))
     inside = tuple(axes.get_window_extent().extents)
     for point, (x, y), radius in zip(points, places, radii, strict=True):
-        words = f"{point.model} {point.lightness:g}" if point.lightness else point.model
+        words = f"{point.model} {strength(point.lightness)}" if point.lightness else point.model
         style = {"fontsize": 8, "color": colors[point.model], "va": "center", "parse_math": False}
         text = axes.text(point.ssim, point.palette_de, words, **style)
         extent = text.get_window_extent()

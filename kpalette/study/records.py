@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from kpalette.errors import ArgumentError, reason
 from kpalette.files import read_file, write_file
 from kpalette.metrics.figures import FIGURES
+from kpalette.recolorers.strength import check_lightness
 from kpalette.study.probes import PROBES
+from kpalette.types import TONES
 
 _DIGITS = 6
 _KEYS = ("name", "style", "palette", "model", "lightness", "tone")
@@ -30,7 +32,7 @@ class StudyRecord:
         style: style of the picture.
         palette: number of the target palette; None for probes.
         model: name of the recolorer or of the reference row.
-        lightness: lightness strength, 0..1; None for reference rows.
+        lightness: lightness strength, 0..1 or "auto"; None for reference rows.
         tone: how lightness moved, "local" or "curve"; "" for reference rows and probes.
         figures: `metrics.FIGURES` and `clipped`, or `probes.PROBES`; reference rows have no `clipped`. They are rounded
             to six digits, as in the CSV file, so that both give the same tables.
@@ -45,7 +47,7 @@ class StudyRecord:
     style: str
     palette: int | None
     model: str
-    lightness: float | None
+    lightness: float | str | None
     figures: dict[str, float]
     seconds: float = 0.0
     tone: str = ""
@@ -57,10 +59,30 @@ class StudyRecord:
 
     @property
     def method(self) -> str:
-        """Name of the method in tables: the model, and the lightness strength if that is not 0, and a local tone."""
-        if not self.lightness:
-            return self.model
-        return f"{self.model} (lightness {self.lightness:g}{', local' if self.tone == 'local' else ''})"
+        """Name of the method in tables: the model, and the lightness strength if that is not 0, and a curve."""
+        return method_name(self.model, self.lightness, self.tone)
+
+
+def strength(lightness: float | str) -> str:
+    """A lightness strength as it is typed.
+
+    Example:
+        >>> strength(0.5), strength("auto")
+        ('0.5', 'auto')
+    """
+    return lightness if isinstance(lightness, str) else f"{lightness:g}"
+
+
+def method_name(model: str, lightness: float | str | None, tone: str) -> str:
+    """The name of a method in tables: of a recolorer at a lightness strength.
+
+    Example:
+        >>> method_name("soft", 0.0, "local"), method_name("soft", 1.0, "local"), method_name("soft", 1.0, "curve")
+        ('soft', 'soft (lightness 1)', 'soft (lightness 1, curve)')
+    """
+    if not lightness:
+        return model
+    return f"{model} (lightness {strength(lightness)}{', ' + tone if tone not in ('', TONES[0]) else ''})"
 
 
 @dataclass
@@ -143,7 +165,7 @@ def _record(row: dict[str, str]) -> StudyRecord:
         row["style"],
         int(row["palette"]) if row["palette"] else None,
         row["model"],
-        float(row["lightness"]) if row["lightness"] else None,
+        check_lightness(row["lightness"]) if row["lightness"] else None,
         {name: float(row[name]) for name in _FIGURES if row[name]},
         float(row["seconds"]),
         row.get("tone") or "",

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -18,28 +18,28 @@ from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.metrics.references import REFERENCES
 from kpalette.parallel import MAX_WORKERS, in_order, thread_count, worker_pool
 from kpalette.recolorers.base import Recolorer
-from kpalette.recolorers.lightness import check_strength
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.recipe import Recipe
 from kpalette.recolorers.registry import get_recolorer, list_networks, list_recolorers
+from kpalette.recolorers.strength import check_lightness
 from kpalette.study.cases import Case, deal_cases, report_palettes, sample_cases
-from kpalette.study.compare import compare_references, run_recipe, usable_recolorers
+from kpalette.study.compare import MethodResult, compare_references, run_recipe, usable_recolorers
 from kpalette.study.probes import hue_pair, probe
 from kpalette.study.records import Study, StudyRecord
-from kpalette.types import TONES
+from kpalette.types import AUTO, TONES
 from kpalette.weights.folder import read_checkpoint
 
 PER_PICTURE = 4
 """Number of palettes for each picture of a set."""
 
-_DEFAULT = ((0.0, TONES[0]),)
+_DEFAULT = ((0.0, TONES[0]), (AUTO, TONES[0]))
 _PUBLISHED = ((1.0, "curve"),)  # as `baseline` was published
 
 _QUEUED = 2  # pictures, running or waiting, for each worker; they are in memory
 
 
-Setting = tuple[float, str]
-"""A lightness strength, 0..1, and a tone."""
+Setting = tuple[float | str, str]
+"""A lightness strength, 0..1 or "auto", and a tone."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Model:
         stamp: changes when the weights of the checkpoint change.
 
     Example:
-        >>> Model("soft", ((0.0, "curve"), (0.5, "curve"))).recolorer().name
+        >>> Model("soft", ((0.0, "local"), (0.5, "local"))).recolorer().name
         'soft'
     """
 
@@ -77,7 +77,7 @@ def evaluate(
     *,
     palettes: str | os.PathLike[str] | None = None,
     models: Sequence[str] | None = None,
-    lightness: Sequence[float] | None = None,
+    lightness: Sequence[float | str] | None = None,
     tones: Sequence[str] | None = None,
     per_picture: int = PER_PICTURE,
     limit: int | None = None,
@@ -92,8 +92,9 @@ def evaluate(
         palettes: a file of palettes; its report half is used. If None, kpalette's presets.
         models: names of recolorers, and checkpoint folders. If None, all recolorers; networks whose weights are missing
             are left out, with a logged warning.
-        lightness: lightness strengths, 0..1. If None, 0, and for `baseline` also 1; 0 and 1 for all with `tones`.
-        tones: how lightness moves, of `TONES`; "curve" if None. Each strength above 0 is a row for each tone.
+        lightness: lightness strengths, 0..1 or "auto". If None, 0 and "auto"; and for `baseline` also 1 by a curve, as
+            it was published.
+        tones: how lightness moves, of `TONES`; "local" if None. Each strength above 0 is a row for each tone.
         per_picture: number of palettes for each picture of `images`; see `kpalette.study.cases.deal`.
         limit: number of pictures, spread evenly over `images`; all if None.
         workers: number of processes; one a core if None.
@@ -109,7 +110,7 @@ def evaluate(
     Example:
         >>> study = kpalette.evaluate(".", models=["soft"], per_picture=1, workers=1)
         >>> study.methods
-        ('source', 'reachable', 'nearest', 'nearest-ab', 'soft')
+        ('source', 'reachable', 'nearest', 'nearest-ab', 'soft', 'soft (lightness auto)')
     """
     for name, value in (("per_picture", per_picture), ("limit", limit), ("workers", workers)):
         if value is not None and (not isinstance(value, int) or value < 1):
@@ -129,7 +130,7 @@ def evaluate(
 
 
 def find_models(
-    models: Sequence[str] | None, *, lightness: Sequence[float] | None = None, tones: Sequence[str] | None = None
+    models: Sequence[str] | None, *, lightness: Sequence[float | str] | None = None, tones: Sequence[str] | None = None
 ) -> tuple[Model, ...]:
     """Finds the recolorers of a study.
 
@@ -147,7 +148,7 @@ def find_models(
 
     Example:
         >>> [model.settings for model in find_models(["soft", "baseline"], lightness=[0, 1])]
-        [((0.0, 'curve'), (1.0, 'curve')), ((0.0, 'curve'), (1.0, 'curve'))]
+        [((0.0, 'local'), (1.0, 'local')), ((0.0, 'local'), (1.0, 'local'))]
     """
     if models is None:
         models = usable_recolorers()
@@ -163,14 +164,14 @@ def find_models(
     return tuple(found)
 
 
-def _settings(lightness: Sequence[float] | None, tones: Sequence[str] | None) -> tuple[Setting, ...] | None:
+def _settings(lightness: Sequence[float | str] | None, tones: Sequence[str] | None) -> tuple[Setting, ...] | None:
     """The rows of each recolorer; None for its default ones."""
     tones = TONES[:1] if tones is None else tuple(dict.fromkeys(tones))
     if not tones or not set(tones) <= set(TONES):
         raise ArgumentError(f"`tones` must hold at least one of {', '.join(TONES)}, and no others. Received: {tones!r}")
     if lightness is None:
-        return None if tones == TONES[:1] else _settings((0.0, 1.0), tones)
-    strengths = dict.fromkeys(check_strength(x) for x in lightness)
+        return None if tones == TONES[:1] else _settings((0.0, AUTO), tones)
+    strengths = dict.fromkeys(check_lightness(x) for x in lightness)
     if not strengths:
         raise ArgumentError("`lightness` must hold at least one strength. Received: none")
     # Lightness that stays does so by any tone.
@@ -250,13 +251,9 @@ def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ..
         rows = list(compare_references(case.picture, case.target))
         for recolorer, settings in recolorers:
             recipes = [Recipe(case.target, recolorer, lightness=x, tone=tone) for x, tone in settings]
-            rows += [run_recipe(case.picture, recipe) for recipe in recipes]
-        records += [
-            StudyRecord(
-                case.name, case.style, case.palette, row.method, row.lightness, row.figures, row.seconds, row.tone
-            )
-            for row in rows
-        ]
+            # Of "auto", each picture has another strength, and all are one method.
+            rows += [replace(run_recipe(case.picture, recipe), lightness=recipe.lightness) for recipe in recipes]
+        records += [_record(case, row) for row in rows]
     first, targets = cases[0], [case.target for case in cases]
     pair = hue_pair(first.picture, number)
     probed: list[tuple[str, Recolorer | None]] = [("source", None), *((r.name, r) for r, _ in recolorers)]
@@ -268,3 +265,9 @@ def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ..
         for name, recolorer in probed
     ]  # fmt: skip
     return records, probes
+
+
+def _record(case: Case, row: MethodResult) -> StudyRecord:
+    return StudyRecord(
+        case.name, case.style, case.palette, row.method, row.lightness, row.figures, row.seconds, row.tone
+    )  # fmt: skip

@@ -12,8 +12,9 @@ from kpalette.study.records import Study, StudyRecord
 from kpalette.study.statistics import by_method, center, estimate, groups_of
 
 DIGITS = {
-    "ssim": 3, "palette_de": 2, "palette_de_ab": 2, "richness": 2, "false_edges": 4, "palette_mse": 4, "micdm": 2,
-    "lightness_drift": 2, "clipped": 3, "ab_error": 2, "own": 2, "response": 2, "seconds": 2,
+    "ssim": 3, "structure": 3, "luminance": 3, "palette_de": 2, "palette_de_ab": 2, "richness": 2, "false_edges": 4,
+    "halo": 2, "halo_99": 2, "object_split": 3, "palette_mse": 4, "micdm": 2, "lightness_drift": 2, "clipped": 3,
+    "ab_error": 2, "own": 2, "response": 2, "seconds": 2,
 }  # fmt: skip
 """Decimal places of each figure."""
 

@@ -38,7 +38,7 @@ def test_evaluate_prints_means_and_writes_its_files(kp, pictures):
     table, probes = (block.splitlines() for block in result.text.split("\n\n"))
     assert table[0].split()[:3] == ["method", "ssim", "palette_de"]
     assert [line.split("  ")[0] for line in table[1:]] == list(study.methods)
-    own = [r for r in study.records if r.method == "baseline (lightness 1)"]
+    own = [r for r in study.records if r.method == "baseline (lightness 1, curve)"]
     assert f" {center(groups_of(own, 'ssim'), statistic='mean'):.3f} " in table[-1]
     assert [line.split()[0] for line in probes] == ["method", "source", "soft", "baseline"]
     assert result.err.splitlines()[:2] == ["[1/2] pictures", "[2/2] pictures"]
@@ -49,7 +49,7 @@ def test_evaluate_prints_means_and_writes_its_files(kp, pictures):
     assert (again.code, again.out) == (1, b"")
     assert again.err == "kpalette: error: out/figures.csv exists already: use --force to replace it\n"
     assert kp("evaluate", pictures, *SOFT, "--per-picture", "1", "-o", "out", "--force").code == 0
-    assert Study.from_csv("out/figures.csv").methods[-1] == "soft"
+    assert Study.from_csv("out/figures.csv").methods[-1] == "soft (lightness auto)"
 
 
 def test_evaluate_of_a_sample_shows_examples_and_fills_a_document(kp, tmp_path, monkeypatch):

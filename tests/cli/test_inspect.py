@@ -92,7 +92,8 @@ def test_compare_as_json_writes_a_sheet_only_with_o(kp, small):
     assert [row["method"] for row in rows] == ROWS
     assert rows[0]["palette_de"] == pytest.approx(palette_distance(small, Palette.parse(COLORS)))
     assert os.listdir(".") == ["a.png"]
-    assert [row["lightness"] for row in rows] == [None, *[0.0] * (len(ROWS) - 2), 1.0]
+    assert rows[0]["lightness"] is None
+    assert all(0 < row["lightness"] <= 1 for row in rows[1:])
     assert kp("compare", "a.png", "-p", COLORS, "--json", "-o", "s.jpg").code == 0
     assert sorted(os.listdir(".")) == ["a.png", "s.jpg"]
 

@@ -11,13 +11,13 @@ from kpalette.recolorers.recipe import make_recipe
 COLORS = "orange,saddlebrown,purple,green"
 NOTE = (
     "note: the table is by soft. `kpalette recolor` uses palettenet, a network, which cannot be a table. "
-    "For the colours of this table: kpalette recolor -m soft\n"
+    "For the colours of this table: kpalette recolor -m soft --tone smooth\n"
 )
 
 
 def lattice_of(small, size, **options):
     picture = as_picture(small)
-    plan = make_recipe(COLORS, **{"model": "soft", **options}).plan(picture)
+    plan = make_recipe(COLORS, **{"model": "soft", "tone": "smooth", **options}).plan(picture)
     recolorer = get_recolorer(options.get("model", "soft"))
     return recolorer.lattice(picture, plan, size=size)
 

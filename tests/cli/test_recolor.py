@@ -14,9 +14,13 @@ from tests.images.damage import damaged, good_files
 COLORS = "orange,saddlebrown,purple,green"
 
 
+def chosen(lightness: float, name: str = "a.png") -> str:
+    return f"kpalette: note: {name}: lightness {lightness:g}, chosen for this picture\n"
+
+
 def test_one_picture_beside_its_source(kp, small):
     result = kp("recolor", "a.png", "-p", COLORS)
-    assert (result.code, result.out, result.err) == (0, b"", "wrote a.recolored.png\n")
+    assert (result.code, result.out, result.err) == (0, b"", f"{chosen(0.5)}wrote a.recolored.png\n")
     np.testing.assert_array_equal(read_image("a.recolored.png").rgb, recolor(small, COLORS))
 
 
@@ -31,7 +35,28 @@ def test_options_reach_the_recolorer(kp, small):
 
 def test_a_note_says_that_only_part_of_the_palette_is_used(kp, small):
     result = kp("recolor", "a.png", "-p", COLORS, "--source", "black white")
-    assert result.err == "note: --source has 2 colours: only 2 of the palette's 4 are used\nwrote a.recolored.png\n"
+    assert result.err == (
+        f"note: --source has 2 colours: only 2 of the palette's 4 are used\n{chosen(0.15)}wrote a.recolored.png\n"
+    )
+
+
+def test_a_picture_that_does_not_change_is_named(kp):
+    """Black lines on nothing have no hue; a picture in the theme has nothing to change."""
+    lines = np.zeros((40, 40, 4), np.uint8)
+    lines[::8, :, 3] = 255
+    Image.fromarray(lines).save("lines.png")
+    result = kp("recolor", "lines.png", "-p", COLORS, "--lightness", "0")
+    why = "black, white and what has their lightness keep it; `--lightness 1` moves them"
+    assert result.err == f"kpalette: note: lines.png: nothing changed: {why}\nwrote lines.recolored.png\n"
+    np.testing.assert_array_equal(np.asarray(Image.open("lines.recolored.png"))[..., 3], lines[..., 3])
+    assert "nothing changed" not in kp("recolor", "lines.png", "-p", COLORS, "--force").err
+    sprite = np.zeros((8, 8, 3), np.uint8)
+    sprite[:4] = (255, 165, 0)
+    sprite[4:] = (128, 0, 128)
+    write_image("sprite.png", sprite)
+    result = kp("recolor", "sprite.png", "lines.png", "-p", COLORS, "--lightness", "0", "-o", "out")
+    assert "kpalette: note: sprite.png: nothing changed: it is in colours of the palette already\n" in result.err
+    assert f"kpalette: note: lines.png: nothing changed: {why}\n" in result.err
 
 
 def test_like_takes_the_palette_of_another_picture(kp, small):
@@ -103,7 +128,7 @@ def test_an_empty_folder_and_a_repeated_picture_do_not_stop_the_others(kp, small
 
 def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
     os.rename("a.png", "scan")
-    assert kp("recolor", "scan", "-p", COLORS).err == "wrote scan.recolored.png\n"
+    assert kp("recolor", "scan", "-p", COLORS).err == f"{chosen(0.5, 'scan')}wrote scan.recolored.png\n"
     with open("photo.tif", "wb") as stream:
         stream.write(b"II*\0 no picture")
     assert (
@@ -209,7 +234,7 @@ def test_errors_are_one_line(kp, small, arguments, message):
             ["a.png", "b.png", "-p", COLORS, "-o", "c.png"],
             "need a folder, -o DIR, and c.png is a file name",
         ),
-        (["a.png", "-p", COLORS, "--lightness", "2"], "2.0 is not in the range 0<=x<=1"),
+        (["a.png", "-p", COLORS, "--lightness", "2"], "it must be a number in 0..1, or auto, not '2'"),
         (["a.png", "-p", COLORS, "-m", "magic"], "'magic' is not one of 'palettenet', 'ablated', 'soft'"),
         ([], "Missing argument 'INPUT...'"),
     ],

@@ -10,8 +10,11 @@ from kpalette.color.spaces import rgb_to_lab
 from kpalette.errors import ArgumentError
 from kpalette.images.files import read_image
 from kpalette.images.picture import Picture, image_to_rgb
+from kpalette.metrics import distance
 from kpalette.metrics import figures as metrics
+from kpalette.metrics.halo import halo
 from kpalette.metrics.intervals import bootstrap_interval
+from kpalette.metrics.objects import object_split
 from kpalette.palettes.palette import Palette
 from tests.conftest import ROOT
 
@@ -42,7 +45,7 @@ def test_the_published_outputs_give_the_published_figures():
 
 def test_pictures_and_strings_are_taken(photo, four):
     assert metrics.ssim(Picture(photo), Picture(photo)) == 1.0
-    assert metrics.palette_distance(Picture(photo), ",".join(four.hex)) == metrics.palette_distance(photo, four)
+    assert distance.palette_distance(Picture(photo), ",".join(four.hex)) == distance.palette_distance(photo, four)
 
 
 def test_ssim_of_equal_and_of_tiny_images(photo):
@@ -84,7 +87,7 @@ def test_palette_distance_is_the_best_assignment():
     image = np.rint(Palette.parse("#ff0000 #0000ff").rgb[np.arange(64).reshape(8, 8) % 2] * 255).astype(np.uint8)
     target = Palette.parse("#0000f0 #f00000")
     crossed = delta_e_2000(Palette.parse("#0000ff #ff0000").lab, target.lab)
-    assert metrics.palette_distance(image, target) == pytest.approx(crossed.mean(), abs=1e-3)
+    assert distance.palette_distance(image, target) == pytest.approx(crossed.mean(), abs=1e-3)
 
 
 def test_an_image_of_fewer_colours_repeats_the_nearest():
@@ -92,7 +95,7 @@ def test_an_image_of_fewer_colours_repeats_the_nearest():
     target = Palette.parse("#ff0000 #00ff00 #0000ff")
     red = Palette.parse("red red").lab[0]
     expected = delta_e_2000(red[None], target.lab).mean()
-    assert metrics.palette_distance(image, target) == pytest.approx(expected, abs=1e-3)
+    assert distance.palette_distance(image, target) == pytest.approx(expected, abs=1e-3)
 
 
 def test_level_palette_distance_ignores_lightness():
@@ -103,7 +106,7 @@ def test_level_palette_distance_ignores_lightness():
 
 
 def test_micdm_is_the_mean_of_both_directions(photo, four):
-    found = metrics._paired(photo, four)[0]
+    found = distance._paired(photo, four)[0]
     table = delta_e_2000(found.lab[:, None], four.lab[None])
     expected = (table.min(1).mean() + table.min(0).mean()) / 2
     assert metrics.measure(photo, photo, four)["micdm"] == pytest.approx(expected)
@@ -146,7 +149,11 @@ def test_measure_gives_every_documented_figure_in_order(photo, hazy, four):
     )
     assert figures["richness"] == metrics.richness(photo, hazy)
     assert figures["false_edges"] == metrics.false_edges(photo, hazy)
-    assert figures["palette_de"] == metrics.palette_distance(hazy, four)
+    assert figures["object_split"] == object_split(photo, hazy, four)
+    assert figures["halo"] == pytest.approx(
+        halo(*(rgb_to_lab(x / 255)[..., 0].astype(np.float32) for x in (photo, hazy)))["halo"], rel=1e-4
+    )
+    assert figures["palette_de"] == distance.palette_distance(hazy, four)
 
 
 def test_bootstrap_interval_covers_the_mean():
@@ -175,7 +182,7 @@ def test_images_must_fit(photo, function):
         (lambda path, image: metrics.ssim(image, path), "b"),
         (lambda path, image: metrics.measure(path, image, "red blue"), "source"),
         (lambda path, image: metrics.measure(image, path, "red blue"), "output"),
-        (lambda path, image: metrics.palette_distance(path, "red blue"), "image"),
+        (lambda path, image: distance.palette_distance(path, "red blue"), "image"),
     ],
 )
 @pytest.mark.parametrize("path", ["photo.jpg", Path("photo.jpg")])

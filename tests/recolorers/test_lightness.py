@@ -1,11 +1,9 @@
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kpalette.errors import ArgumentError
 from kpalette.palettes.palette import Palette
-from kpalette.recolorers.lightness import check_strength, lightness_knots, smooth_lightness, transfer_lightness
+from kpalette.recolorers.lightness import lightness_knots, smooth_lightness, transfer_lightness
 
 LEVELS = st.lists(st.floats(0, 100), min_size=1, max_size=8)
 
@@ -65,14 +63,3 @@ def test_the_curve_is_monotone_and_stays_in_range(levels, data):
     assert (np.diff(moved) >= -1e-4).all()
     assert moved.min() >= 0
     assert moved.max() <= 100.001
-
-
-@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), "much", None])
-def test_strength_out_of_range(value):
-    with pytest.raises(ArgumentError, match=r"`lightness` must be a number in 0..1. Received: "):
-        check_strength(value)
-
-
-def test_strength_in_range():
-    assert check_strength(1) == 1.0
-    assert check_strength("0.5") == 0.5

@@ -26,7 +26,7 @@ def picture():
 
 
 def lattice_of(picture, size: int, model: str = "soft") -> Lattice:
-    plan = make_recipe(COLORS, model=model).plan(picture)
+    plan = make_recipe(COLORS, model=model, tone="smooth").plan(picture)
     recolorer = get_recolorer(model)
     return recolorer.lattice(picture, plan, size=size)
 
@@ -53,7 +53,7 @@ def test_a_cube_read_by_another_program_does_what_recolor_does(picture, size, mo
     table = read_cube(encode_cube(lattice_of(picture, size, model), title="look"))
     axes = [np.linspace(0, 1, size)] * 3
     mapped = RegularGridInterpolator(axes, table)(image_to_rgb(picture.rgb[::3, ::3])[..., ::-1])
-    ours = recolor(picture, COLORS, model=model).rgb[::3, ::3]
+    ours = recolor(picture, COLORS, model=model, tone="smooth").rgb[::3, ::3]
     assert difference(np.rint(mapped * 255).astype(np.uint8), ours) <= {17: 1.0, 33: 0.5, 65: 0.1}[size]
 
 
@@ -84,7 +84,7 @@ def test_ffmpeg_agrees(tmp_path, picture, model):
     filters = "format=gbrp,lut3d=look.cube:interp=trilinear"
     command = [program("ffmpeg"), "-loglevel", "error", "-i", "in.png", "-vf", filters, "-pix_fmt", "rgb24", "out.png"]
     subprocess.run(command, cwd=tmp_path, check=True)
-    ours = recolor(picture, COLORS, model=model).rgb
+    ours = recolor(picture, COLORS, model=model, tone="smooth").rgb
     assert difference(read_image(tmp_path / "out.png").rgb, ours) <= 0.5
 
 
@@ -93,7 +93,7 @@ def test_imagemagick_agrees_on_a_hald_picture(tmp_path, picture, model):
     write_image(tmp_path / "in.png", picture)
     write_lut(tmp_path / "hald.png", lattice_of(picture, 64, model), title="")
     subprocess.run([program("imagemagick"), "in.png", "hald.png", "-hald-clut", "out.png"], cwd=tmp_path, check=True)
-    ours = recolor(picture, COLORS, model=model).rgb
+    ours = recolor(picture, COLORS, model=model, tone="smooth").rgb
     assert difference(read_image(tmp_path / "out.png").rgb, ours) <= 0.5
 
 

@@ -12,6 +12,7 @@ from kpalette import read_image, write_image
 from tests.conftest import ROOT
 
 PLUGIN = ROOT / "examples" / "recolorer_plugin"
+CHOSEN = "kpalette: note: x.png: lightness 0.3, chosen for this picture\n"
 
 
 def install(folder, name: str, entry_points: dict[str, str]) -> None:
@@ -44,7 +45,7 @@ def kpalette(tmp_path, photo):
 
 def test_the_example_is_a_recolorer_once_it_is_installed(kpalette, tmp_path):
     done = kpalette("recolor", "x.png", "-p", "red blue", "-m", "posterize")
-    assert (done.returncode, done.stderr) == (0, "wrote x.recolored.png\n")
+    assert (done.returncode, done.stderr) == (0, f"{CHOSEN}wrote x.recolored.png\n")
     colors = np.unique(read_image(tmp_path / "x.recolored.png").rgb.reshape(-1, 3), axis=0)
     assert colors.tolist() == [[0, 0, 255], [255, 0, 0]]
     assert "posterize               posterizing: the nearest target colour in CIELAB" in kpalette("info").stdout
@@ -65,7 +66,7 @@ def test_a_broken_entry_point_is_left_out_with_a_note(kpalette, tmp_path, entry_
     install(tmp_path / "site", "broken", {"z-broken": entry_point})
     done = kpalette("recolor", "x.png", "-p", "red blue", "-m", "posterize")
     note = f"kpalette: note: left out the recolorer z-broken: {reason}\n"
-    assert (done.returncode, done.stderr) == (0, f"{note}wrote x.recolored.png\n")
+    assert (done.returncode, done.stderr) == (0, f"{note}{CHOSEN}wrote x.recolored.png\n")
     assert kpalette("recolor", "x.png", "-p", "red blue", "-m", "soft", "--force").returncode == 0
     assert "z-broken" not in kpalette("info").stdout
 

@@ -52,7 +52,10 @@ def test_the_result_has_the_type_of_the_image(photo, model):
     for dtype in (np.float32, np.float64):
         floats = recolor((photo / 255).astype(dtype), COLORS, model=model)
         assert floats.dtype == dtype
-        np.testing.assert_allclose(floats * 255, expected, atol=1.0)
+        # In 8 bits the relit picture is rounded before its colours change.
+        assert np.abs(floats * 255 - expected).mean() < 0.6
+        floats = recolor((photo / 255).astype(dtype), COLORS, model=model, tone="curve")
+        np.testing.assert_allclose(floats * 255, recolor(photo, COLORS, model=model, tone="curve"), atol=1.0)
 
 
 @pytest.mark.parametrize("model", ["soft", "palettenet"])
@@ -80,7 +83,7 @@ def test_arguments_change_the_result(photo):
     base = recolor(photo, COLORS)
     for options in ({"lightness": 1.0}, {"match": "order"}, {"model": "baseline"}, {"source": "black red gray white"}):
         assert not np.array_equal(base, recolor(photo, COLORS, **options))
-    np.testing.assert_array_equal(base, recolor(photo, Palette.parse(COLORS), seed=0, lightness=0))
+    np.testing.assert_array_equal(base, recolor(photo, Palette.parse(COLORS), seed=0, lightness="auto"))
 
 
 def test_the_plan_has_the_matched_palettes_and_the_default_lightness(photo):
@@ -88,20 +91,19 @@ def test_the_plan_has_the_matched_palettes_and_the_default_lightness(photo):
     assert plan.recolorer is get_recolorer(DEFAULT_MODEL)
     assert (np.diff(plan.source.lab[:, 0]) > 0).all()
     assert plan.target.hex == ("#800080", "#8b4513", "#008000", "#ffa500")
-    assert plan.lightness == 0
-    assert make_recipe(COLORS, model="baseline").plan(as_picture(photo)).lightness == 1
+    assert 0 < plan.lightness <= 1
     assert 0 <= plan.apply(as_picture(photo)).clipped <= 1
 
 
 def test_any_object_with_the_attributes_of_a_recolorer_works(photo):
     class Negative:
-        name, extraction, default_lightness = "negative", "kmeans", 0.0
+        name, extraction = "negative", "kmeans"
 
         def apply(self, picture, plan):
             return kpalette.Recolored(255 - picture.rgb, lambda: 0.0)
 
-    np.testing.assert_array_equal(recolor(photo, COLORS, model=Negative()), 255 - photo)
-    np.testing.assert_allclose(recolor(photo / 255, COLORS, model=Negative()), 1 - photo / 255, atol=1e-6)
+    np.testing.assert_array_equal(recolor(photo, COLORS, model=Negative(), lightness=0), 255 - photo)
+    np.testing.assert_allclose(recolor(photo / 255, COLORS, model=Negative(), lightness=0), 1 - photo / 255, atol=1e-6)
 
 
 def test_registry():
@@ -154,7 +156,7 @@ def test_images_out_of_contract(image, message):
         ),
         ({"source": "red green blue"}, "the source palette has 3 colours and the target 2"),
         ({"match": "hue"}, "`match` must be one of lightness, order, nearest. Received: 'hue'"),
-        ({"lightness": 2}, "`lightness` must be a number in 0..1. Received: 2"),
+        ({"lightness": 2}, "`lightness` must be a number in 0..1, or 'auto'. Received: 2"),
         ({"model": None}, "`model` must be a name of list_recolorers\\(\\) or a recolorer. Received: None"),
         ({"seed": -1}, "`seed` must be a whole number, not negative. Received: -1"),
         ({"model": "magic"}, "`model` must be one of palettenet, ablated, soft, fitted, baseline. Received: 'magic'"),

@@ -27,7 +27,7 @@ COLORS = "orange saddlebrown purple green"
 class Same:
     """A recolorer that changes nothing: what comes back is the relit picture."""
 
-    name, extraction, default_lightness = "same", "kmeans", 1.0
+    name, extraction = "same", "kmeans"
 
     def apply(self, picture, plan):
         assert plan.lightness == 0.0
@@ -209,9 +209,9 @@ def test_a_recolorer_gets_the_relit_picture_and_its_palette(coffee):
             seen.update(picture=picture, plan=plan)
             return super().apply(picture, plan)
 
-    plan = make_recipe(COLORS, model=Spy(), tone="local").plan(Picture(coffee))
+    plan = make_recipe(COLORS, model=Spy(), lightness=1.0).plan(Picture(coffee))
     plan.apply(Picture(coffee))
-    light = Relit(Picture(coffee), plan.source, plan.target, strength=1.0)
+    light = Relit(Picture(coffee), plan.source, plan.target, strength=plan.lightness)
     np.testing.assert_array_equal(seen["picture"].rgb, light.picture().rgb)
     assert seen["plan"] == replace(plan, source=light.source, lightness=0.0)
     # The swatches are where their clusters are: near the target's lightness.
@@ -220,5 +220,5 @@ def test_a_recolorer_gets_the_relit_picture_and_its_palette(coffee):
 
 
 def test_an_unknown_tone_is_refused(coffee):
-    with pytest.raises(ArgumentError, match="`tone` must be one of curve, local. Received: 'soft'"):
+    with pytest.raises(ArgumentError, match="`tone` must be one of local, curve, smooth. Received: 'soft'"):
         kpalette.recolor(coffee, COLORS, tone="soft")

@@ -209,27 +209,27 @@ def test_models_are_names_and_folders_with_unique_names(tiny_checkpoint, tmp_pat
     twin = tmp_path / "other" / tiny_checkpoint.name
     twin.symlink_to(tiny_checkpoint)
     alone, *_ = find_models([str(tiny_checkpoint)])
-    assert (alone.name, alone.settings) == ("tiny", ((0.0, "curve"),))
+    assert (alone.name, alone.settings) == ("tiny", ((0.0, "local"), ("auto", "local")))
     assert alone.recolorer().name == "tiny"
     names = [model.name for model in find_models([str(tiny_checkpoint), str(twin)])]
     assert names == [f"{tiny_checkpoint.parent.name}/tiny", "other/tiny"]
     soft = tmp_path / "soft"
     soft.symlink_to(tiny_checkpoint)
     assert find_models([str(soft)])[0].name == f"{tmp_path.name}/soft"
-    assert find_models(["baseline"])[0].settings == ((0, "curve"), (1, "curve"))
-    assert find_models(["baseline"], lightness=[0.5, 0.5])[0].settings == ((0.5, "curve"),)
+    assert find_models(["baseline"])[0].settings == ((0, "local"), ("auto", "local"), (1, "curve"))
+    assert find_models(["baseline"], lightness=[0.5, 0.5])[0].settings == ((0.5, "local"),)
     both = find_models(["soft"], lightness=[0, 1], tones=["curve", "local"])[0]
     assert both.settings == ((0, "curve"), (1, "curve"), (1, "local"))
-    assert find_models(["soft"], tones=["local"])[0].settings == ((0, "local"), (1, "local"))
+    assert find_models(["soft"], tones=["curve"])[0].settings == ((0, "curve"), ("auto", "curve"))
     for tones in ([], ["soft"]):
-        with pytest.raises(ArgumentError, match="`tones` must hold at least one of curve, local, and no others"):
+        with pytest.raises(ArgumentError, match="`tones` must hold at least one of local, curve, smooth, and no"):
             find_models(["soft"], tones=tones)
     assert find_models(None)[0].name == "palettenet"
 
 
 def test_a_network_is_one_of_the_methods(pictures, palettes, tiny_checkpoint):
     study = evaluate(pictures, palettes=palettes, models=[str(tiny_checkpoint)], per_picture=1, limit=1, workers=1)
-    assert study.methods[-1] == "tiny"
+    assert study.methods[-2:] == ("tiny", "tiny (lightness auto)")
     case = next(deal_cases(open_images(pictures), report_palettes(palettes), per_picture=1))[0]
     image = recolor(case.picture.rgb, case.target, model=NetworkRecolorer(tiny_checkpoint))
     assert study.records[-1].figures["ssim"] == float(f"{kpalette.ssim(case.picture.rgb, image):.6g}")
@@ -392,7 +392,7 @@ def test_without_matplotlib_the_figure_says_what_to_install(study, monkeypatch):
 def test_a_local_tone_is_a_row_of_its_own(pictures, palettes, tmp_path):
     settings = {"per_picture": 1, "limit": 1, "workers": 1, "lightness": [0, 1], "tones": ["curve", "local"]}
     study = evaluate(pictures, palettes=palettes, models=["soft"], **settings)
-    assert study.methods[-3:] == ("soft", "soft (lightness 1)", "soft (lightness 1, local)")
+    assert study.methods[-3:] == ("soft", "soft (lightness 1, curve)", "soft (lightness 1)")
     case = next(deal_cases(open_images(pictures), report_palettes(palettes), per_picture=1))[0]
     image = recolor(case.picture.rgb, case.target, model="soft", lightness=1.0, tone="local")
     assert study.records[-1].figures["ssim"] == float(f"{kpalette.ssim(case.picture.rgb, image):.6g}")

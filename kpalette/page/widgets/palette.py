@@ -45,12 +45,20 @@ def choose_palette(opened: Opened) -> tuple[tuple[str, ...], tuple[str, ...]]:
         st.caption(":material/info: This picture has one colour: it becomes the first of your palette.")
     elif len(own) < state.count:
         st.caption(f":material/info: This picture has {len(own)} colours.")
+    st.checkbox(
+        "Light and dark as suits each picture", key="auto",
+        help="As much of your palette's light and dark as leaves it the same picture (lightness strength auto)",
+    )  # fmt: skip
     st.slider(
-        "Light and dark from the palette", 0.0, 1.0, step=0.05, key="lightness",
+        "Light and dark from the palette", 0.0, 1.0, step=0.05, key="lightness", on_change=_by_hand,
         help="0 keeps light and dark as they are in the picture, 1 takes them from your palette (lightness strength)",
     )  # fmt: skip
     _sources()
     return state.source, state.targets[: max(len(own), MIN_COLORS)]
+
+
+def _by_hand() -> None:
+    st.session_state.auto = False
 
 
 def _pairs(own: tuple[tuple[str, float], ...]) -> None:

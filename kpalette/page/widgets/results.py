@@ -36,14 +36,14 @@ def show_results(chosen: Chosen, source: tuple[str, ...], target: tuple[str, ...
     done: Done = {}
     for i, method in enumerate(results.by_speed(methods)):
         bar.progress(i / len(methods), f"Recolouring: {title_of(method)}, {i + 1} of {len(methods)}")
-        recipe = page_recipe(method, source, target, round(state.lightness, 2))
+        recipe = page_recipe(method, source, target, session.lightness())
         found = _computed(chosen.opened, recipe)
         with slots[method]:
             if isinstance(found, str):
                 _missing(method, found)
             else:
                 done[method] = found
-                _tile(chosen, recipe, *found)
+                _tile(chosen, *found)
     bar.empty()
     _choose_methods()
     if done:
@@ -81,13 +81,14 @@ def _slots(methods: tuple[str, ...]) -> dict[str, Any]:
     return slots
 
 
-def _tile(chosen: Chosen, recipe: Recipe, result: Result, image: bytes) -> None:
+def _tile(chosen: Chosen, result: Result, image: bytes) -> None:
+    recipe = result.recipe
     method = recipe.recolorer.name
     title, about = registry()[method].title, registry()[method].about
     colors = ", ".join(color_name(color) for color in recipe.target.hex)
     st.markdown(f"**{title}**")
     st.image(image, width="stretch", alt=f"Your picture recoloured by {title} into {colors}")
-    st.caption(about)
+    st.caption(f"{about} Light and dark: {result.recipe.lightness:g}.")
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom", gap="small"):
         kept, off, seconds = f"{result.ssim:.3f}", f"{result.palette_de:.1f}", f"{result.seconds:.2f}"
         st.metric("Structure kept", kept, help="Structural similarity (SSIM) of the greys: 1 is all", width="content")

@@ -9,11 +9,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from kpalette.images.samples import SAMPLES
 from kpalette.page.settings import UPLOAD, Settings, from_query, to_query
+from kpalette.types import AUTO
 
 HISTORY = 8
 """Number of results in the history."""
 
-_WIDGETS = ("count", "lightness", "methods", "shown")
+_WIDGETS = ("count", "auto", "lightness", "methods", "shown")
 """Widgets whose values are kept here. Streamlit forgets them if a run ends before it draws them, by an error."""
 
 _SETTLED = 1.0  # seconds after which a browser surely has the new address
@@ -56,7 +57,9 @@ def restore(settings: Settings) -> None:
     put(settings.target)
     forget_origin()
     state.count = len(settings.target)
-    state.lightness, state.methods, state.shown = settings.lightness, list(settings.methods), settings.shown
+    state.auto = isinstance(settings.lightness, str)
+    state.lightness = 1.0 if state.auto else settings.lightness
+    state.methods, state.shown = list(settings.methods), settings.shown
     if settings.picture in SAMPLES:
         choose_sample(settings.picture)
     elif "picture" not in state:
@@ -97,7 +100,12 @@ def choose_sample(name: str) -> None:
 def current() -> Settings:
     """The settings now."""
     state = st.session_state
-    return Settings(state.picture, state.targets, state.lightness, tuple(state.methods), state.shown)
+    return Settings(state.picture, state.targets, lightness(), tuple(state.methods), state.shown)
+
+
+def lightness() -> float | str:
+    """The lightness strength that is chosen."""
+    return AUTO if st.session_state.auto else round(st.session_state.lightness, 2)
 
 
 def publish(settings: Settings) -> None:

@@ -1,0 +1,95 @@
+"""Closed loop: a network is shown target swatches that are corrected by what it made of them.
+
+A network falls short of its target, as blends and the reduction of chroma do. Let T_i be the target swatches, t_i those
+that the network is shown, at first t_i = T_i. Up to `PASSES` times:
+
+1. The clusters of the answer are found: k-means, begun at the means of the source's clusters.
+2. w_i is the ab of T_i, as far as the gamut allows at the lightness of cluster i. Its error is e_i = w_i - ab of its
+   mean. Where the mean length of the errors is the least so far, these t_i are kept.
+3. t_i = t_i + `GAIN` e_i, at most `FARTHEST` away from T_i.
+
+`fitted` corrects its shifts in the same manner.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kpalette.color.gamut import reduce_chroma
+from kpalette.palettes.palette import Palette
+from kpalette.types import FloatArray
+
+PASSES = 2
+"""Corrections at most; each costs an answer."""
+
+GAIN = 0.7
+"""Share of an error that is corrected at a time."""
+
+FARTHEST = 15.0
+"""Units of ab that a swatch may be corrected by: larger corrections are seen as another colour."""
+
+SIDE = 256
+"""Longer side, in pixels, of the picture that corrections are found on."""
+
+_PIXELS = 8192  # of the answer that are looked at
+_ROUNDS = 6  # of k-means
+
+Floats = NDArray[np.float64]
+
+
+def correct_target(
+    answer: Callable[[Palette], FloatArray], lab: FloatArray, source: Palette, target: Palette
+) -> Palette:
+    """Finds target swatches by which the clusters of an answer end on the target.
+
+    Args:
+        answer: recolours the picture with given target swatches: CIELAB (h, w, 3), in gamut.
+        lab: CIELAB (h, w, 3) of the picture as the network sees it.
+        source: its palette, k swatches.
+        target: k swatches.
+
+    Returns:
+        The swatches to show; those of `target` where no correction is better.
+
+    Example:
+        >>> lab = np.zeros((1, 2, 3)) + [50, 10, 0]
+        >>> source, target = Palette([[50, 10, 0]]), Palette([[50, 0, 20]])
+        >>> def half(shown):  # goes half of the way
+        ...     return lab + (shown.lab - source.lab) * [0, 0.5, 0.5]
+        >>> correct_target(half, lab, source, target).lab[0].round(1).tolist()
+        [50.0, -5.8, 31.6]
+    """
+    step = max(1, lab.shape[0] * lab.shape[1] // _PIXELS)
+    nearest = source.nearest(lab.reshape(-1, 3)[::step])
+    shown, best, least = np.array(target.lab), target, np.inf
+    for correction in range(PASSES + 1):
+        palette = Palette(shown, target.shares)
+        colors = answer(palette).reshape(-1, 3)[::step].astype(np.float64)
+        means, present = _clusters(colors, nearest, len(target))
+        wanted = reduce_chroma(np.column_stack([means[:, 0], target.lab[:, 1:]]))
+        error = np.where(present[:, np.newaxis], wanted - means, 0.0)[:, 1:]
+        size = float(np.linalg.norm(error, axis=1).mean())
+        if size < least:
+            best, least = palette, size
+        if correction < PASSES:
+            moved = shown[:, 1:] + GAIN * error - target.lab[:, 1:]
+            length = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
+            shown[:, 1:] = target.lab[:, 1:] + moved * np.minimum(1.0, FARTHEST / length)
+    return best
+
+
+def _clusters(colors: Floats, labels: NDArray[np.intp], count: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """Means of the clusters of colours (n, 3), found from first labels, and which of them have colours."""
+    means, present = _means(colors, labels, count)
+    for _ in range(_ROUNDS):
+        distance = ((colors[:, np.newaxis] - means) ** 2).sum(axis=-1)
+        found, present = _means(colors, np.argmin(np.where(present, distance, np.inf), axis=1), count)
+        means = np.where(present[:, np.newaxis], found, means)
+    return means, present
+
+
+def _means(colors: Floats, labels: NDArray[np.intp], count: int) -> tuple[Floats, NDArray[np.bool_]]:
+    counts = np.bincount(labels, minlength=count)
+    sums = np.stack([np.bincount(labels, channel, minlength=count) for channel in colors.T], axis=1)
+    return sums / np.maximum(counts, 1)[:, np.newaxis], counts > 0
