@@ -201,10 +201,11 @@ _EDITS = (
     ),
     click.option(
         "--match",
-        type=click.Choice(MATCHES),
-        default="lightness",
+        type=click.Choice((AUTO, *MATCHES)),
+        default=AUTO,
         show_default=True,
-        help="How the picture's colours are paired with the palette's: by lightness, by order, or the nearest.",
+        help="How the picture's colours are paired with the palette's: objects stay whole (auto), by lightness, "
+        "by order, or the nearest.",
     ),
     click.option(
         "--lightness",

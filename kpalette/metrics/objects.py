@@ -12,7 +12,8 @@ so these two numbers are not changed by shading. The steps:
 1. The source, at most `SIDE` pixels a side, is segmented by them (Felzenszwalb, Huttenlocher 2004, as in scikit-image),
    and neighbouring regions whose means are alike are joined. Objects are the regions of one hue: large enough,
    coloured, and of hues that lie near each other.
-2. The chromatic colours of the palette fall into groups: hues within `APART` degrees of each other are one group.
+2. The chromatic colours of the palette fall into groups: hues near each other are one
+   group (`kpalette.color.hues.hue_groups`).
 3. In the result, every coloured pixel of an object belongs to the group whose hue is nearest. The object's split is the
    share of those pixels that are not in its largest group.
 """
@@ -20,15 +21,13 @@ so these two numbers are not changed by shading. The steps:
 import numpy as np
 from numpy.typing import NDArray
 
+from kpalette.color.hues import hue_groups, nearest_hue_group
 from kpalette.images.picture import image_to_lab, resize
 from kpalette.palettes.palette import Palette
 from kpalette.types import FloatArray, ImageArray
 
 SIDE = 256
 """Longer side of the picture that is segmented, pixels."""
-
-APART = 40.0
-"""Degrees of hue between neighbours of one group of the palette."""
 
 SCALE, SIGMA, LEAST_PIXELS = 100.0, 0.8, 100
 """Felzenszwalb's parameters: larger regions by a larger scale; smoothing, in pixels; pixels of a region, at least."""
@@ -39,7 +38,7 @@ ALIKE = 0.04
 LEAST_AREA, LEAST_CHROMA, WIDEST = 0.005, 12.0, 20.0
 """An object's share of the picture, and its mean chroma, at least; the deviation of its hues, in degrees, at most."""
 
-_SWATCH_CHROMA, _PIXEL_CHROMA = 10.0, 8.0  # below these a swatch, or a pixel, has no hue
+_PIXEL_CHROMA = 8.0  # below this a pixel has no hue
 _DARKEST = 5.0  # L below which chromaticity is noise
 
 Labels = NDArray[np.intp]
@@ -66,42 +65,19 @@ def object_split(source: ImageArray, output: ImageArray, target: Palette) -> flo
         >>> object_split(source, whole, palette), object_split(source, torn, palette)
         (0.0, 0.5)
     """
-    groups = hue_groups(target)
+    groups = hue_groups(target.lab)
     if groups.max(initial=-1) < 1:
         return 0.0
     labels = segment(source)
     lab = image_to_lab(resize(output, longest=SIDE))
     chromatic = np.hypot(lab[..., 1], lab[..., 2]) >= _PIXEL_CHROMA
-    hues = np.degrees(np.arctan2(target.lab[:, 2], target.lab[:, 1]))
-    turn = _turn(np.degrees(np.arctan2(lab[..., 2], lab[..., 1]))[..., np.newaxis], hues)
-    nearest = np.argmin(np.where(groups >= 0, turn, np.inf), axis=-1)
+    nearest = nearest_hue_group(lab[..., 1:], target.lab, groups)
     chosen = (labels >= 0) & chromatic
     if not chosen.any():
         return 0.0
     counts = np.zeros((labels.max() + 1, groups.max() + 1))
-    np.add.at(counts, (labels[chosen], groups[nearest[chosen]]), 1.0)
+    np.add.at(counts, (labels[chosen], nearest[chosen]), 1.0)
     return float(1.0 - counts.max(axis=1).sum() / counts.sum())
-
-
-def hue_groups(target: Palette) -> NDArray[np.intp]:
-    """The group of hues of each swatch, numbered from 0; -1 for a grey.
-
-    Example:
-        >>> hue_groups(Palette.parse("red orangered blue grey")).tolist()
-        [0, 0, 1, -1]
-    """
-    ab = target.lab[:, 1:]
-    hues = np.degrees(np.arctan2(ab[:, 1], ab[:, 0]))
-    coloured = np.hypot(ab[:, 0], ab[:, 1]) >= _SWATCH_CHROMA
-    near = (_turn(hues[:, np.newaxis], hues) <= APART) & coloured & coloured[:, np.newaxis]
-    groups = np.full(len(ab), -1)
-    for i in np.flatnonzero(coloured):
-        if groups[i] < 0:
-            members = near[i]
-            while (grown := near[members].any(axis=0)).sum() > members.sum():
-                members = grown
-            groups[members] = groups.max() + 1
-    return groups
 
 
 def segment(source: ImageArray) -> Labels:
@@ -156,9 +132,3 @@ def _objects(lab: FloatArray, regions: Labels) -> Labels:
     numbers = np.where(good, np.cumsum(good) - 1, -1)
     found: Labels = numbers[regions]
     return found
-
-
-def _turn(one: FloatArray, other: FloatArray) -> FloatArray:
-    """The angle between two hues, 0..180 degrees."""
-    turn: FloatArray = np.abs((np.asarray(one) - other + 180.0) % 360.0 - 180.0)
-    return turn

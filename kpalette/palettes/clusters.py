@@ -11,6 +11,7 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kpalette.color.arrays import namespace
 from kpalette.palettes.palette import Palette
@@ -20,6 +21,7 @@ DEFAULT_TAU = 10.0
 """Reach of a swatch (tau), in Lab units."""
 
 _FAR = -1e9
+_ROUNDS = 6  # of k-means
 
 
 def gaussian_shares(lab: FloatArray, source: Palette, *, tau: float) -> FloatArray:
@@ -119,3 +121,35 @@ def swatch_turns(source: Array, target: Array, *, slack: float, most: float) -> 
     absolute = xp.sqrt(real * real + imaginary * imaginary + 1e-12)
     scale = xp.minimum(xp.ones_like(absolute), most / absolute)
     return xp.stack([real * scale, imaginary * scale], axis=-1)
+
+
+def refined_means(
+    colors: FloatArray, labels: NDArray[np.intp], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Finds clusters by a few rounds of k-means (Lloyd), begun at given ones.
+
+    Args:
+        colors: (n, 3).
+        labels: the first cluster of each colour, (n,), each below `count`.
+        count: number of clusters.
+
+    Returns:
+        The means of the clusters, (count, 3), and which have colours, (count,).
+
+    Example:
+        >>> colors = np.array([[0.0, 0, 0], [1, 0, 0], [9, 0, 0]])
+        >>> refined_means(colors, np.array([0, 1, 1]), 2)[0].tolist()
+        [[0.5, 0.0, 0.0], [9.0, 0.0, 0.0]]
+    """
+    means, present = _means(colors, labels, count)
+    for _ in range(_ROUNDS):
+        distance = ((colors[:, np.newaxis] - means) ** 2).sum(axis=-1)
+        found, present = _means(colors, np.argmin(np.where(present, distance, np.inf), axis=1), count)
+        means = np.where(present[:, np.newaxis], found, means)
+    return means, present
+
+
+def _means(colors: FloatArray, labels: NDArray[np.intp], count: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    counts = np.bincount(labels, minlength=count)
+    sums = np.stack([np.bincount(labels, channel, minlength=count) for channel in colors.T], axis=1)
+    return sums / np.maximum(counts, 1)[:, np.newaxis], counts > 0

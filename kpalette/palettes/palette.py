@@ -126,7 +126,7 @@ class Palette:
 
     def sorted(self) -> "Palette":
         """The same colours, darkest first."""
-        return self._take(np.argsort(self._lab[:, 0], kind="stable"))
+        return self.take(np.argsort(self._lab[:, 0], kind="stable"))
 
     def nearest(self, lab: FloatArray) -> NDArray[np.intp]:
         """Finds the colour of this palette nearest to each of `lab`, CIELAB (..., 3), by CIE 1976: indices (...)."""
@@ -157,11 +157,11 @@ class Palette:
                 "give at most as many source colours as target colours"
             )
         if match == "order":
-            return target._take(np.arange(len(self)))
+            return target.take(np.arange(len(self)))
         if match == "nearest":
             distance = np.linalg.norm(self._lab[:, None] - target._lab[None], axis=-1)
-            return target._take(assign(distance)[1])
-        return target._take(self._by_lightness(target))
+            return target.take(assign(distance)[1])
+        return target.take(self._by_lightness(target))
 
     def _by_lightness(self, target: "Palette") -> NDArray[np.intp]:
         source_order = np.argsort(self._lab[:, 0], kind="stable")
@@ -173,9 +173,11 @@ class Palette:
         result[source_order] = target_order[chosen]
         return result
 
-    def _take(self, indices: NDArray[np.intp]) -> "Palette":
-        shares = self._shares[indices]
-        return Palette(self._lab[indices], shares if shares.sum() > 0 else None)
+    def take(self, indices: ArrayLike) -> "Palette":
+        """The colours at some places, with their shares, in that order; a place may come more than once."""
+        places = np.asarray(indices, dtype=np.intp)
+        shares = self._shares[places]
+        return Palette(self._lab[places], shares if shares.sum() > 0 else None)
 
     def __len__(self) -> int:
         """The number of colours."""

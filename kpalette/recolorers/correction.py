@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.color.gamut import reduce_chroma
+from kpalette.palettes.clusters import refined_means
 from kpalette.palettes.palette import Palette
 from kpalette.types import FloatArray
 
@@ -33,7 +34,6 @@ SIDE = 256
 """Longer side, in pixels, of the picture that corrections are found on."""
 
 _PIXELS = 8192  # of the answer that are looked at
-_ROUNDS = 6  # of k-means
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ def correct_target(
     for correction in range(PASSES + 1):
         palette = Palette(shown, target.shares)
         colors = answer(palette).reshape(-1, 3)[::step].astype(np.float64)
-        means, present = _clusters(colors, nearest, len(target))
+        means, present = refined_means(colors, nearest, len(target))
         wanted = reduce_chroma(np.column_stack([means[:, 0], target.lab[:, 1:]]))
         error = np.where(present[:, np.newaxis], wanted - means, 0.0)[:, 1:]
         size = float(np.linalg.norm(error, axis=1).mean())
@@ -77,19 +77,3 @@ def correct_target(
             length = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
             shown[:, 1:] = target.lab[:, 1:] + moved * np.minimum(1.0, FARTHEST / length)
     return best
-
-
-def _clusters(colors: Floats, labels: NDArray[np.intp], count: int) -> tuple[Floats, NDArray[np.bool_]]:
-    """Means of the clusters of colours (n, 3), found from first labels, and which of them have colours."""
-    means, present = _means(colors, labels, count)
-    for _ in range(_ROUNDS):
-        distance = ((colors[:, np.newaxis] - means) ** 2).sum(axis=-1)
-        found, present = _means(colors, np.argmin(np.where(present, distance, np.inf), axis=1), count)
-        means = np.where(present[:, np.newaxis], found, means)
-    return means, present
-
-
-def _means(colors: Floats, labels: NDArray[np.intp], count: int) -> tuple[Floats, NDArray[np.bool_]]:
-    counts = np.bincount(labels, minlength=count)
-    sums = np.stack([np.bincount(labels, channel, minlength=count) for channel in colors.T], axis=1)
-    return sums / np.maximum(counts, 1)[:, np.newaxis], counts > 0

@@ -14,6 +14,7 @@ from kpalette.palettes.extract import METHODS, extract_palette
 from kpalette.palettes.palette import MATCHES, Palette
 from kpalette.recolorers.base import Plan, Recolorer
 from kpalette.recolorers.flat import find_flat
+from kpalette.recolorers.matching import match_objects
 from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
 from kpalette.recolorers.strength import check_lightness
 from kpalette.types import AUTO, MIN_COLORS, TONES
@@ -30,7 +31,8 @@ class Recipe:
         target: the palette of 2 to 8 colours. Strings and lists of colours are turned into one by `make_recipe`.
         model: a name of `list_recolorers()`, or a recolorer.
         source: the picture's own palette; extracted from each picture if None.
-        match: which source swatch becomes which target swatch, one of `MATCHES`.
+        match: which source swatch becomes which target swatch: one of `MATCHES`, or "auto", which keeps objects whole
+            (`kpalette.recolorers.matching`).
         lightness: lightness strength, 0..1, or "auto": for each picture as much as leaves it the same picture
             (`kpalette.recolorers.strength`).
         tone: how lightness moves: "local" moves regions as wholes and keeps the detail in them, "curve" and "smooth"
@@ -53,7 +55,7 @@ class Recipe:
     target: Palette
     model: str | Recolorer = DEFAULT_MODEL
     source: Palette | None = None
-    match: str = "lightness"
+    match: str = AUTO
     lightness: float | str = AUTO
     seed: int = 0
     runtime: str = "auto"
@@ -66,8 +68,8 @@ class Recipe:
                 raise ArgumentError(f"`{name}` must be a Palette. Received: {palette!r}")
         if len(self.target) < MIN_COLORS:
             raise ArgumentError(f"`target` must have at least {MIN_COLORS} colours. Received: {len(self.target)}")
-        if self.match not in MATCHES:
-            raise ArgumentError(f"`match` must be one of {', '.join(MATCHES)}. Received: {self.match!r}")
+        if self.match not in (AUTO, *MATCHES):
+            raise ArgumentError(f"`match` must be one of {AUTO}, {', '.join(MATCHES)}. Received: {self.match!r}")
         if self.tone not in TONES:
             raise ArgumentError(f"`tone` must be one of {', '.join(TONES)}. Received: {self.tone!r}")
         object.__setattr__(self, "lightness", check_lightness(self.lightness))
@@ -103,7 +105,7 @@ class Recipe:
     def _pair(self, picture: Picture, method: str) -> tuple[Palette, Palette]:
         """The picture's palette, and what each of its swatches becomes."""
         if self.source is not None:
-            return self.source, self.source.matched(self.target, match=self.match)
+            return self.source, self._matched(picture, self.source)
         own = extract_palette(picture, size=len(self.target), method=method, seed=self.seed)
         flat = find_flat(picture) if self.match != "order" else None
         if flat is not None and flat.within(self.target):
@@ -111,7 +113,12 @@ class Recipe:
         for found in self._extractions(picture, own, method):
             if _same_colors(found, self.target, in_order=self.match == "order"):
                 return found, found
-        return own, own.matched(self.target, match=self.match)
+        return own, self._matched(picture, own)
+
+    def _matched(self, picture: Picture, source: Palette) -> Palette:
+        if self.match == AUTO:
+            return match_objects(picture, source, self.target)
+        return source.matched(self.target, match=self.match)
 
     def _extractions(self, picture: Picture, own: Palette, method: str) -> Iterator[Palette]:
         """The palettes that a user may have extracted from the picture: by this extraction, or by another one."""
@@ -134,7 +141,7 @@ def make_recipe(
     *,
     model: str | Recolorer = DEFAULT_MODEL,
     source: Any = None,
-    match: str = "lightness",
+    match: str = AUTO,
     lightness: float | str | None = AUTO,
     seed: int = 0,
     runtime: str = "auto",

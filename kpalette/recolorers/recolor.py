@@ -22,7 +22,7 @@ def recolor(
     *,
     model: str | Recolorer = DEFAULT_MODEL,
     source: Any = None,
-    match: str = "lightness",
+    match: str = AUTO,
     lightness: float | str | None = AUTO,
     tone: str = TONES[0],
     seed: int = 0,
@@ -37,9 +37,9 @@ def recolor(
         model: a name of `list_recolorers()`, or a recolorer.
         source: the picture's own palette, in any of these forms; if None it is extracted, with as many swatches as
             `target` has.
-        match: which source swatch becomes which target swatch: "lightness", "order" (an extracted source is ordered
-            darkest first) or "nearest"; see `Palette.matched`. Where the target is the picture's own palette,
-            by whichever extraction, nothing changes.
+        match: which source swatch becomes which target swatch: "auto", which keeps objects whole, "lightness", "order"
+            (an extracted source is ordered darkest first) or "nearest"; see `Palette.matched`. Where the target is the
+            picture's own palette, by whichever extraction, nothing changes.
         lightness: 0 keeps the picture's lightness, 1 moves it wholly to the palette's; "auto", or None: as much as
             leaves it the same picture (`kpalette.recolorers.strength`).
         tone: how lightness moves: "local" moves regions as wholes and keeps the detail in them, "curve" and "smooth"

@@ -65,7 +65,7 @@ def compare(
     *,
     models: Sequence[str | Recolorer] | None = None,
     source: Palette | None = None,
-    match: str = "lightness",
+    match: str = AUTO,
     lightness: float | str | None = AUTO,
     tone: str = TONES[0],
 ) -> Iterator[MethodResult]:

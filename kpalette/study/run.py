@@ -250,7 +250,7 @@ def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ..
     for case in cases:
         rows = list(compare_references(case.picture, case.target))
         for recolorer, settings in recolorers:
-            recipes = [Recipe(case.target, recolorer, lightness=x, tone=tone) for x, tone in settings]
+            recipes = [_recipe(case, recolorer, *setting) for setting in settings]
             # Of "auto", each picture has another strength, and all are one method.
             rows += [replace(run_recipe(case.picture, recipe), lightness=recipe.lightness) for recipe in recipes]
         records += [_record(case, row) for row in rows]
@@ -265,6 +265,12 @@ def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ..
         for name, recolorer in probed
     ]  # fmt: skip
     return records, probes
+
+
+def _recipe(case: Case, recolorer: Recolorer, lightness: float | str, tone: str) -> Recipe:
+    """Rows of "auto" are the defaults; those of a strength are matched by lightness, as they were published."""
+    match = AUTO if lightness == AUTO else "lightness"
+    return Recipe(case.target, recolorer, match=match, lightness=lightness, tone=tone)
 
 
 def _record(case: Case, row: MethodResult) -> StudyRecord:
