@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 
 def correct_target(
-    answer: Callable[[Palette], FloatArray], lab: FloatArray, source: Palette, target: Palette
+    answer: Callable[[Palette], FloatArray], lab: FloatArray, source: Palette, target: Palette, *, passes: int = PASSES
 ) -> Palette:
     """Finds target swatches by which the clusters of an answer end on the target.
 
@@ -48,6 +48,7 @@ def correct_target(
         lab: CIELAB (h, w, 3) of the picture as the network sees it.
         source: its palette, k swatches.
         target: k swatches.
+        passes: corrections at most.
 
     Returns:
         The swatches to show; those of `target` where no correction is better.
@@ -60,10 +61,12 @@ def correct_target(
         >>> correct_target(half, lab, source, target).lab[0].round(1).tolist()
         [50.0, -5.8, 31.6]
     """
+    if passes == 0:
+        return target
     step = max(1, lab.shape[0] * lab.shape[1] // _PIXELS)
     nearest = source.nearest(lab.reshape(-1, 3)[::step])
     shown, best, least = np.array(target.lab), target, np.inf
-    for correction in range(PASSES + 1):
+    for correction in range(passes + 1):
         palette = Palette(shown, target.shares)
         colors = answer(palette).reshape(-1, 3)[::step].astype(np.float64)
         means, present = refined_means(colors, nearest, len(target))
@@ -72,7 +75,7 @@ def correct_target(
         size = float(np.linalg.norm(error, axis=1).mean())
         if size < least:
             best, least = palette, size
-        if correction < PASSES:
+        if correction < passes:
             moved = shown[:, 1:] + GAIN * error - target.lab[:, 1:]
             length = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
             shown[:, 1:] = target.lab[:, 1:] + moved * np.minimum(1.0, FARTHEST / length)

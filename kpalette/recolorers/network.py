@@ -28,8 +28,7 @@ from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.recolorers.base import Plan, Recolored
-from kpalette.recolorers.correction import SIDE as CORRECTION_SIDE
-from kpalette.recolorers.correction import correct_target
+from kpalette.recolorers.correction import PASSES, SIDE, correct_target
 from kpalette.recolorers.fitted import FittedRecolorer
 from kpalette.recolorers.lattice import ColorMap
 from kpalette.recolorers.slopes import REACH, limit_slopes
@@ -45,8 +44,8 @@ _MARGIN = 16
 """Mirrored pixels around that picture. Without them, convolutions see black beyond its border, and tint the border."""
 
 _STRIP = 1 << 19  # pixels that one thread works on at a time: few MB for each array
-_PASSES = 8  # of limit_slopes at full size, where most slopes are limited already
-_CONTEXT_ROWS = REACH + _PASSES + 1  # rows above and below that influence limit_slopes
+_LIMITS = 8  # of limit_slopes at full size, where most slopes are limited already
+_CONTEXT_ROWS = REACH + _LIMITS + 1  # rows above and below that influence limit_slopes
 _LEAST_ROWS = 4 * _CONTEXT_ROWS  # of a strip: a third of its rows is computed twice
 
 _CHROMA_STEPS = 12
@@ -59,11 +58,13 @@ class NetworkRecolorer:
     Args:
         checkpoint: a preset's name, a checkpoint folder, or a `PaletteNet` (which needs Keras).
         runtime: one of `RUNTIMES`.
+        corrections: how often the target swatches are corrected by what the network made of them, at most
+            (`kpalette.recolorers.correction`); 0 shows the target itself.
         working_size: pixels of the longer side at which the network works. Smaller pictures are not enlarged.
         name: its name in tables and messages; the checkpoint's name if None.
 
     Raises:
-        ArgumentError: if `runtime` is unknown or needs a checkpoint, or `working_size` is out of range.
+        ArgumentError: if `runtime` is unknown or needs a checkpoint, or a number is out of range.
 
     Example:
         >>> NetworkRecolorer("checkpoints/mine", working_size=256).name
@@ -78,6 +79,7 @@ class NetworkRecolorer:
         checkpoint: Any,
         *,
         runtime: str = "auto",
+        corrections: int = PASSES,
         working_size: int = WORKING_SIZE,
         name: str | None = None,
     ) -> None:
@@ -91,7 +93,9 @@ class NetworkRecolorer:
             raise ArgumentError(f"`working_size` must be a positive whole number. Received: {working_size!r}")
         self.name = name or (os.path.basename(os.path.normpath(checkpoint)) if by_name else str(checkpoint.name))
         self.runtime = runtime
-        self.working_size = working_size
+        if not isinstance(corrections, int) or corrections < 0:
+            raise ArgumentError(f"`corrections` must be a whole number, not negative. Received: {corrections!r}")
+        self.working_size, self.corrections = working_size, corrections
         self._checkpoint = checkpoint
         self._network: Network | None = None
         self._lock = threading.Lock()
@@ -138,7 +142,9 @@ class NetworkRecolorer:
         else:
             before, small, source = relit.before, relit.lab, relit.source.lab
         seen = Palette(source, plan.source.shares)
-        predicted = _predict(network, small, seen, _corrected(network, before, small, seen, plan.target))
+        predicted = _predict(
+            network, small, seen, _corrected(network, before, small, seen, plan.target, self.corrections)
+        )
         limited = limit_slopes(before, predicted, steps=_CHROMA_STEPS)
         if relit is None:
             result = _add_change(pixels, plan, small, limited[..., 1:] - small[..., 1:])
@@ -180,15 +186,17 @@ def _predict(network: Network, small: FloatArray, source: Palette, target: Palet
     return np.concatenate([small[..., :1], inner * np.float32(AB_SCALE)], axis=-1)
 
 
-def _corrected(network: Network, before: FloatArray, small: FloatArray, source: Palette, target: Palette) -> Palette:
+def _corrected(
+    network: Network, before: FloatArray, small: FloatArray, source: Palette, target: Palette, corrections: int
+) -> Palette:
     """The target swatches by which the answer to a picture, CIELAB (h, w, 3), ends on the target."""
-    skip = -(-max(small.shape[:2]) // CORRECTION_SIDE)
+    skip = -(-max(small.shape[:2]) // SIDE)
     before, small = (np.ascontiguousarray(lab[::skip, ::skip]) for lab in (before, small))
 
     def answer(shown: Palette) -> FloatArray:
         return limit_slopes(before, _predict(network, small, source, shown), steps=_CHROMA_STEPS)
 
-    return correct_target(answer, small, source, target)
+    return correct_target(answer, small, source, target, passes=corrections)
 
 
 def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
@@ -212,7 +220,7 @@ def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArr
             np.clip(lab[..., 0], 0.0, L_MAX, out=lab[..., 0])
         if pixels.hidden is not None:
             before[pixels.hidden[wide]] = NEVER_ALIKE
-        limited = limit_slopes(before, lab, passes=_PASSES, steps=_CHROMA_STEPS)
+        limited = limit_slopes(before, lab, passes=_LIMITS, steps=_CHROMA_STEPS)
         result[part] = pixels.from_lab(limited[part.start - wide.start :][: part.stop - part.start])
 
     in_parts(recolor_rows, height, max(_LEAST_ROWS, _STRIP // width))

@@ -49,7 +49,7 @@ class Recipe:
         >>> recipe = Recipe(Palette.parse("red blue"), model="soft")
         >>> plan = recipe.plan(Picture(sample_image("coffee")))
         >>> plan.target.hex, plan.lightness
-        (('#0000ff', '#ff0000'), 0.95)
+        (('#0000ff', '#ff0000'), 1.0)
     """
 
     target: Palette

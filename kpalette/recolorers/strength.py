@@ -55,7 +55,7 @@ def auto_strength(L: FloatArray, moved: FloatArray) -> float:
 
     Example:
         >>> auto_strength(np.full(9, 50.0), np.full(9, 60.0)), auto_strength(np.full(9, 20.0), np.full(9, 90.0))
-        (1.0, 0.1)
+        (1.0, 0.15)
     """
     grey = _grey(L)
     for number in range(round(1 / STEP), 1, -1):

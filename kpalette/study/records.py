@@ -19,6 +19,7 @@ from kpalette.types import TONES
 _DIGITS = 6
 _KEYS = ("name", "style", "palette", "model", "lightness", "tone")
 _FIGURES = (*FIGURES, "clipped", *PROBES)
+_ALWAYS = (*_KEYS[:5], "ssim", "palette_de", *PROBES, "seconds")
 COLUMNS = (*_KEYS, *_FIGURES, "seconds")
 """Columns of the CSV file. `palette` is empty in records of probes, `lightness` in those of reference rows."""
 
@@ -148,8 +149,8 @@ class Study:
         table = csv.DictReader(io.StringIO(data.decode(errors="replace"), newline=""), strict=True)
         study = cls()
         try:
-            # Files from before there was a choice have no tone.
-            missing = [name for name in COLUMNS if name != "tone" and name not in (table.fieldnames or ())]
+            # Older files lack the tone, since there was no choice, and the figures that came later.
+            missing = [name for name in _ALWAYS if name not in (table.fieldnames or ())]
             for record in map(_record, () if missing else table):
                 (study.probes if record.palette is None else study.records).append(record)
         except (csv.Error, ValueError, TypeError) as error:
@@ -166,7 +167,7 @@ def _record(row: dict[str, str]) -> StudyRecord:
         int(row["palette"]) if row["palette"] else None,
         row["model"],
         check_lightness(row["lightness"]) if row["lightness"] else None,
-        {name: float(row[name]) for name in _FIGURES if row[name]},
+        {name: float(row[name]) for name in _FIGURES if row.get(name)},
         float(row["seconds"]),
         row.get("tone") or "",
     )

@@ -32,7 +32,8 @@ def figures_table(study: Study, *, statistic: str = "mean") -> str:
     Returns:
         A GitHub markdown table.
     """
-    return _with_intervals(study.records, (*FIGURES, "clipped"), statistic)
+    there = {name for record in study.records for name in record.figures}
+    return _with_intervals(study.records, tuple(name for name in (*FIGURES, "clipped") if name in there), statistic)
 
 
 def probes_table(study: Study, *, statistic: str = "mean") -> str:

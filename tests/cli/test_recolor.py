@@ -20,7 +20,7 @@ def chosen(lightness: float, name: str = "a.png") -> str:
 
 def test_one_picture_beside_its_source(kp, small):
     result = kp("recolor", "a.png", "-p", COLORS)
-    assert (result.code, result.out, result.err) == (0, b"", f"{chosen(0.5)}wrote a.recolored.png\n")
+    assert (result.code, result.out, result.err) == (0, b"", f"{chosen(0.75)}wrote a.recolored.png\n")
     np.testing.assert_array_equal(read_image("a.recolored.png").rgb, recolor(small, COLORS))
 
 
@@ -36,7 +36,7 @@ def test_options_reach_the_recolorer(kp, small):
 def test_a_note_says_that_only_part_of_the_palette_is_used(kp, small):
     result = kp("recolor", "a.png", "-p", COLORS, "--source", "black white")
     assert result.err == (
-        f"note: --source has 2 colours: only 2 of the palette's 4 are used\n{chosen(0.15)}wrote a.recolored.png\n"
+        f"note: --source has 2 colours: only 2 of the palette's 4 are used\n{chosen(0.3)}wrote a.recolored.png\n"
     )
 
 
@@ -128,7 +128,7 @@ def test_an_empty_folder_and_a_repeated_picture_do_not_stop_the_others(kp, small
 
 def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
     os.rename("a.png", "scan")
-    assert kp("recolor", "scan", "-p", COLORS).err == f"{chosen(0.5, 'scan')}wrote scan.recolored.png\n"
+    assert kp("recolor", "scan", "-p", COLORS).err == f"{chosen(0.75, 'scan')}wrote scan.recolored.png\n"
     with open("photo.tif", "wb") as stream:
         stream.write(b"II*\0 no picture")
     assert (

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from kpalette.color.hues import hue_groups
 from kpalette.color.spaces import linear_to_rgb
 from kpalette.images.picture import rgb_to_image
-from kpalette.metrics.objects import hue_groups, object_split, segment
+from kpalette.metrics.objects import object_split, segment
 from kpalette.palettes.palette import Palette
 
 BLUE_GREEN = Palette.parse("blue green")
@@ -61,7 +62,7 @@ def test_a_palette_of_one_hue_tears_nothing():
     ],
 )
 def test_hues_that_lie_near_each_other_are_one_group(colors, groups):
-    assert hue_groups(Palette.parse(colors)).tolist() == groups
+    assert hue_groups(Palette.parse(colors).lab).tolist() == groups
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (2, 2)])

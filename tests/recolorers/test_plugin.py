@@ -12,7 +12,7 @@ from kpalette import read_image, write_image
 from tests.conftest import ROOT
 
 PLUGIN = ROOT / "examples" / "recolorer_plugin"
-CHOSEN = "kpalette: note: x.png: lightness 0.3, chosen for this picture\n"
+CHOSEN = "kpalette: note: x.png: lightness 0.45, chosen for this picture\n"
 
 
 def install(folder, name: str, entry_points: dict[str, str]) -> None:

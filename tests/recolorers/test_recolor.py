@@ -155,7 +155,7 @@ def test_images_out_of_contract(image, message):
             r"`source` must be a Palette, a string, a list of .*, or an array \(k, 3\). Received: 7",
         ),
         ({"source": "red green blue"}, "the source palette has 3 colours and the target 2"),
-        ({"match": "hue"}, "`match` must be one of lightness, order, nearest. Received: 'hue'"),
+        ({"match": "hue"}, "`match` must be one of auto, lightness, order, nearest. Received: 'hue'"),
         ({"lightness": 2}, "`lightness` must be a number in 0..1, or 'auto'. Received: 2"),
         ({"model": None}, "`model` must be a name of list_recolorers\\(\\) or a recolorer. Received: None"),
         ({"seed": -1}, "`seed` must be a whole number, not negative. Received: -1"),

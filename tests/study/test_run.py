@@ -194,7 +194,10 @@ def test_evaluate_and_compare_measure_alike_in_one_process_and_in_two(pictures, 
     for i, case in enumerate(cases):
         own = one.records[6 * i : 6 * i + 6]
         rows = [*compare_references(case.picture, case.target)]
-        rows += [list(compare(case.picture, case.target, models=["soft"], lightness=x))[1] for x in (0, 0.5)]
+        rows += [
+            list(compare(case.picture, case.target, models=["soft"], match="lightness", lightness=x))[1]
+            for x in (0, 0.5)
+        ]
         assert own == [dataclasses.replace(r, figures=row.figures) for r, row in zip(own, rows, strict=True)]
         assert {(r.name, r.style, r.palette) for r in own} == {(case.name, case.style, case.palette)}
     assert [(r.name, r.method, r.palette) for r in one.probes] == [
@@ -394,7 +397,7 @@ def test_a_local_tone_is_a_row_of_its_own(pictures, palettes, tmp_path):
     study = evaluate(pictures, palettes=palettes, models=["soft"], **settings)
     assert study.methods[-3:] == ("soft", "soft (lightness 1, curve)", "soft (lightness 1)")
     case = next(deal_cases(open_images(pictures), report_palettes(palettes), per_picture=1))[0]
-    image = recolor(case.picture.rgb, case.target, model="soft", lightness=1.0, tone="local")
+    image = recolor(case.picture.rgb, case.target, model="soft", match="lightness", lightness=1.0)
     assert study.records[-1].figures["ssim"] == float(f"{kpalette.ssim(case.picture.rgb, image):.6g}")
     study.to_csv(tmp_path / "figures.csv")
     assert [r.tone for r in Study.from_csv(tmp_path / "figures.csv").records] == [r.tone for r in study.records]
