@@ -28,6 +28,7 @@ from kpalette.study.compare import MethodResult, compare, compare_references
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
 NO_IMAGE = np.zeros((0, 0, 3), np.uint8)
+PUBLISHED = {"match": "lightness", "tone": "curve"}
 COLUMNS = ("ssim", "palette_de", "palette_de_ab", "richness", "false_edges")
 
 
@@ -64,7 +65,7 @@ def rows(pairs: Iterator[tuple[Picture, Palette]]) -> Iterator[MethodResult]:
             yield replace(row, image=NO_IMAGE)
         for label, recolorer, extraction, strength in settings():
             source = extract_palette(picture, size=len(target), method=extraction)
-            row = list(compare(picture, target, models=[recolorer], source=source, lightness=strength))[1]
+            row = list(compare(picture, target, models=[recolorer], source=source, lightness=strength, **PUBLISHED))[1]
             yield replace(row, method=label, image=NO_IMAGE)
 
 

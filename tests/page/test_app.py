@@ -1,6 +1,7 @@
 """The page itself, without a browser: every widget, and bad uploads."""
 
 import importlib
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -305,6 +306,22 @@ def test_a_lock_set_at_the_same_time_holds(page):
     assert at.session_state.targets[1] == TARGET[1]
     assert at.session_state.targets[0] != TARGET[0]
     assert "--lightness 0.15 " in at.code[0].value
+
+
+def test_lightness_suits_each_picture_until_it_is_set_by_hand(page):
+    at = page()
+    assert at.checkbox(key="auto").value
+    assert query_of(at)["lightness"] == "auto"
+    chosen = {line.rsplit("Light and dark: ", 1)[1] for line in text_of(at).splitlines() if "Light and dark: " in line}
+    assert all(0 < float(number.rstrip(".")) <= 1 for number in chosen)
+    assert re.search(r"--lightness (0\.\d+|1) ", at.code[0].value)
+    at.slider(key="lightness").set_value(0.25).run()
+    assert not at.checkbox(key="auto").value
+    assert "Light and dark: 0.25." in text_of(at)
+    assert "--lightness 0.25 " in at.code[0].value
+    at.checkbox(key="auto").check().run()
+    assert query_of(at)["lightness"] == "auto"
+    assert page(**query_of(at)).checkbox(key="auto").value
 
 
 def test_a_ready_made_palette_can_be_chosen_again(page):
