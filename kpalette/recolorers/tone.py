@@ -9,7 +9,8 @@ For `local`, the picture is relit first; then the recolorer changes hue and chro
 1. The picture is shrunk to at most `WORKING_SIZE` pixels. The curve says by how much each pixel's L would move.
 2. `smooth_regions` evens that move out inside regions, whose edges are those of the picture in CIELAB. So a region
    moves by what its colours need in the mean, its detail is only shifted, and there is no halo at its edge.
-3. Where a move would leave 0..100, L bends towards the end instead of being cut (`_bend`). Neighbours of which the
+3. Small moves leave black and white where they are, or all of a black would get a veil (`_with_ends`). Where a move
+   would leave 0..100, L bends towards the end instead of being cut (`_bend`). Neighbours of which the
    darker would become the lighter one meet half-way (`_in_order`).
 4. Chroma is reduced into gamut, with no new edges where the gamut ends (`limit_slopes`).
 5. Each swatch of the source moves as its cluster does in the mean, so that the recolorer finds its colours again.
@@ -43,6 +44,8 @@ CONTRAST = 4.0
 """Step in CIELAB that begins to part regions. Brush strokes and grain lie below it, outlines above."""
 
 _ORDER_PASSES = 12  # of `_in_order`
+_VEIL = (3.0, 6.0)  # moves up to the first leave black and white, those from the second on move them, too
+_VEIL_SLOPE = 0.5  # a small move may be as large as this times the distance from black or white
 _BEND = 8.0  # units of L from black or white in which moves bend, at most
 _FIELD_SCALE = 100.0  # rgb counts in units that are about those of L, for which the upsampling is tuned
 _STRIP = 1 << 19  # pixels that one thread relights at a time
@@ -154,7 +157,15 @@ def _moved(lab: FloatArray, source: Palette, target: Palette, strength: float, h
     if hidden is not None:
         guide = np.where(hidden[..., np.newaxis], np.float32(NEVER_ALIKE), lab)
     even = smooth_regions(move, guide, reach=REACH * max(L.shape), contrast=CONTRAST)
-    return _in_order(L, _bend(L, (strength * even).astype(np.float32)))
+    return _in_order(L, _bend(L, _with_ends(L, (strength * even).astype(np.float32))))
+
+
+def _with_ends(L: FloatArray, move: FloatArray) -> FloatArray:
+    """A move, less of it near black and white if it is small."""
+    low, high = _VEIL
+    part = np.clip((np.abs(move) - low) / (high - low), 0.0, 1.0)
+    near: FloatArray = np.clip(move, _VEIL_SLOPE * (L - L_MAX), _VEIL_SLOPE * L)
+    return near + part * (move - near)
 
 
 def _bend(L: FloatArray, move: FloatArray) -> FloatArray:

@@ -78,6 +78,19 @@ def test_detail_inside_a_region_stays_where_a_curve_would_stretch_it():
     assert abs(spread[2] - spread[0]) > 0.25 * spread[0]
 
 
+def test_black_gets_no_veil_and_yet_may_become_lighter():
+    """Beside a large ground that moves by little, black stays; where the palette asks for more, it moves."""
+    image = np.full((96, 128, 3), 90, np.uint8)
+    image[:, 96:] = 0
+    image[:, 60:96] = np.linspace(90, 0, 36).astype(np.uint8)[:, np.newaxis]
+    image = np.clip(image + np.random.default_rng(0).integers(0, 3, image.shape), 0, 255).astype(np.uint8)
+    black = (slice(8, -8), slice(112, -4))
+    little = relit(image, "#030303 #5a5a5a", "#060606 #606060")
+    assert np.abs(lightness(little)[black] - lightness(image)[black]).max() < 1.0
+    much = relit(image, "#030303 #5a5a5a", "#404040 #707070")
+    assert lightness(much)[black].mean() == pytest.approx(Palette.parse("#404040 #707070").lab[0, 0], abs=4)
+
+
 def test_steps_have_no_halo():
     image = np.full((100, 160, 3), 60, np.uint8)
     image[:, 80:] = 180
