@@ -29,7 +29,7 @@ test: $(VENV)/.test
 	KPALETTE_REQUIRE_BACKENDS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 study: $(VENV)/.test
-	$(BIN)/kpalette evaluate -m palettenet -m ablated -m soft -m fitted -m baseline --lightness 0 --lightness 0.5 --lightness 1 -o docs/study/photographs --into docs/study.md --force
+	$(BIN)/kpalette evaluate -m palettenet -m ablated -m soft -m fitted -m baseline --lightness 0 --lightness auto --lightness 1 -o docs/study/photographs --into docs/study.md --force
 
 # KPALETTE_SCREENSHOTS=1 makes docs/pictures anew.
 test-browser: $(VENV)/.browser

@@ -143,7 +143,8 @@ def refined_means(
     """
     means, present = _means(colors, labels, count)
     for _ in range(_ROUNDS):
-        distance = ((colors[:, np.newaxis] - means) ** 2).sum(axis=-1)
+        # |x - c|^2 without |x|^2, which is the same for all clusters
+        distance = (means**2).sum(axis=1) - 2.0 * np.stack([colors @ mean for mean in means], axis=1)
         found, present = _means(colors, np.argmin(np.where(present, distance, np.inf), axis=1), count)
         means = np.where(present[:, np.newaxis], found, means)
     return means, present

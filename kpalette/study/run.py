@@ -94,7 +94,8 @@ def evaluate(
             are left out, with a logged warning.
         lightness: lightness strengths, 0..1 or "auto". If None, 0 and "auto"; and for `baseline` also 1 by a curve, as
             it was published.
-        tones: how lightness moves, of `TONES`; "local" if None. Each strength above 0 is a row for each tone.
+        tones: how lightness moves, of `TONES`; "local" if None, but "curve" for `baseline` at 1. Each strength above
+            0 is a row for each tone.
         per_picture: number of palettes for each picture of `images`; see `kpalette.study.cases.deal`.
         limit: number of pictures, spread evenly over `images`; all if None.
         workers: number of processes; one a core if None.
@@ -148,7 +149,7 @@ def find_models(
 
     Example:
         >>> [model.settings for model in find_models(["soft", "baseline"], lightness=[0, 1])]
-        [((0.0, 'local'), (1.0, 'local')), ((0.0, 'local'), (1.0, 'local'))]
+        [((0.0, 'local'), (1.0, 'local')), ((0.0, 'local'), (1.0, 'curve'))]
     """
     if models is None:
         models = usable_recolorers()
@@ -158,6 +159,8 @@ def find_models(
     given = list(map(os.fspath, models))
     names = _names([model for model in given if model not in list_recolorers()])
     found = [_model(model, names.get(model, model), settings) for model in given]
+    if not tones:
+        found = [_as_published(model) for model in found]
     twice = [model for i, model in enumerate(given) if found[i].name in {m.name for m in found[:i]}]
     if twice:
         raise ArgumentError(f"`models` must hold each recolorer once. Received twice: {twice[0]!r}")
@@ -176,6 +179,13 @@ def _settings(lightness: Sequence[float | str] | None, tones: Sequence[str] | No
         raise ArgumentError("`lightness` must hold at least one strength. Received: none")
     # Lightness that stays does so by any tone.
     return tuple((x, tone) for x in strengths for tone in (tones if x else tones[:1]))
+
+
+def _as_published(model: Model) -> Model:
+    """`baseline` at strength 1 by a curve, as it was published."""
+    if model.name != "baseline":
+        return model
+    return replace(model, settings=tuple(_PUBLISHED[0] if x == _PUBLISHED[0][0] else (x, t) for x, t in model.settings))
 
 
 def _model(text: str, name: str, settings: tuple[Setting, ...] | None) -> Model:
