@@ -41,18 +41,17 @@ def scratch() -> Path:
 
 
 def prepared(model: str, image: np.ndarray) -> tuple[Any, Any]:
-    """The picture and its plan, at the default lightness."""
+    """The picture and its plan, at lightness 0."""
     from kpalette.images.picture import as_picture
     from kpalette.palettes.extract import extract_palette
     from kpalette.palettes.palette import Palette
     from kpalette.recolorers.base import Plan
     from kpalette.recolorers.registry import get_recolorer
-    from kpalette.types import DEFAULT_LIGHTNESS
 
     recolorer, source = get_recolorer(model), as_picture(image)
     palette = extract_palette(source, method=recolorer.extraction)
     target = palette.matched(Palette.from_hex(TARGET))
-    return source, Plan(recolorer, palette, target, DEFAULT_LIGHTNESS)
+    return source, Plan(recolorer, palette, target, 0.0)
 
 
 def extraction(method: str) -> Task:
