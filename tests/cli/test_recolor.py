@@ -8,19 +8,24 @@ from PIL import Image
 from kpalette import extract_palette, read_image, recolor, write_image
 from kpalette.batch.manifest import MANIFEST_NAME
 from kpalette.images.encode import encode_image
+from kpalette.images.picture import Picture
 from kpalette.images.samples import sample_image
+from kpalette.recolorers.recipe import make_recipe
 from tests.images.damage import damaged, good_files
 
 COLORS = "orange,saddlebrown,purple,green"
 
 
-def chosen(lightness: float, name: str = "a.png") -> str:
+def chosen(image: np.ndarray, name: str = "a.png", **options) -> str:
+    """The note on the lightness that a picture gets."""
+    lightness = make_recipe(COLORS, **options).plan(Picture(image)).lightness
+    assert 0 < lightness < 1
     return f"kpalette: note: {name}: lightness {lightness:g}, chosen for this picture\n"
 
 
 def test_one_picture_beside_its_source(kp, small):
     result = kp("recolor", "a.png", "-p", COLORS)
-    assert (result.code, result.out, result.err) == (0, b"", f"{chosen(0.75)}wrote a.recolored.png\n")
+    assert (result.code, result.out, result.err) == (0, b"", f"{chosen(small)}wrote a.recolored.png\n")
     np.testing.assert_array_equal(read_image("a.recolored.png").rgb, recolor(small, COLORS))
 
 
@@ -35,9 +40,8 @@ def test_options_reach_the_recolorer(kp, small):
 
 def test_a_note_says_that_only_part_of_the_palette_is_used(kp, small):
     result = kp("recolor", "a.png", "-p", COLORS, "--source", "black white")
-    assert result.err == (
-        f"note: --source has 2 colours: only 2 of the palette's 4 are used\n{chosen(0.3)}wrote a.recolored.png\n"
-    )
+    note = "note: --source has 2 colours: only 2 of the palette's 4 are used\n"
+    assert result.err == f"{note}{chosen(small, source='black white')}wrote a.recolored.png\n"
 
 
 def test_a_picture_that_does_not_change_is_named(kp):
@@ -128,7 +132,7 @@ def test_an_empty_folder_and_a_repeated_picture_do_not_stop_the_others(kp, small
 
 def test_a_name_without_a_suffix_gets_the_one_of_its_format(kp, small):
     os.rename("a.png", "scan")
-    assert kp("recolor", "scan", "-p", COLORS).err == f"{chosen(0.75, 'scan')}wrote scan.recolored.png\n"
+    assert kp("recolor", "scan", "-p", COLORS).err == f"{chosen(small, 'scan')}wrote scan.recolored.png\n"
     with open("photo.tif", "wb") as stream:
         stream.write(b"II*\0 no picture")
     assert (
