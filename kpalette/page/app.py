@@ -47,7 +47,7 @@ def _draw() -> None:
     session.begin()
     st.html(_STYLE)
     st.title("kpalette", anchor=False)
-    st.markdown("Put a picture into the colours you choose. Its light, shapes and details are kept.")
+    st.markdown("Put a picture into the colours you choose. Its shapes and details are kept.")
     left, right = st.columns([5, 9], gap="large")
     with left:
         chosen = choose_picture()

@@ -66,7 +66,8 @@ def test_from_upload_to_download(visit, photograph, tmp_path):
     assert chosen["picture"] == "upload"
     data = photograph.read_bytes()
     source = tuple(code for code, _ in open_picture(data, name=photograph.name).own(4))
-    recipe = page_recipe("baseline", source, tuple(f"#{code}" for code in chosen["palette"].split("-")), 0.0)
+    recipe = page_recipe("baseline", source, tuple(f"#{code}" for code in chosen["palette"].split("-")), "auto")
+    recipe = results.preview(open_picture(data, name=photograph.name).screen, recipe).recipe  # by the number it chose
     assert made.read_bytes() == results.whole_file(data, recipe, name=photograph.name)
     second = visit("?" + urlsplit(page.url).query)
     second.get_by_text("upload it here to see the result").wait_for()
@@ -212,7 +213,7 @@ def test_a_phone_shows_everything_without_scrolling_sideways(visit):
 def test_every_input_has_a_name_of_its_own(visit):
     page = visit(LINK)
     for where, role, count in [
-        (".stMain", "checkbox", 4), (".stMain", "slider", 3), (".stMain", "combobox", 1),
+        (".stMain", "checkbox", 4 + 1), (".stMain", "slider", 3), (".stMain", "combobox", 1),
         (".st-key-pairs", "button", 4 + 3), ("[class*=st-key-download_]", "button", 4),
     ]:  # fmt: skip
         found = page.locator(where).get_by_role(role)
