@@ -194,7 +194,7 @@ def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
     from kpalette.report.sheet import make_sheet
     from kpalette.study.cases import sample_cases
     from kpalette.study.compare import compare
-    from kpalette.study.run import find_models
+    from kpalette.study.run import find_models, match_of
     from kpalette.study.tables import ranked
 
     cases = {(case.name, case.palette): case for of_picture in sample_cases() for case in of_picture}
@@ -203,7 +203,9 @@ def _examples(study: "Study", models: tuple[str, ...] | None) -> Any:
     sheets = []
     for rank, record in ranked(study, _main_method(study)).items():
         case = cases[record.name, record.palette or 0]
-        rows = list(compare(case.picture, case.target, models=recolorers, lightness=record.lightness, tone=record.tone))
+        settings: dict[str, Any] = {"lightness": record.lightness, "tone": record.tone}
+        settings["match"] = match_of(record.lightness)
+        rows = list(compare(case.picture, case.target, models=recolorers, **settings))
         title = f"{rank} of {record.model}: {record.name}"
         images, labels = [row.image for row in rows], [label(row) for row in rows]
         sheets.append(make_sheet(images, labels, palette=case.target, title=title, columns=len(rows), tile=320))

@@ -278,9 +278,17 @@ def _study_picture(number: int, cases: tuple[Case, ...], models: tuple[Model, ..
 
 
 def _recipe(case: Case, recolorer: Recolorer, lightness: float | str, tone: str) -> Recipe:
-    """Rows of "auto" are the defaults; those of a strength are matched by lightness, as they were published."""
-    match = AUTO if lightness == AUTO else "lightness"
-    return Recipe(case.target, recolorer, match=match, lightness=lightness, tone=tone)
+    return Recipe(case.target, recolorer, match=match_of(lightness), lightness=lightness, tone=tone)
+
+
+def match_of(lightness: float | str | None) -> str:
+    """How a row of a study is matched: those of "auto" are the defaults, all others are as they were published.
+
+    Example:
+        >>> match_of("auto"), match_of(1.0)
+        ('auto', 'lightness')
+    """
+    return AUTO if lightness == AUTO else "lightness"
 
 
 def _record(case: Case, row: MethodResult) -> StudyRecord:

@@ -8,7 +8,9 @@ from kpalette.errors import ImageError
 from kpalette.images.files import read_image, write_image
 from kpalette.images.samples import SAMPLES
 from kpalette.study import cases as study_cases
+from kpalette.study import compare as study_compare
 from kpalette.study.cases import REPORT_PALETTES
+from kpalette.study.compare import compare
 from kpalette.study.records import Study
 from kpalette.study.run import evaluate
 from kpalette.study.statistics import center, groups_of
@@ -55,6 +57,14 @@ def test_evaluate_prints_means_and_writes_its_files(kp, pictures):
 def test_evaluate_of_a_sample_shows_examples_and_fills_a_document(kp, tmp_path, monkeypatch):
     monkeypatch.setattr(study_cases, "SAMPLE_SIDE", 64)
     monkeypatch.setattr(study_cases, "REPORT_PALETTES", REPORT_PALETTES[:3])
+    shown = []
+
+    def compared(*arguments, **options):
+        assert options["match"] == "lightness"  # as the rows of a strength were
+        shown.extend(compare(*arguments, **options))
+        return shown[-2:]
+
+    monkeypatch.setattr(study_compare, "compare", compared)
     (tmp_path / "s.md").write_text("# t\n" + BLOCKS.replace("x-", "samples-") + "end\n")
     result = kp("evaluate", *SOFT, "--limit", "1", "-o", "out", "--into", "s.md")
     assert result.code == 0, result.err
@@ -67,6 +77,9 @@ def test_evaluate_of_a_sample_shows_examples_and_fills_a_document(kp, tmp_path, 
     height, width, _ = read_image("out/examples.webp").rgb.shape
     assert height > 3 * 64
     assert width > 2 * 64
+    # What is shown is what was measured.
+    measured = [record.figures["ssim"] for record in study.records if record.method == "soft"]
+    assert sorted(float(f"{row.figures['ssim']:.6g}") for row in shown[1::2]) == sorted(measured)
 
 
 def test_a_document_without_its_blocks_is_an_error_before_any_work(kp, pictures, tmp_path):
