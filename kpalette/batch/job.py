@@ -102,8 +102,7 @@ class RecolorFile:
         plan = self.recipe.plan(picture)
         done = picture.with_rgb(plan.apply(picture).image)
         if np.array_equal(done.rgb, picture.rgb):
-            in_colors = np.array_equal(plan.source.lab, plan.target.lab)
-            _log.warning("%s: nothing changed: %s", name, _IN_COLORS if in_colors else _NO_HUE)
+            _log.warning("%s: nothing changed: %s", name, _IN_COLORS if plan.changes_nothing else _NO_HUE)
         elif self.recipe.lightness == AUTO:
             _log.info("%s: lightness %g, chosen for this picture", name, plan.lightness)
         return encode_image(

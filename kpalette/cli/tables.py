@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kpalette.recolorers.strength import lightness_text
 from kpalette.study.compare import MethodResult
-from kpalette.study.records import StudyRecord, strength
+from kpalette.study.records import StudyRecord
 from kpalette.study.statistics import by_method, center, groups_of
 from kpalette.study.tables import DIGITS
 from kpalette.types import TONES
@@ -24,7 +25,7 @@ def print_figures(rows: Iterable[MethodResult]) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         figures = {**row.figures, "seconds": row.seconds}
-        by = "" if row.lightness is None else f"{strength(row.lightness)}{_tone(row)}"
+        by = "" if row.lightness is None else _strength(row)
         table.add_row(row.method, by, *(f"{figures[name]:.{_DIGITS[name]}f}" for name in _DIGITS))
     console = Console()
     if not console.is_terminal:
@@ -32,8 +33,10 @@ def print_figures(rows: Iterable[MethodResult]) -> None:
     console.print(table)
 
 
-def _tone(row: MethodResult) -> str:
-    return f" {row.tone}" if row.tone != TONES[0] and row.lightness else ""
+def _strength(row: MethodResult) -> str:
+    """The lightness strength of a recolorer's row, and the tone if that is another than the default."""
+    tone = f" {row.tone}" if row.tone != TONES[0] and row.lightness else ""
+    return f"{lightness_text(row.lightness or 0.0)}{tone}"
 
 
 def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, statistic: str) -> Table:
@@ -51,7 +54,7 @@ def study_table(records: Iterable[StudyRecord], figures: tuple[str, ...], *, sta
 def label(row: MethodResult) -> tuple[str, str]:
     """The name of a result for a sheet, and its figures in one short line."""
     figures = row.figures
-    name = row.method if row.lightness is None else f"{row.method}  (lightness {strength(row.lightness)}{_tone(row)})"
+    name = row.method if row.lightness is None else f"{row.method}  (lightness {_strength(row)})"
     return name, (
         f"ssim {figures['ssim']:.3f}   palette dE {figures['palette_de']:.1f}   "
         f"(ab {figures['palette_de_ab']:.1f})   richness {figures['richness']:.2f}"

@@ -15,6 +15,9 @@ from kpalette.color.arrays import as_float, namespace
 from kpalette.errors import ArgumentError
 from kpalette.types import Array
 
+SAME_COLOR = 1.0
+"""CIEDE2000 difference up to which two colours are the same. Rounding to 8 bits makes at most half of it."""
+
 _DEGREES = 180.0 / np.pi
 _TINY = 1e-12
 

@@ -26,6 +26,7 @@ from kpalette.recolorers.lut_files import DEFAULT_SIZES, encode_cube
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.recipe import Recipe
 from kpalette.recolorers.registry import list_color_maps, list_networks, list_recolorers, registry
+from kpalette.recolorers.strength import lightness_text
 from kpalette.types import MIN_COLORS, ImageArray
 from kpalette.weights.presets import find_preset
 
@@ -169,7 +170,7 @@ def command(recipe: Recipe, *, name: str, image_format: str, sample: str | None 
     parts = ["kpalette", "recolor", _no_option(name), "--palette", _bare(recipe.target), "--match", "order"]
     if recipe.source is not None:
         parts += ["--source", _bare(recipe.source)]
-    parts += ["--lightness", recipe.lightness if isinstance(recipe.lightness, str) else f"{recipe.lightness:g}"]
+    parts += ["--lightness", lightness_text(recipe.lightness)]
     parts += ["--model", method, "--output", _no_option(result_name(name, method, image_format)), "--force"]
     line = shlex.join(parts)
     if sample is None:

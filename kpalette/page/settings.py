@@ -9,6 +9,7 @@ from kpalette.images.samples import SAMPLES
 from kpalette.palettes.palette import Palette
 from kpalette.palettes.presets import find_palette
 from kpalette.recolorers.registry import DEFAULT_MODEL, list_recolorers
+from kpalette.recolorers.strength import lightness_text
 from kpalette.types import AUTO, DEFAULT_COLORS
 
 UPLOAD = "upload"
@@ -46,7 +47,7 @@ def to_query(settings: Settings) -> dict[str, str]:
     return {
         "picture": settings.picture,
         "palette": "-".join(code.removeprefix("#") for code in settings.target),
-        "lightness": settings.lightness if isinstance(settings.lightness, str) else f"{settings.lightness:g}",
+        "lightness": lightness_text(settings.lightness),
         "methods": "-".join(settings.methods),
         "look": settings.shown,
     }

@@ -149,6 +149,10 @@ class Palette:
         Raises:
             ArgumentError: if `match` is unknown, or the target has fewer colours than this palette.
         """
+        return target.take(self.matched_places(target, match=match))
+
+    def matched_places(self, target: "Palette", *, match: str = "lightness") -> NDArray[np.intp]:
+        """The same as `matched`, as places in the target, (k,)."""
         if match not in MATCHES:
             raise ArgumentError(f"`match` must be one of {', '.join(MATCHES)}. Received: {match!r}")
         if len(target) < len(self):
@@ -157,11 +161,11 @@ class Palette:
                 "give at most as many source colours as target colours"
             )
         if match == "order":
-            return target.take(np.arange(len(self)))
+            return np.arange(len(self))
         if match == "nearest":
             distance = np.linalg.norm(self._lab[:, None] - target._lab[None], axis=-1)
-            return target.take(assign(distance)[1])
-        return target.take(self._by_lightness(target))
+            return assign(distance)[1]
+        return self._by_lightness(target)
 
     def _by_lightness(self, target: "Palette") -> NDArray[np.intp]:
         source_order = np.argsort(self._lab[:, 0], kind="stable")

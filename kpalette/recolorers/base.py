@@ -130,9 +130,9 @@ class Plan:
         Returns:
             rgb in 0..1, the shape and dtype of `rgb`.
         """
-        in_bytes = np.abs(rgb - image_to_rgb(picture.rgb)).max() < 1e-6
-        if in_bytes and self._flat_colors(picture) is not None:
-            drawn: FloatArray = image_to_rgb(self.apply(picture).image).astype(rgb.dtype)
+        flat = self._flat_colors(picture)
+        if flat is not None and np.abs(rgb - image_to_rgb(picture.rgb)).max() < 1e-6:
+            drawn: FloatArray = image_to_rgb(self._recolor_flat(picture, flat).image).astype(rgb.dtype)
             return drawn
         plan, relit = self, self._relit_first(picture)
         if relit is not None:
@@ -145,6 +145,11 @@ class Plan:
             result = in_floats(rgb, picture, plan)
         return result
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether every swatch becomes itself."""
+        return np.array_equal(self.source.lab, self.target.lab)
+
     def moved_lightness(self, L: FloatArray) -> FloatArray:
         """Moves L, 0..100 and of any shape, along the curve of the palettes: the smooth one if the tone is "smooth"."""
         move = smooth_lightness if self.tone == "smooth" else transfer_lightness
@@ -152,7 +157,7 @@ class Plan:
 
     def auto_strength(self, picture: Picture) -> float:
         """The lightness strength that "auto" chooses for a picture; see `kpalette.recolorers.strength`."""
-        if np.array_equal(self.source.lab, self.target.lab) or self._flat_colors(picture) is not None:
+        if self.changes_nothing or self._flat_colors(picture) is not None:
             return 1.0
         whole = Relit(picture, self.source, self.target, strength=1.0, longest=_STRENGTH_SIDE)
         L, moved = whole.before[..., 0], whole.lab[..., 0]
@@ -162,7 +167,7 @@ class Plan:
 
     def _flat_colors(self, picture: Picture) -> FlatColors | None:
         """The colours of flat art that gets one colour map; None for other pictures and recolorers."""
-        if not hasattr(self.recolorer, "flat_map") or np.array_equal(self.source.lab, self.target.lab):
+        if not hasattr(self.recolorer, "flat_map") or self.changes_nothing:
             return None
         return find_flat(picture)
 
@@ -179,7 +184,7 @@ class Plan:
 
     def relit(self, picture: Picture, *, longest: int = WORKING_SIZE) -> Relit | None:
         """The picture in the palette's lightness, found at a size; None if that moves by a curve, or not at all."""
-        if self.tone != "local" or self.lightness == 0.0 or np.array_equal(self.source.lab, self.target.lab):
+        if self.tone != "local" or self.lightness == 0.0 or self.changes_nothing:
             return None
         return Relit(picture, self.source, self.target, strength=self.lightness, longest=longest)
 

@@ -28,7 +28,7 @@ GAIN = 0.7
 """Share of an error that is corrected at a time."""
 
 FARTHEST = 15.0
-"""Units of ab that a swatch may be corrected by: larger corrections are seen as another colour."""
+"""Units of ab that a swatch may be corrected by: more is seen as another colour, and tears smooth areas."""
 
 SIDE = 256
 """Longer side, in pixels, of the picture that corrections are found on."""
@@ -76,7 +76,17 @@ def correct_target(
         if size < least:
             best, least = palette, size
         if correction < passes:
-            moved = shown[:, 1:] + GAIN * error - target.lab[:, 1:]
-            length = np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-9)
-            shown[:, 1:] = target.lab[:, 1:] + moved * np.minimum(1.0, FARTHEST / length)
+            shown[:, 1:] = target.lab[:, 1:] + within_reach(shown[:, 1:] + GAIN * error - target.lab[:, 1:])
     return best
+
+
+def within_reach(corrections: Floats) -> Floats:
+    """Corrections of ab (k, 2), each shortened to `FARTHEST` if it is longer.
+
+    Example:
+        >>> within_reach(np.array([[30.0, 0], [3, 4]])).tolist()
+        [[15.0, 0.0], [3.0, 4.0]]
+    """
+    length = np.maximum(np.linalg.norm(corrections, axis=1, keepdims=True), 1e-9)
+    shortened: Floats = corrections * np.minimum(1.0, FARTHEST / length)
+    return shortened

@@ -5,7 +5,7 @@ reduction of chroma. Here the shifts s_i are corrected. Let m_i be the mean of t
 i, after they are recoloured with these shifts and brought into gamut, and w_i where that mean should be (the target,
 as far as the gamut allows). Then `_ITERATIONS` times:
 
-    s_i = s_i + _GAIN (w_i - m_i),   s_i at most _MAX_CORRECTION away from its first value
+    s_i = s_i + _GAIN (w_i - m_i),   s_i at most `correction.FARTHEST` away from its first value
 
 Lightness moves along the smooth curve (`kpalette.recolorers.lightness`): near each knot it keeps local contrast, which
 the straight lines of `soft` stretch.
@@ -20,6 +20,7 @@ from kpalette.palettes.clusters import DEFAULT_TAU, gaussian_shares, shifted_ab
 from kpalette.palettes.extract import color_bins
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
+from kpalette.recolorers.correction import within_reach
 from kpalette.recolorers.lattice import ColorMap
 from kpalette.recolorers.lightness import SMOOTH_WIDTH, smooth_lightness
 from kpalette.types import FloatArray
@@ -28,7 +29,6 @@ Floats = NDArray[np.float64]
 
 _ITERATIONS = 6
 _GAIN = 0.8
-_MAX_CORRECTION = 15.0  # Lab units; larger ones tear smooth areas apart and gain little
 
 
 class FittedRecolorer(ColorMapRecolorer):
@@ -78,9 +78,7 @@ class FittedRecolorer(ColorMapRecolorer):
         for _ in range(_ITERATIONS):
             mean = shares.T @ reduce_chroma(self._shifted(plan, first + correction)(lab))
             wanted = reduce_chroma(np.column_stack([mean[:, 0], wanted_ab]))[:, 1:]
-            correction = correction + _GAIN * present * (wanted - mean[:, 1:])
-            length = np.maximum(np.linalg.norm(correction, axis=-1, keepdims=True), 1e-9)
-            correction = correction * np.minimum(1.0, _MAX_CORRECTION / length)
+            correction = within_reach(correction + _GAIN * present * (wanted - mean[:, 1:]))
         return first + correction
 
     def _shifted(self, plan: Plan, shifts: Floats) -> ColorMap:

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kpalette.color.difference import delta_e_2000
+from kpalette.color.difference import SAME_COLOR, delta_e_2000
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
-from kpalette.images.picture import Picture
+from kpalette.images.picture import Picture, rgb_to_image
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.types import FloatArray, ImageArray
@@ -29,7 +29,6 @@ _FEW, _EQUAL = 256, 0.5  # the second: share of neighbours that are equal
 _SAMPLE = 20_000  # pixels that show that a picture is not flat, in most cases
 _OFF_LINE = 6.0  # levels of 255 that a blend may lie beside the line between two main colours
 _PURE = 0.8  # share of the area of a drawing in a theme that has colours of the theme, not blends of them
-_SAME = 1.0  # CIEDE2000 difference up to which two colours are the same
 _STRIP = 1 << 19
 
 Floats = NDArray[np.float64]
@@ -67,7 +66,7 @@ class FlatColors:
     def within(self, palette: Palette) -> bool:
         """Whether the picture is in the colours of a palette already, blends at edges aside."""
         lab = rgb_to_lab(self.rgb)
-        near = delta_e_2000(lab[:, np.newaxis], palette.lab[np.newaxis]).min(axis=1) <= _SAME
+        near = delta_e_2000(lab[:, np.newaxis], palette.lab[np.newaxis]).min(axis=1) <= SAME_COLOR
         if self.shares[near].sum() < _PURE:
             return False
         _, _, _, distance = _between(self.rgb[~near], palette.rgb)
@@ -124,9 +123,9 @@ def recolor_flat(
             mapped[own[0]] = [lab[own[0], 0] + strength * (new[0] - lab[own[0], 0]), *new[1:]]
     rgb = np.clip(lab_to_rgb(reduce_chroma(mapped)), 0.0, 1.0)
     first, second, part, distance = _between(colors.rgb[~known], colors.rgb[known])
-    blend = (rgb[known][first].T + part * (rgb[known][second] - rgb[known][first]).T).T
+    blend = rgb[known][first] + part[:, np.newaxis] * (rgb[known][second] - rgb[known][first])
     rgb[~known] = np.where((distance <= _OFF_LINE / 255)[:, np.newaxis], blend, rgb[~known])
-    return _replaced(image, colors.levels, np.rint(255.0 * rgb).astype(np.uint8))
+    return _replaced(image, colors.levels, rgb_to_image(rgb))
 
 
 def _may_be_flat(picture: Picture) -> bool:

@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 from kpalette.color.difference import delta_e_2000
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.hues import hue_groups, nearest_hue_group
-from kpalette.images.picture import Picture, image_to_lab, resize
+from kpalette.images.picture import Picture, image_to_lab
 from kpalette.palettes.clusters import DEFAULT_TAU, gaussian_shares, refined_means, shifted_ab
 from kpalette.palettes.palette import Palette, assign
 from kpalette.recolorers.lightness import transfer_lightness
+from kpalette.recolorers.tone import shrink
 
 _SIDE = 64  # longer side of the picture of a trial
 _STEPS = (4, 8, 16, 32)  # pixels between the two of a pair
@@ -64,11 +65,10 @@ def match_objects(picture: Picture, source: Palette, target: Palette) -> Palette
         >>> match_objects(Picture(hat), source, Palette.parse("#e08080 #60a0ff #702020")).hex
         ('#e08080', '#702020')
     """
-    start = source.matched(target)
+    chosen = source.matched_places(target)
     trial = _Trial.of(picture, source, target)
     if trial is None:
-        return start
-    chosen = np.array([int(np.argmin(np.abs(target.lab - color).sum(axis=1))) for color in start.lab])
+        return target.take(chosen)
     best = trial.cost(chosen)
     for _ in range(_ROUNDS):
         costs = [(trial.cost(other), other.tolist()) for other in _exchanges(chosen, len(target))]
@@ -118,11 +118,9 @@ class _Trial:
 
     @classmethod
     def of(cls, picture: Picture, source: Palette, target: Palette) -> "_Trial | None":
-        lab = image_to_lab(resize(picture.rgb, longest=_SIDE)).astype(np.float64)
-        seen = np.ones(lab.shape[:2], dtype=np.bool_)
-        if picture.alpha is not None:
-            alpha = resize(np.dstack([picture.alpha] * 3), longest=_SIDE)[..., 0]
-            seen = alpha > 0
+        image, hidden = shrink(picture, source, longest=_SIDE)
+        lab = image_to_lab(image).astype(np.float64)
+        seen = np.ones(lab.shape[:2], dtype=np.bool_) if hidden is None else ~hidden
         groups = hue_groups(target.lab)
         if len(set(groups[groups >= 0].tolist())) < 2 or not seen.any():
             return None

@@ -132,7 +132,7 @@ class NetworkRecolorer:
     def _recolor(self, pixels: "_Pixels", picture: Picture, plan: Plan) -> tuple[Any, Callable[[], float]]:
         """Returns the recoloured pixels, and a function for the share of predicted colours outside sRGB."""
         network = self.load()
-        if np.array_equal(plan.source.lab, plan.target.lab):
+        if plan.changes_nothing:
             return pixels.rgb, lambda: 0.0
         relit = plan.relit(picture, longest=self.working_size)
         if relit is None:

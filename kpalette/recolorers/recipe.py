@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from kpalette.color.difference import delta_e
+from kpalette.color.difference import SAME_COLOR, delta_e
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import Picture
 from kpalette.palettes.convert import as_palette
@@ -18,9 +18,6 @@ from kpalette.recolorers.matching import match_objects
 from kpalette.recolorers.registry import DEFAULT_MODEL, get_recolorer
 from kpalette.recolorers.strength import check_lightness
 from kpalette.types import AUTO, MIN_COLORS, TONES
-
-_SAME_COLOR = 1.0
-"""CIEDE2000 difference up to which two colours are the same. Rounding to 8 bits makes at most half of it."""
 
 
 @dataclass(frozen=True)
@@ -179,5 +176,5 @@ def _same_colors(found: Palette, target: Palette, *, in_order: bool) -> bool:
     # Not by `Palette.matched`, which imports SciPy.
     difference = delta_e(found.lab[:, np.newaxis], target.lab[np.newaxis])
     nearest = np.arange(len(found)) if in_order else np.argmin(difference, axis=1)
-    same = difference[np.arange(len(found)), nearest].max() <= _SAME_COLOR
+    same = difference[np.arange(len(found)), nearest].max() <= SAME_COLOR
     return bool(same) and len(set(nearest.tolist())) == len(found)

@@ -11,11 +11,13 @@ Pictures that are near to their palette get all of its lightness, those that are
 (docs/quality.md).
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from kpalette.color.spaces import lab_to_rgb
 from kpalette.errors import ArgumentError
-from kpalette.types import AUTO, FloatArray
+from kpalette.types import AUTO, L_MAX, FloatArray
 
 KEPT = 0.92
 """The least luminance term of "auto"."""
@@ -43,6 +45,16 @@ def check_lightness(lightness: float | str) -> float | str:
     return value
 
 
+def lightness_text(lightness: float | str) -> str:
+    """A lightness strength as it is typed.
+
+    Example:
+        >>> lightness_text(0.5), lightness_text("auto")
+        ('0.5', 'auto')
+    """
+    return lightness if isinstance(lightness, str) else f"{lightness:g}"
+
+
 def auto_strength(L: FloatArray, moved: FloatArray) -> float:
     """Chooses the strength for a picture.
 
@@ -68,8 +80,12 @@ def auto_strength(L: FloatArray, moved: FloatArray) -> float:
 
 def _grey(L: FloatArray) -> FloatArray:
     """The grey level, 0..1, of lightness."""
-    flat = np.ravel(L)
-    table = np.linspace(0.0, 100.0, 1001)
-    lab = np.column_stack([table, np.zeros_like(table), np.zeros_like(table)])
-    levels: FloatArray = np.interp(flat, table, lab_to_rgb(lab)[:, 1])
+    levels: FloatArray = np.interp(np.ravel(L), *_grey_table())
     return levels
+
+
+@lru_cache(maxsize=1)
+def _grey_table() -> tuple[FloatArray, FloatArray]:
+    L = np.linspace(0.0, L_MAX, 1001)
+    grey: FloatArray = lab_to_rgb(np.column_stack([L, np.zeros_like(L), np.zeros_like(L)]))[:, 1]
+    return L, grey

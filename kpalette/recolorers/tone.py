@@ -83,11 +83,7 @@ class Relit:
     ) -> None:
         """See the class."""
         self._picture = picture
-        hidden = hidden_pixels(picture)
-        self._small = resize(without_hidden(picture.rgb, hidden, source), longest=longest)
-        if hidden is not None:
-            marked = np.dstack([np.where(hidden, np.uint8(255), np.uint8(0))] * 3)
-            hidden = resize(marked, longest=longest)[..., 0] > 128
+        self._small, hidden = shrink(picture, source, longest=longest)
         self.before = image_to_lab(self._small)
         self.shown = np.ones(self.before.shape[:2], dtype=np.bool_) if hidden is None or hidden.all() else ~hidden
         moved = _moved(self.before, source, target, strength, hidden)
@@ -133,6 +129,25 @@ class Relit:
             change = self._change[rows]
         relit: FloatArray = np.clip(rgb + change, 0.0, 1.0)
         return relit
+
+
+def shrink(picture: Picture, source: Palette, *, longest: int) -> tuple[ImageArray, BoolArray | None]:
+    """Shrinks a picture, without an influence of its hidden pixels.
+
+    Args:
+        picture: the picture.
+        source: its own palette.
+        longest: longer side of the result, in pixels; smaller pictures stay as they are.
+
+    Returns:
+        uint8 sRGB (h, w, 3), and which of its pixels are mostly hidden, (h, w); None if none is.
+    """
+    hidden = hidden_pixels(picture)
+    small = resize(without_hidden(picture.rgb, hidden, source), longest=longest)
+    if hidden is None:
+        return small, None
+    marked = np.dstack([np.where(hidden, np.uint8(255), np.uint8(0))] * 3)
+    return small, resize(marked, longest=longest)[..., 0] > 128
 
 
 def hidden_pixels(picture: Picture) -> BoolArray | None:

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kpalette.metrics.references import REFERENCES
+from kpalette.recolorers.strength import lightness_text
 from kpalette.report.svg import svg_axes
-from kpalette.study.records import Study, strength
+from kpalette.study.records import Study
 from kpalette.study.statistics import by_method, center, groups_of
 
 _AREA = 80.0  # square points of a disc of richness 1
@@ -133,7 +134,7 @@ def _draw_labels(axes: Any, points: list[Point]) -> None:
     boxes.append(tuple(axes.get_legend().get_window_extent().extents))
     inside = tuple(axes.get_window_extent().extents)
     for point, (x, y), radius in zip(points, places, radii, strict=True):
-        words = f"{point.model} {strength(point.lightness)}" if point.lightness else point.model
+        words = f"{point.model} {lightness_text(point.lightness)}" if point.lightness else point.model
         style = {"fontsize": 8, "color": colors[point.model], "va": "center", "parse_math": False}
         text = axes.text(point.ssim, point.palette_de, words, **style)
         extent = text.get_window_extent()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from kpalette.errors import ArgumentError, reason
 from kpalette.files import read_file, write_file
 from kpalette.metrics.figures import FIGURES
-from kpalette.recolorers.strength import check_lightness
+from kpalette.recolorers.strength import check_lightness, lightness_text
 from kpalette.study.probes import PROBES
 from kpalette.types import TONES
 
@@ -64,16 +64,6 @@ class StudyRecord:
         return method_name(self.model, self.lightness, self.tone)
 
 
-def strength(lightness: float | str) -> str:
-    """A lightness strength as it is typed.
-
-    Example:
-        >>> strength(0.5), strength("auto")
-        ('0.5', 'auto')
-    """
-    return lightness if isinstance(lightness, str) else f"{lightness:g}"
-
-
 def method_name(model: str, lightness: float | str | None, tone: str) -> str:
     """The name of a method in tables: of a recolorer at a lightness strength.
 
@@ -83,7 +73,7 @@ def method_name(model: str, lightness: float | str | None, tone: str) -> str:
     """
     if not lightness:
         return model
-    return f"{model} (lightness {strength(lightness)}{', ' + tone if tone not in ('', TONES[0]) else ''})"
+    return f"{model} (lightness {lightness_text(lightness)}{', ' + tone if tone not in ('', TONES[0]) else ''})"
 
 
 @dataclass

@@ -166,6 +166,13 @@ def test_floats_are_as_bytes(coffee, model):
     assert np.percentile(difference, 99) < 3
 
 
+def with_black_and_white_holes(image: np.ndarray, alpha: np.ndarray, model: str) -> list[np.ndarray]:
+    """What becomes of the image if its hidden pixels are black, and if they are white."""
+    recipe = Recipe(Palette.parse("navy gold"), model, Palette.parse("#464646 #bebebe"), lightness=1.0, tone="local")
+    pictures = [Picture(np.where(alpha[..., np.newaxis] > 0, image, np.uint8(x)), alpha) for x in (0, 255)]
+    return [recipe.plan(picture).apply(picture).image for picture in pictures]
+
+
 @pytest.mark.parametrize("model", PRESENT)
 def test_holes_do_not_influence_what_is_beside_them(model):
     image = np.full((64, 64, 3), 70, np.uint8)
@@ -173,14 +180,7 @@ def test_holes_do_not_influence_what_is_beside_them(model):
     image = with_grain(image)
     alpha = np.full((64, 64), 255, np.uint8)
     alpha[20:40, 20:30] = 0
-    results = []
-    for hidden in (0, 255):
-        filled = np.array(image)
-        filled[alpha == 0] = hidden
-        recipe = Recipe(
-            Palette.parse("navy gold"), model, Palette.parse("#464646 #bebebe"), lightness=1.0, tone="local"
-        )
-        results.append(recipe.plan(Picture(filled, alpha)).apply(Picture(filled, alpha)).image)
+    results = with_black_and_white_holes(image, alpha, model)
     np.testing.assert_array_equal(results[0][alpha > 0], results[1][alpha > 0])
     assert halo(*(lightness(x)[:15] for x in (image, results[0])))["halo_99"] <= 0.5
 
@@ -193,14 +193,7 @@ def test_holes_of_a_picture_that_is_shrunk_do_not_either(model):
     image = with_grain(image)
     alpha = np.full((90, 900), 255, np.uint8)
     alpha[20:61, 200:331] = 0
-    results = []
-    for hidden in (0, 255):
-        filled = np.array(image)
-        filled[alpha == 0] = hidden
-        recipe = Recipe(
-            Palette.parse("navy gold"), model, Palette.parse("#464646 #bebebe"), lightness=1.0, tone="local"
-        )
-        results.append(recipe.plan(Picture(filled, alpha)).apply(Picture(filled, alpha)).image)
+    results = with_black_and_white_holes(image, alpha, model)
     np.testing.assert_array_equal(results[0][alpha > 0], results[1][alpha > 0])
 
 
