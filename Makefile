@@ -67,7 +67,7 @@ $(VENV)/.docs: $(VENV)/.base
 
 $(VENV)/.test: $(VENV)/.base
 	@echo "installing what the tests need (TensorFlow and JAX: some 600 MB)" >&2
-	@$(PIP) --editable '.[test,$(TENSORFLOW),jax,export,tuning]'
+	@$(PIP) --editable '.[test,$(TENSORFLOW),jax,export,fast,tuning]'
 	@touch $@
 
 # Debian's Chromium where apt can be used, else the one that Playwright fetches.

@@ -21,6 +21,7 @@ from kpalette.palettes.palette import Palette
 from tests.processes import ROOT, environment, on_jax, untraced
 
 __all__ = ["ROOT", "environment", "on_jax", "untraced"]
+os.environ.setdefault("KPALETTE_KERNELS", "0")  # tests/kernels compares kernels with NumPy; all else tests NumPy
 BACKENDS = ("numpy", "tensorflow", "tf.data", "jax", "jax.jit", "keras")
 
 

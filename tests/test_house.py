@@ -23,6 +23,7 @@ PACKAGE = ROOT / "kpalette"
 RULE = (
     ("ground",),
     ("color",),
+    ("kernels",),
     ("images", "weights"),
     ("palettes",),
     ("metrics", "report"),
@@ -40,7 +41,7 @@ LEVEL = {room: level for level, rooms in enumerate(RULE) for room in rooms}
 WITHOUT_BACKENDS = ("ground", "color", "images", "weights", "palettes", "metrics", "recolorers")
 BACKENDS = {
     "keras", "tensorflow", "jax", "jaxlib", "torch", "onnxruntime", "onnx", "tf2onnx", "tensorboard", "matplotlib",
-    "keras-tuner", "grpcio", "streamlit",
+    "keras-tuner", "grpcio", "streamlit", "numba",
 }  # fmt: skip
 TUNED = ("search.oracles", "search.tuner", "search.session")
 
@@ -139,6 +140,8 @@ def public_callables() -> list[tuple[str, object]]:
         if room_of(room) in ("cli", "doors"):
             continue
         if room_of(room) not in WITHOUT_BACKENDS and importlib.util.find_spec("keras") is None:
+            continue
+        if room_of(room) == "kernels" and importlib.util.find_spec("numba") is None:
             continue
         if room in TUNED and importlib.util.find_spec("keras_tuner") is None:
             continue

@@ -27,8 +27,11 @@ _SCAN = (1 / 128, 1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 _HALVINGS = 7
 _LONGEST_RAY = 256.0  # longer than any ray inside the gamut at constant L
 
-_LINEAR_LOW = -GAMUT_TOLERANCE / 12.92
-_LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
+LINEAR_LOW = -GAMUT_TOLERANCE / 12.92
+"""The least linear light of a colour in gamut."""
+
+LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
+"""The greatest linear light of a colour in gamut."""
 
 # The gamut has a gap below pale yellow (L 93 to 98.4, hues 100 to 106 degrees). On a ray from grey outwards the red
 # channel rises up to 0.0133 above 1 there and comes back: the ray leaves the gamut and enters it again, up to 62 units
@@ -37,8 +40,11 @@ _LINEAR_HIGH = ((1.0 + GAMUT_TOLERANCE + 0.055) / 1.055) ** 2.4
 # where a ray just misses the outer part: no projection along rays can avoid that.
 # The tolerance holds for red alone. It grows from 0 at a = 0 to its full value at a = -6, to be continuous: a is below
 # -7 in all of the gap.
-_GAP_TOLERANCE = 0.0133 * 2.4 / 1.055
-_GAP_FULL = 500.0 / 6.0  # per unit of fy - fx, which is -a / 500
+GAP_TOLERANCE = 0.0133 * 2.4 / 1.055
+"""By how much the red of a pale yellow may exceed `LINEAR_HIGH`, in linear light."""
+
+GAP_FULL = 500.0 / 6.0
+"""The tolerance grows by this share of itself for each unit of f(y) - f(x), which is -a / 500."""
 
 
 class _LightnessSlice:
@@ -48,14 +54,14 @@ class _LightnessSlice:
         self.xp = xp
         self.gap_tolerance: Array | None = None
         if bridge_gap:
-            self.gap_tolerance = _GAP_TOLERANCE * xp.clip((L - 92.0) / 2.0, 0.0, 1.0) * xp.clip(99.5 - L, 0.0, 1.0)
+            self.gap_tolerance = GAP_TOLERANCE * xp.clip((L - 92.0) / 2.0, 0.0, 1.0) * xp.clip(99.5 - L, 0.0, 1.0)
         self.fy = (L + 16.0) / 116.0
         y = lab_curve_inverse(xp, self.fy)
         self.base = [row[1] * y for row in XYZ_TO_RGB]
 
     def contains(self, fx: Array, fz: Array) -> Array:
         low, high = self._extremes(fx, fz)
-        return self.xp.logical_and(low >= _LINEAR_LOW, high <= _LINEAR_HIGH)
+        return self.xp.logical_and(low >= LINEAR_LOW, high <= LINEAR_HIGH)
 
     def take(self, index: NDArray[np.intp]) -> None:
         """Keeps the lightnesses at `index` and drops the others."""
@@ -65,7 +71,7 @@ class _LightnessSlice:
     def margin(self, fx: Array, fz: Array) -> Array:
         """Distance of the channels from the nearest bound, in linear light; negative outside the gamut."""
         low, high = self._extremes(fx, fz)
-        return self.xp.minimum(low - _LINEAR_LOW, _LINEAR_HIGH - high)
+        return self.xp.minimum(low - LINEAR_LOW, LINEAR_HIGH - high)
 
     def _extremes(self, fx: Array, fz: Array) -> tuple[Array, Array]:
         xp = self.xp
@@ -79,7 +85,7 @@ class _LightnessSlice:
         r, g, b = channels
         low = xp.minimum(xp.minimum(r, g), b)
         if self.gap_tolerance is not None:
-            r = r - self.gap_tolerance * xp.clip((self.fy - fx) * _GAP_FULL, 0.0, 1.0)
+            r = r - self.gap_tolerance * xp.clip((self.fy - fx) * GAP_FULL, 0.0, 1.0)
         return low, xp.maximum(xp.maximum(r, g), b)
 
 

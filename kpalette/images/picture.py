@@ -6,6 +6,7 @@ Everywhere in kpalette `image` is uint8 sRGB (H, W, 3). A `Picture` adds the alp
 import io
 import os
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from PIL import Image
 from kpalette.color.arrays import as_float, namespace
 from kpalette.color.gamut import BISECTION_STEPS, reduce_chroma
 from kpalette.color.names import parse_color
-from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
+from kpalette.color.spaces import lab_to_rgb, linear_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError
 from kpalette.types import Array, FloatArray, ImageArray
 
@@ -130,8 +131,16 @@ def lab_to_image(lab: FloatArray, *, steps: int = BISECTION_STEPS) -> ImageArray
 
 def image_to_lab(image: ImageArray) -> FloatArray:
     """Converts `image`, uint8 sRGB (..., 3), to CIELAB (..., 3), float32."""
-    lab: FloatArray = rgb_to_lab(image_to_rgb(image))
+    # A table replaces the powers, which halves the time.
+    lab: FloatArray = linear_to_lab(_linear_of_bytes().take(image))
     return lab
+
+
+@lru_cache(maxsize=1)
+def _linear_of_bytes() -> FloatArray:
+    """Linear light of the 256 values of a byte."""
+    linear: FloatArray = rgb_to_linear(image_to_rgb(np.arange(256, dtype=np.uint8)))
+    return linear
 
 
 def flatten(picture: Picture, background: str) -> Picture:

@@ -14,7 +14,9 @@ Graphics 34(4), 2015.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +25,8 @@ from numpy.typing import NDArray
 from kpalette.color.spaces import linear_to_lab, rgb_to_lab, rgb_to_linear
 from kpalette.errors import ArgumentError, ImageError
 from kpalette.images.picture import Picture, as_picture
+from kpalette.kernels.loader import kernels_for
+from kpalette.palettes.kmeans import best_means, lloyd
 from kpalette.palettes.palette import Palette
 from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
 
@@ -31,8 +35,6 @@ MAX_SAMPLES = 262_144
 
 _SEED_REACH = 80.0  # [C] section 3.2: distance in Lab at which a seed still lowers the weight of points
 _BITS = {"chang": 4, "kmeans": 5}  # bits a channel of the histogram
-_RESTARTS = 8  # on 290 paintings 4 starts are over 1 % worse than the best of 64 on 15 of them, 8 starts on one
-_MAX_ITERATIONS = 300
 _CHUNK = 1 << 15  # so many colours fit the processor's cache
 _LINEAR = rgb_to_linear(np.arange(256, dtype=np.float32) / np.float32(255))
 
@@ -108,26 +110,61 @@ def extract_palettes(
         ArgumentError: if `image`, a size, `method` or `seed` is wrong.
         ImageError: if every pixel is transparent.
     """
-    asked = tuple(sizes)
-    for size in asked:
-        if not isinstance(size, int | np.integer) or not MIN_COLORS <= size <= MAX_COLORS:
-            raise ArgumentError(f"`size` must be a whole number from {MIN_COLORS} to {MAX_COLORS}. Received: {size!r}")
-    if method not in METHODS:
-        raise ArgumentError(f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}")
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ArgumentError(f"`seed` must be a whole number, not negative. Received: {seed!r}")
-    packed, weights = _sample(image if isinstance(image, Picture) else as_picture(image))
-    bins: Bins | None = None
-    found = {}
-    # Ascending sizes: a histogram is replaced by a finer one only if it has fewer bins than the next size needs.
-    for size in sorted(set(asked)):
-        few = _few_colors(packed, weights, size)
-        if few is None:
-            if bins is None or len(bins.lab) < size:
-                bins = _histogram(packed, weights, _BITS[method], size)
-            few = _chang(bins, size) if method == "chang" else _kmeans(bins, size, seed)
-        found[size] = Palette(few.lab, few.weights if few.weights.sum() > 0 else None).sorted()
-    return tuple(found[size] for size in asked)
+    return Sample(image if isinstance(image, Picture) else as_picture(image)).palettes(tuple(sizes), method, seed)
+
+
+class Sample:
+    """The colours of a picture that extraction looks at; several extractions from one share what they can.
+
+    Args:
+        picture: any size; each pixel counts by its alpha.
+
+    Raises:
+        ImageError: if every pixel is transparent.
+
+    Example:
+        >>> sample = Sample(kpalette.read_image("photo.jpg"))
+        >>> [sample.palettes([3], method, 0)[0].hex[0] for method in METHODS]
+        ['#674b43', '#23191a']
+    """
+
+    def __init__(self, picture: Picture) -> None:
+        """See the class."""
+        self.packed, self.weights = _sample(picture)
+        self._kernels = kernels_for(picture.rgb.size // 3)
+
+    @cached_property
+    def _lab(self) -> NDArray[np.float32]:
+        """CIELAB of the colours, (3, n)."""
+        lab = np.empty((3, len(self.packed)), dtype=np.float32)
+        for start in range(0, len(self.packed), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            lab[:, part] = linear_to_lab(_LINEAR.take(np.stack(_channels(self.packed[part]), axis=-1))).T
+        return lab
+
+    def palettes(self, sizes: Sequence[int], method: str, seed: int) -> tuple[Palette, ...]:
+        """`extract_palettes` of the sample."""
+        for size in sizes:
+            if not isinstance(size, int | np.integer) or not MIN_COLORS <= size <= MAX_COLORS:
+                raise ArgumentError(
+                    f"`size` must be a whole number from {MIN_COLORS} to {MAX_COLORS}. Received: {size!r}"
+                )
+        if method not in METHODS:
+            raise ArgumentError(f"`method` must be one of {', '.join(METHODS)}. Received: {method!r}")
+        if not isinstance(seed, int | np.integer) or seed < 0:
+            raise ArgumentError(f"`seed` must be a whole number, not negative. Received: {seed!r}")
+        bins: Bins | None = None
+        found = {}
+        # Ascending sizes: a histogram is replaced by a finer one only if it has fewer bins than the next size needs.
+        for size in sorted(set(sizes)):
+            few = _few_colors(self.packed, self.weights, size)
+            if few is None:
+                if bins is None or len(bins.lab) < size:
+                    bins = _histogram(self, _BITS[method], size)
+                chang = method == "chang"
+                few = _chang(bins, size, self._kernels) if chang else _kmeans(bins, size, seed, self._kernels)
+            found[size] = Palette(few.lab, few.weights if few.weights.sum() > 0 else None).sorted()
+        return tuple(found[size] for size in sizes)
 
 
 METHODS = tuple(_BITS)
@@ -145,7 +182,7 @@ def color_bins(picture: Picture) -> Bins:
     Raises:
         ImageError: if every pixel is transparent.
     """
-    return _histogram(*_sample(picture), _BITS["kmeans"], 1)
+    return _histogram(Sample(picture), _BITS["kmeans"], 1)
 
 
 def _sample(picture: Picture) -> tuple[Packed, Floats]:
@@ -195,23 +232,25 @@ def _sums(keys: NDArray[np.integer[Any]], weights: Floats, size: int) -> Floats:
     return np.bincount(keys, weights, minlength=size).astype(np.float64, copy=False)
 
 
-def _histogram(packed: Packed, weights: Floats, bits: int, size: int) -> Bins:
+def _histogram(sample: Sample, bits: int, size: int) -> Bins:
     """The occupied bins at `bits` bits a channel; at more bits if there are fewer than `size` of them."""
-    r, g, b = (channel >> (8 - bits) for channel in _channels(packed))
+    r, g, b = (channel >> (8 - bits) for channel in _channels(sample.packed))
     keys = ((r << (2 * bits)) | (g << bits) | b).astype(np.intp)
-    count = _sums(keys, weights, 1 << (3 * bits))
+    count = _sums(keys, sample.weights, 1 << (3 * bits))
     occupied = np.flatnonzero(count)
     if len(occupied) < size and bits < 8:
-        return _histogram(packed, weights, bits + 1, size)
-    lab = np.empty((3, len(packed)), dtype=np.float32)
-    for start in range(0, len(packed), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        lab[:, part] = linear_to_lab(_LINEAR.take(np.stack(_channels(packed[part]), axis=-1))).T
-    mean = np.stack([_sums(keys, weights * channel, len(count))[occupied] for channel in lab], axis=-1)
+        return _histogram(sample, bits + 1, size)
+    mean = np.stack([_sums(keys, sample.weights * channel, len(count))[occupied] for channel in sample._lab], axis=-1)
     return Bins(mean / count[occupied, None], count[occupied])
 
 
-def _chang(bins: Bins, size: int) -> Bins:
+def _kmeans(bins: Bins, size: int, seed: int, kernels: ModuleType | None) -> Bins:
+    """The method "kmeans"; see the head of this module."""
+    centres, labels = best_means(bins.lab, bins.weights, size, seed=seed, kernels=kernels)
+    return Bins(centres, _sums(labels, bins.weights, size))
+
+
+def _chang(bins: Bins, size: int, kernels: ModuleType | None) -> Bins:
     """The method "chang"; see the head of this module."""
     remaining = bins.weights.copy()
     seeds = np.empty((size + 1, 3))
@@ -220,61 +259,5 @@ def _chang(bins: Bins, size: int) -> Bins:
         distance = np.sum((bins.lab - seeds[i]) ** 2, axis=-1)
         remaining = remaining * (1.0 - np.exp(-distance / _SEED_REACH**2))
     seeds[size] = 0.0
-    centres, labels = _lloyd(bins, seeds, fixed=1)
+    centres, labels = lloyd(bins.lab, bins.weights, seeds, fixed=1, kernels=kernels)
     return Bins(centres[:size], _sums(labels, bins.weights, size + 1)[:size])
-
-
-def _kmeans(bins: Bins, size: int, seed: int) -> Bins:
-    """The method "kmeans": of several starts, the result with the least sum of squared distances (inertia)."""
-    generator = np.random.default_rng(seed)
-    best: tuple[float, Floats, NDArray[np.intp]] | None = None
-    for _ in range(_RESTARTS):
-        centres, labels = _lloyd(bins, _plus_plus(bins, size, generator), fixed=0)
-        inertia = float(np.sum(bins.weights * np.sum((bins.lab - centres[labels]) ** 2, axis=-1)))
-        if best is None or inertia < best[0]:
-            best = (inertia, centres, labels)
-    assert best is not None
-    return Bins(best[1], _sums(best[2], bins.weights, size))
-
-
-def _plus_plus(bins: Bins, size: int, generator: np.random.Generator) -> Floats:
-    """Seeds of k-means++ (Arthur and Vassilvitskii 2007).
-
-    The first seed is drawn with probabilities in proportion to the weights, each further one in proportion to weight
-    times squared distance to the nearest seed so far.
-    """
-    chance = bins.weights
-    distance = np.full(len(bins.lab), np.inf)
-    seeds = np.empty((size, 3))
-    for i in range(size):
-        seeds[i] = bins.lab[generator.choice(len(chance), p=chance / chance.sum())]
-        distance = np.minimum(distance, np.sum((bins.lab - seeds[i]) ** 2, axis=-1))
-        chance = bins.weights * distance
-    return seeds
-
-
-def _lloyd(bins: Bins, centres: Floats, *, fixed: int) -> tuple[Floats, NDArray[np.intp]]:
-    """Lloyd's algorithm for weighted k-means, until no point changes its centre.
-
-    Each point is assigned to its nearest centre, and each centre moves to the weighted mean of its points. The last
-    `fixed` centres do not move, nor does a centre without points.
-
-    Returns:
-        Centres (k, 3), and the index of each point's centre (n,).
-    """
-    moving = len(centres) - fixed
-    centres = centres.copy()
-    columns = np.ascontiguousarray(bins.lab.T)
-    weighted = np.column_stack([bins.lab * bins.weights[:, None], bins.weights])
-    clusters = np.arange(moving)[:, None]
-    labels = np.full(len(bins.lab), -1, dtype=np.intp)
-    for _ in range(_MAX_ITERATIONS):
-        previous = labels
-        # |x - c|^2 without |x|^2, which is the same for all centres
-        labels = np.argmin(np.sum(centres**2, axis=-1)[:, None] - 2.0 * (centres @ columns), axis=0)
-        if np.array_equal(labels, previous):
-            break
-        total = (labels == clusters).astype(np.float64) @ weighted
-        filled = total[:, 3] > 0
-        centres[:moving][filled] = total[filled, :3] / total[filled, 3:]
-    return centres, labels

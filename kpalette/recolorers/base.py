@@ -18,7 +18,7 @@ from kpalette.recolorers.flat import FlatColors, find_flat, recolor_flat
 from kpalette.recolorers.lattice import LATTICE_SIZE, ColorMap, Lattice
 from kpalette.recolorers.lightness import smooth_lightness, transfer_lightness
 from kpalette.recolorers.strength import auto_strength
-from kpalette.recolorers.tone import WORKING_SIZE, Relit
+from kpalette.recolorers.tone import WORKING_SIZE, Relit, whole_move
 from kpalette.types import TONES, BoolArray, FloatArray, ImageArray
 
 _STRENGTH_SIDE = 256
@@ -159,11 +159,10 @@ class Plan:
         """The lightness strength that "auto" chooses for a picture; see `kpalette.recolorers.strength`."""
         if self.changes_nothing or self._flat_colors(picture) is not None:
             return 1.0
-        whole = Relit(picture, self.source, self.target, strength=1.0, longest=_STRENGTH_SIDE)
-        L, moved = whole.before[..., 0], whole.lab[..., 0]
+        L, moved = whole_move(picture, self.source, self.target, longest=_STRENGTH_SIDE)
         if self.tone != "local":
             moved = replace(self, lightness=1.0).moved_lightness(L)
-        return auto_strength(L[whole.shown], moved[whole.shown])
+        return auto_strength(L, moved)
 
     def _flat_colors(self, picture: Picture) -> FlatColors | None:
         """The colours of flat art that gets one colour map; None for other pictures and recolorers."""

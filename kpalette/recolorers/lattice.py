@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
+from kpalette.kernels.loader import kernels_for
 from kpalette.parallel import in_parts
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
@@ -93,12 +94,17 @@ class Lattice:
         return ImageFilter.Color3DLUT(self.size, self.table.reshape(-1))
 
     def apply(self, image: ImageArray) -> ImageArray:
-        """Maps an image, uint8 (H, W, 3), by Pillow's trilinear interpolation. The identity is exact."""
+        """Maps an image, uint8 (H, W, 3), by trilinear interpolation. The identity is exact."""
         result: ImageArray = np.empty(image.shape, dtype=np.uint8)
+        kernels = kernels_for(image.size // 3)
+        levels = None if kernels is None else kernels.lattice_levels(self.table)
 
         def apply_rows(part: slice) -> None:
-            rows = Image.fromarray(np.ascontiguousarray(image[part]))
-            result[part] = np.asarray(rows.filter(self._filter))
+            if kernels is not None:
+                kernels.look_up(image[part], levels, result[part])
+            else:
+                rows = Image.fromarray(np.ascontiguousarray(image[part]))
+                result[part] = np.asarray(rows.filter(self._filter))
 
         # In strips: Pillow copies the pixels, at 4 bytes each.
         in_parts(apply_rows, len(image), max(1, _STRIP // max(1, image.shape[1])))

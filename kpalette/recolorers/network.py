@@ -5,51 +5,41 @@
 2. The network predicts ab for every pixel.
 3. `limit_slopes` brings neighbours together that were alike in the picture and are now far apart.
 4. The change is upsampled along the edges of the picture (`upsample.fit_field`) and added to the full-size picture,
-   strip by strip: that of ab, and where lightness moves locally that of L, too.
+   strip by strip (`kpalette.recolorers.strips`): that of ab, and where lightness moves locally that of L, too.
 
-The network runs under Keras (TensorFlow or JAX), or under ONNX Runtime, which needs neither. All else is NumPy and
-OpenCV. Colours and networks are float32: bfloat16 is faster only on processors that have it.
+The network runs under Keras (TensorFlow or JAX), or under ONNX Runtime, which needs neither. Colours and networks are
+float32: bfloat16 is faster only on processors that have it.
 """
 
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
-from functools import lru_cache
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from kpalette.color.gamut import in_gamut, reduce_chroma
-from kpalette.color.spaces import lab_to_rgb, linear_to_lab, rgb_to_lab, rgb_to_linear
+from kpalette.color.gamut import in_gamut
 from kpalette.errors import ArgumentError
-from kpalette.images.picture import Picture, image_to_rgb, resize, rgb_to_image
+from kpalette.images.picture import Picture, image_to_lab, resize
+from kpalette.kernels.loader import kernels_for
 from kpalette.models.ranges import AB_SCALE, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
-from kpalette.parallel import in_parts
 from kpalette.recolorers.base import Plan, Recolored
 from kpalette.recolorers.correction import PASSES, SIDE, correct_target
 from kpalette.recolorers.fitted import FittedRecolorer
 from kpalette.recolorers.lattice import ColorMap
-from kpalette.recolorers.slopes import REACH, limit_slopes
-from kpalette.recolorers.tone import NEVER_ALIKE, hidden_pixels, without_hidden
-from kpalette.recolorers.upsample import fit_field
+from kpalette.recolorers.slopes import limit_slopes
+from kpalette.recolorers.strips import CHROMA_STEPS, Pixels, add_change, byte_pixels, float_pixels, with_lightness
+from kpalette.recolorers.tone import hidden_pixels, without_hidden
 from kpalette.runtimes.network import RUNTIMES, Network, load_network
-from kpalette.types import L_MAX, BoolArray, FloatArray, ImageArray
+from kpalette.types import FloatArray
 
 WORKING_SIZE = 512
 """Longer side, in pixels, of the picture that a network gets."""
 
 _MARGIN = 16
 """Mirrored pixels around that picture. Without them, convolutions see black beyond its border, and tint the border."""
-
-_STRIP = 1 << 19  # pixels that one thread works on at a time: few MB for each array
-_LIMITS = 8  # of limit_slopes at full size, where most slopes are limited already
-_CONTEXT_ROWS = REACH + _LIMITS + 1  # rows above and below that influence limit_slopes
-_LEAST_ROWS = 4 * _CONTEXT_ROWS  # of a strip: a third of its rows is computed twice
-
-_CHROMA_STEPS = 12
-"""Halvings of the chroma reduction: the error is a thirtieth of a chroma unit, which 8 bits do not show."""
 
 
 class NetworkRecolorer:
@@ -116,57 +106,75 @@ class NetworkRecolorer:
 
     def apply(self, picture: Picture, plan: Plan) -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`."""
-        pixels = _Pixels(picture.rgb, hidden_pixels(picture), _image_to_lab, _lab_to_image)
-        return Recolored(*self._recolor(pixels, picture, plan))
+        return Recolored(*self._recolor(byte_pixels(picture.rgb, hidden_pixels(picture)), picture, plan))
 
     def apply_float(self, rgb: FloatArray, picture: Picture, plan: Plan) -> FloatArray:
         """Recolours float rgb (H, W, 3) in 0..1 at full precision; `picture` is its 8-bit form."""
-        pixels = _Pixels(rgb, hidden_pixels(picture), rgb_to_lab, _lab_to_float)
-        result: FloatArray = self._recolor(pixels, picture, plan)[0]
+        result: FloatArray = self._recolor(float_pixels(rgb, hidden_pixels(picture)), picture, plan)[0]
         return result
 
     def flat_map(self, picture: Picture, plan: Plan) -> ColorMap:
         """The colour map for flat art, which a network would not keep flat: that of `fitted`."""
         return FittedRecolorer().color_map_for(picture, plan)
 
-    def _recolor(self, pixels: "_Pixels", picture: Picture, plan: Plan) -> tuple[Any, Callable[[], float]]:
+    def _recolor(self, pixels: Pixels, picture: Picture, plan: Plan) -> tuple[Any, Callable[[], float]]:
         """Returns the recoloured pixels, and a function for the share of predicted colours outside sRGB."""
         network = self.load()
         if plan.changes_nothing:
             return pixels.rgb, lambda: 0.0
         relit = plan.relit(picture, longest=self.working_size)
+        curve = plan.moved_lightness if relit is None and plan.lightness > 0.0 else None
         if relit is None:
             visible = without_hidden(picture.rgb, pixels.hidden, plan.source)
-            before = _image_to_lab(resize(visible, longest=self.working_size))
-            small, source = _with_lightness(before, plan), _with_lightness(plan.source.lab, plan)
+            before = image_to_lab(resize(visible, longest=self.working_size))
+            small, source = with_lightness(before, curve), with_lightness(plan.source.lab, curve)
         else:
             before, small, source = relit.before, relit.lab, relit.source.lab
-        seen = Palette(source, plan.source.shares)
-        predicted = _predict(
-            network, small, seen, _corrected(network, before, small, seen, plan.target, self.corrections)
+        answer = _Answer(
+            network, before, small, Palette(source, plan.source.shares), kernels_for(picture.rgb.size // 3)
         )
-        limited = limit_slopes(before, predicted, steps=_CHROMA_STEPS)
+        predicted = answer.predicted(answer.corrected(plan.target, self.corrections))
+        limited = answer.limited(predicted)
         if relit is None:
-            result = _add_change(pixels, plan, small, limited[..., 1:] - small[..., 1:])
+            result = add_change(pixels, small, limited[..., 1:] - small[..., 1:], curve)
         else:
-            result = _add_change(pixels, replace(plan, lightness=0.0), before, limited - before)
+            result = add_change(pixels, before, limited - before, None)
         return result, lambda: 1.0 - float(np.mean(in_gamut(predicted)))
 
 
-class _Pixels(NamedTuple):
-    """The pixels of a picture, uint8 or float, and the functions that convert them.
+class _Answer(NamedTuple):
+    """What a network makes of a picture at working size.
 
     Attributes:
-        rgb: (H, W, 3).
-        hidden: bool (H, W), pixels of alpha 0; None if there are none.
-        to_lab: rgb to CIELAB.
-        from_lab: CIELAB in gamut to rgb.
+        network: runs the network.
+        before: CIELAB of the picture, (h, w, 3).
+        small: the same with the lightness that the network sees.
+        source: the palette of `small`.
+        kernels: those of a large picture.
     """
 
-    rgb: Any
-    hidden: BoolArray | None
-    to_lab: Callable[[Any], FloatArray]
-    from_lab: Callable[[FloatArray], Any]
+    network: Network
+    before: FloatArray
+    small: FloatArray
+    source: Palette
+    kernels: ModuleType | None
+
+    def predicted(self, target: Palette) -> FloatArray:
+        """CIELAB (h, w, 3) of the answer; may lie outside sRGB."""
+        return _predict(self.network, self.small, self.source, target)
+
+    def limited(self, predicted: FloatArray) -> FloatArray:
+        """An answer in gamut, its slopes limited."""
+        return limit_slopes(self.before, predicted, steps=CHROMA_STEPS, kernels=self.kernels)
+
+    def corrected(self, target: Palette, corrections: int) -> Palette:
+        """The target swatches by which the answer ends on the target."""
+        skip = -(-max(self.small.shape[:2]) // SIDE)
+        before, small = (np.ascontiguousarray(lab[::skip, ::skip]) for lab in (self.before, self.small))
+        thin = self._replace(before=before, small=small)
+        return correct_target(
+            lambda shown: thin.limited(thin.predicted(shown)), small, self.source, target, passes=corrections
+        )
 
 
 def _predict(network: Network, small: FloatArray, source: Palette, target: Palette) -> FloatArray:
@@ -184,75 +192,3 @@ def _predict(network: Network, small: FloatArray, source: Palette, target: Palet
     )
     inner = np.asarray(ab, dtype=np.float32)[0, _MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]
     return np.concatenate([small[..., :1], inner * np.float32(AB_SCALE)], axis=-1)
-
-
-def _corrected(
-    network: Network, before: FloatArray, small: FloatArray, source: Palette, target: Palette, corrections: int
-) -> Palette:
-    """The target swatches by which the answer to a picture, CIELAB (h, w, 3), ends on the target."""
-    skip = -(-max(small.shape[:2]) // SIDE)
-    before, small = (np.ascontiguousarray(lab[::skip, ::skip]) for lab in (before, small))
-
-    def answer(shown: Palette) -> FloatArray:
-        return limit_slopes(before, _predict(network, small, source, shown), steps=_CHROMA_STEPS)
-
-    return correct_target(answer, small, source, target, passes=corrections)
-
-
-def _add_change(pixels: _Pixels, plan: Plan, small: FloatArray, change: FloatArray) -> Any:
-    """Adds a change of ab or Lab, found at working size, to the full-size pixels; in strips, to save memory.
-
-    Slopes are limited here once more: the sum is reduced to the gamut again, and upsampling turns small steps of
-    lightness into steps of ab. `limit_slopes` at a row depends on `_CONTEXT_ROWS` rows above and below it, so each
-    strip computes these, too.
-    """
-    height, width = pixels.rgb.shape[:2]
-    same_size = change.shape[:2] == (height, width)
-    field = None if same_size else fit_field(change, small, height=height, width=width)
-    result = np.empty_like(pixels.rgb)
-
-    def recolor_rows(part: slice) -> None:
-        wide = slice(max(0, part.start - _CONTEXT_ROWS), min(height, part.stop + _CONTEXT_ROWS))
-        before = pixels.to_lab(pixels.rgb[wide])
-        lab = np.array(_with_lightness(before, plan))
-        lab[..., 3 - change.shape[2] :] += change[wide] if field is None else field.rows(wide, lab)
-        if change.shape[2] == 3:
-            np.clip(lab[..., 0], 0.0, L_MAX, out=lab[..., 0])
-        if pixels.hidden is not None:
-            before[pixels.hidden[wide]] = NEVER_ALIKE
-        limited = limit_slopes(before, lab, passes=_LIMITS, steps=_CHROMA_STEPS)
-        result[part] = pixels.from_lab(limited[part.start - wide.start :][: part.stop - part.start])
-
-    in_parts(recolor_rows, height, max(_LEAST_ROWS, _STRIP // width))
-    return result
-
-
-def _lab_to_image(lab: FloatArray) -> ImageArray:
-    return rgb_to_image(lab_to_rgb(lab))
-
-
-def _lab_to_float(lab: FloatArray) -> FloatArray:
-    rgb: FloatArray = np.clip(lab_to_rgb(lab), 0.0, 1.0)
-    return rgb
-
-
-def _with_lightness(lab: FloatArray, plan: Plan) -> FloatArray:
-    """Moves the lightness of CIELAB (..., 3) along the palettes' curve, then reduces chroma into gamut."""
-    if plan.lightness == 0.0:
-        return lab
-    L = plan.moved_lightness(lab[..., 0])
-    moved: FloatArray = reduce_chroma(np.concatenate([L[..., np.newaxis], lab[..., 1:]], axis=-1))
-    return moved
-
-
-@lru_cache(maxsize=1)
-def _linear_of_bytes() -> FloatArray:
-    """Linear light of the 256 values of a byte."""
-    linear: FloatArray = rgb_to_linear(image_to_rgb(np.arange(256, dtype=np.uint8)))
-    return linear
-
-
-def _image_to_lab(image: ImageArray) -> FloatArray:
-    """Same as `rgb_to_lab(image_to_rgb(image))`. A table replaces the powers, which halves the time."""
-    lab: FloatArray = linear_to_lab(_linear_of_bytes().take(image))
-    return lab

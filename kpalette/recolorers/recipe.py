@@ -1,7 +1,7 @@
 """`Recipe`: how pictures are to be recoloured. With a picture it becomes a `Plan`."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from kpalette.color.difference import SAME_COLOR, delta_e
 from kpalette.errors import ArgumentError
 from kpalette.images.picture import Picture
 from kpalette.palettes.convert import as_palette
-from kpalette.palettes.extract import METHODS, extract_palette
+from kpalette.palettes.extract import METHODS, Sample
 from kpalette.palettes.palette import MATCHES, Palette
 from kpalette.recolorers.base import Plan, Recolorer
 from kpalette.recolorers.flat import find_flat
@@ -103,11 +103,14 @@ class Recipe:
         """The picture's palette, and what each of its swatches becomes."""
         if self.source is not None:
             return self.source, self._matched(picture, self.source)
-        own = extract_palette(picture, size=len(self.target), method=method, seed=self.seed)
+        sample, size = Sample(picture), len(self.target)
+        own = sample.palettes([size], method, self.seed)[0]
         flat = find_flat(picture) if self.match != "order" else None
         if flat is not None and flat.within(self.target):
             return own, own
-        for found in self._extractions(picture, own, method):
+        # The palettes that a user may have extracted from the picture: by this extraction, or by another one.
+        others = (sample.palettes([size], name, 0)[0] for name in METHODS if name != method or self.seed != 0)
+        for found in chain([own], others):
             if _same_colors(found, self.target, in_order=self.match == "order"):
                 return found, found
         return own, self._matched(picture, own)
@@ -116,13 +119,6 @@ class Recipe:
         if self.match == AUTO:
             return match_objects(picture, source, self.target)
         return source.matched(self.target, match=self.match)
-
-    def _extractions(self, picture: Picture, own: Palette, method: str) -> Iterator[Palette]:
-        """The palettes that a user may have extracted from the picture: by this extraction, or by another one."""
-        yield own
-        for other in METHODS:
-            if other != method or self.seed != 0:
-                yield extract_palette(picture, size=len(self.target), method=other)
 
     def settings(self) -> dict[str, Any]:
         """The recipe as plain values, for JSON. Equal recipes give equal values, in every process."""

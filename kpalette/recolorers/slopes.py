@@ -19,6 +19,8 @@ The algorithm takes alike neighbours as the edges of a graph. An edge is *steep*
 So a leap becomes a ramp. Nothing spreads across an edge of the picture, since pixels there are not alike.
 """
 
+from types import ModuleType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +55,7 @@ def limit_slopes(
     passes: int = PASSES,
     steepest: float = STEEPEST,
     steps: int = BISECTION_STEPS,
+    kernels: ModuleType | None = None,
 ) -> FloatArray:
     """Limits the slope of ab between neighbours that are alike; see the head of this module.
 
@@ -62,6 +65,7 @@ def limit_slopes(
         passes: of step 3. Influence reaches at most `REACH` + `passes` + 1 rows.
         steepest: takes the place of `STEEPEST`.
         steps: halvings of the chroma reduction.
+        kernels: what `kpalette.kernels.loader.kernels_for` gives; None works in NumPy.
 
     Returns:
         CIELAB (H, W, 3), float32, in gamut: `reduce_chroma(after)`, with another ab where slopes were limited.
@@ -72,6 +76,10 @@ def limit_slopes(
         >>> float(np.abs(np.diff(limit_slopes(before, after)[0, :, 1])).max()) <= STEEPEST + SLACK
         True
     """
+    if kernels is not None:
+        planes = [np.array(np.moveaxis(x, -1, 0), dtype=np.float32, order="C") for x in (before, after)]
+        limit_planes(kernels, *planes, passes=passes, steepest=steepest, steps=steps)
+        return np.ascontiguousarray(np.moveaxis(planes[1], 0, -1))
     lab: FloatArray = reduce_chroma(np.array(after, dtype=np.float32), steps=steps)
     L, ab = lab[..., 0], np.ascontiguousarray(np.moveaxis(lab[..., 1:], -1, 0))
     picture = np.ascontiguousarray(np.moveaxis(before, -1, 0))
@@ -91,6 +99,15 @@ def limit_slopes(
         lab[..., 1:] = np.moveaxis(ab, 0, -1)
         lab[moved] = reduce_chroma(lab[moved], steps=steps)  # between two hues, a ramp may leave the gamut
     return lab
+
+
+def limit_planes(
+    kernels: ModuleType, before: FloatArray, after: FloatArray, *, passes: int, steepest: float = STEEPEST, steps: int
+) -> None:
+    """`limit_slopes` of planes, float32 (3, H, W) and contiguous, by kernels; `after` changes in place."""
+    kernels.limit_slopes(
+        before, after, passes=passes, reach=REACH, alike=ALIKE, steepest=steepest, slack=SLACK, cut=_CUT, steps=steps
+    )
 
 
 def _squared_steps(planes: FloatArray, axis: int) -> FloatArray:

@@ -10,6 +10,9 @@ times, with a quarter of the weight each time, so that no streaks are left. A li
 tridiagonal system; LAPACK solves all lines at once, as one long system with gaps.
 """
 
+from functools import partial
+from types import ModuleType
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +23,9 @@ _ROUNDS = 3
 Floats = NDArray[np.float64]
 
 
-def smooth_regions(values: FloatArray, guide: FloatArray, *, reach: float, contrast: float) -> Floats:
+def smooth_regions(
+    values: FloatArray, guide: FloatArray, *, reach: float, contrast: float, kernels: ModuleType | None = None
+) -> Floats:
     """Smooths values inside the regions of a guide.
 
     Args:
@@ -28,6 +33,7 @@ def smooth_regions(values: FloatArray, guide: FloatArray, *, reach: float, contr
         guide: colours, CIELAB for instance, (H, W, n).
         reach: how far values even out where the guide is flat, in pixels.
         contrast: step of the guide that begins to keep values apart, in its units.
+        kernels: what `kpalette.kernels.loader.kernels_for` gives; None works in NumPy.
 
     Returns:
         The smoothed values, float64 (H, W), within the range of `values`.
@@ -40,10 +46,11 @@ def smooth_regions(values: FloatArray, guide: FloatArray, *, reach: float, contr
     across = _likeness(guide, contrast, axis=1)
     down = np.ascontiguousarray(_likeness(guide, contrast, axis=0).T)
     smoothed = np.array(values, dtype=np.float64)
+    solve = _solve_rows if kernels is None else partial(_solve_compiled, kernels)
     for left in range(_ROUNDS - 1, -1, -1):
         weight = reach**2 * 1.5 * 4.0**left / (4.0**_ROUNDS - 1)
-        smoothed = _solve_rows(smoothed, weight * across)
-        smoothed = _solve_rows(np.ascontiguousarray(smoothed.T), weight * down).T
+        smoothed = solve(smoothed, weight * across)
+        smoothed = solve(np.ascontiguousarray(smoothed.T), weight * down).T
     return smoothed
 
 
@@ -67,3 +74,10 @@ def _solve_rows(values: Floats, weights: Floats) -> Floats:
         return values
     solved: Floats = dptsv(diagonal, flat[:-1], values.ravel())[2].reshape(values.shape)
     return solved
+
+
+def _solve_compiled(kernels: ModuleType, values: Floats, weights: Floats) -> Floats:
+    """The same by kernels, which work on columns: all of them side by side fill vectors."""
+    columns = np.ascontiguousarray(values.T)
+    kernels.solve_columns(columns, np.ascontiguousarray(weights.T))
+    return np.ascontiguousarray(columns.T)

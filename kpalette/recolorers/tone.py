@@ -19,6 +19,7 @@ For `local`, the picture is relit first; then the recolorer changes hue and chro
 
 from collections.abc import Callable
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ import numpy as np
 from kpalette.color.gamut import reduce_chroma
 from kpalette.color.spaces import lab_to_rgb
 from kpalette.images.picture import Picture, image_to_lab, image_to_rgb, lab_to_image, resize, rgb_to_image
+from kpalette.kernels.loader import kernels_for
 from kpalette.palettes.palette import Palette
 from kpalette.parallel import in_parts
 from kpalette.recolorers.lightness import transfer_lightness
@@ -82,12 +84,14 @@ class Relit:
         self, picture: Picture, source: Palette, target: Palette, *, strength: float, longest: int = WORKING_SIZE
     ) -> None:
         """See the class."""
+        self._kernels = kernels_for(picture.rgb.size // 3)
         self._picture = picture
         self._small, hidden = shrink(picture, source, longest=longest)
         self.before = image_to_lab(self._small)
-        self.shown = np.ones(self.before.shape[:2], dtype=np.bool_) if hidden is None or hidden.all() else ~hidden
-        moved = _moved(self.before, source, target, strength, hidden)
-        self.lab = limit_slopes(self.before, np.dstack([moved, self.before[..., 1:]]))
+        self.shown = _shown(self.before, hidden)
+        moved = _moved(self.before, source, target, strength, hidden, self._kernels)
+        lit = np.dstack([moved, self.before[..., 1:]])
+        self.lab = limit_slopes(self.before, lit, kernels=self._kernels)
         self.source = _lit_swatches(self.before, self.lab, source, hidden)
 
     @cached_property
@@ -100,11 +104,17 @@ class Relit:
             return change
         return fit_field(_FIELD_SCALE * change, _FIELD_SCALE * before, height=height, width=width)
 
+    @cached_property
+    def _nodes(self) -> FloatArray | None:
+        """The field as kernels need it; None without them."""
+        if self._kernels is None or not isinstance(self._change, ChangeField):
+            return None
+        nodes: FloatArray = self._kernels.field_nodes(self._change.planes)
+        return nodes
+
     def picture(self) -> Picture:
         """The relit picture, 8 bits."""
-        image: ImageArray = self._by_rows(
-            self._picture.rgb, lambda image, rows: rgb_to_image(self._relit_rows(image_to_rgb(image), rows))
-        )
+        image: ImageArray = self._by_rows(self._picture.rgb, self._relit_bytes)
         return self._picture.with_rgb(image)
 
     def floats(self, rgb: FloatArray) -> FloatArray:
@@ -113,22 +123,60 @@ class Relit:
         return relit
 
     @staticmethod
-    def _by_rows(pixels: Any, relight: Callable[[Any, slice], Any]) -> Any:
+    def _by_rows(pixels: Any, relight: Callable[[Any, slice, Any], None]) -> Any:
         result = np.empty_like(pixels)
 
         def relight_part(rows: slice) -> None:
-            result[rows] = relight(pixels[rows], rows)
+            relight(pixels[rows], rows, result[rows])
 
         in_parts(relight_part, len(result), max(1, _STRIP // result.shape[1]))
         return result
 
-    def _relit_rows(self, rgb: FloatArray, rows: slice) -> FloatArray:
+    def _relit_bytes(self, image: ImageArray, rows: slice, result: ImageArray) -> None:
+        if self._kernels is not None and self._nodes is not None:
+            height = self._picture.rgb.shape[0]
+            self._kernels.relight(image, self._nodes, scale=_FIELD_SCALE, top=rows.start, height=height, result=result)
+        else:
+            relit = np.empty(image.shape, np.float32)
+            self._relit_rows(image_to_rgb(image), rows, relit)
+            result[...] = rgb_to_image(relit)
+
+    def _relit_rows(self, rgb: FloatArray, rows: slice, result: FloatArray) -> None:
         if isinstance(self._change, ChangeField):
             change = self._change.rows(rows, _FIELD_SCALE * rgb) / np.float32(_FIELD_SCALE)
         else:
             change = self._change[rows]
-        relit: FloatArray = np.clip(rgb + change, 0.0, 1.0)
-        return relit
+        result[...] = np.clip(rgb + change, 0.0, 1.0)
+
+
+def whole_move(picture: Picture, source: Palette, target: Palette, *, longest: int) -> tuple[FloatArray, FloatArray]:
+    """The lightness of a shrunk picture, and what it becomes at strength 1.
+
+    Args:
+        picture: the picture.
+        source: its own palette.
+        target: what each swatch of `source` becomes, in its order.
+        longest: longer side, in pixels, of the shrunk picture.
+
+    Returns:
+        L of the pixels that are not transparent, (n,), before and after.
+
+    Example:
+        >>> picture = Picture(np.full((2, 2, 3), 50, np.uint8))
+        >>> L, moved = whole_move(picture, Palette([[20.79, 0, 0]]), Palette([[80.6, 0, 0]]), longest=256)
+        >>> L.round().tolist(), moved.round().tolist()
+        ([21.0, 21.0, 21.0, 21.0], [81.0, 81.0, 81.0, 81.0])
+    """
+    small, hidden = shrink(picture, source, longest=longest)
+    before = image_to_lab(small)
+    moved = _moved(before, source, target, 1.0, hidden, kernels_for(picture.rgb.size // 3))
+    shown = _shown(before, hidden)
+    return before[..., 0][shown], moved[shown]
+
+
+def _shown(lab: FloatArray, hidden: BoolArray | None) -> BoolArray:
+    """Which pixels of CIELAB (h, w, 3) are not hidden: all, if all are."""
+    return np.ones(lab.shape[:2], dtype=np.bool_) if hidden is None or hidden.all() else ~hidden
 
 
 def shrink(picture: Picture, source: Palette, *, longest: int) -> tuple[ImageArray, BoolArray | None]:
@@ -164,15 +212,26 @@ def without_hidden(rgb: ImageArray, hidden: BoolArray | None, source: Palette) -
     return np.where(hidden[..., np.newaxis], plain, rgb)
 
 
-def _moved(lab: FloatArray, source: Palette, target: Palette, strength: float, hidden: BoolArray | None) -> FloatArray:
+def _moved(
+    lab: FloatArray,
+    source: Palette,
+    target: Palette,
+    strength: float,
+    hidden: BoolArray | None,
+    kernels: ModuleType | None,
+) -> FloatArray:
     """The new L of CIELAB (h, w, 3)."""
     L = lab[..., 0]
     move = transfer_lightness(L, source, target, strength=1.0) - L
     guide = lab
     if hidden is not None:
         guide = np.where(hidden[..., np.newaxis], np.float32(NEVER_ALIKE), lab)
-    even = smooth_regions(move, guide, reach=REACH * max(L.shape), contrast=CONTRAST)
-    return _in_order(L, _bend(L, _with_ends(L, (strength * even).astype(np.float32))))
+    even = smooth_regions(move, guide, reach=REACH * max(L.shape), contrast=CONTRAST, kernels=kernels)
+    moved = _bend(L, _with_ends(L, (strength * even).astype(np.float32)))
+    if kernels is None:
+        return _in_order(L, moved)
+    kernels.bring_in_order(np.ascontiguousarray(L), moved, passes=_ORDER_PASSES)
+    return moved
 
 
 def _with_ends(L: FloatArray, move: FloatArray) -> FloatArray:

@@ -214,7 +214,7 @@ def test_a_picture_of_working_size_is_not_upsampled(photo, monkeypatch):
     recolorer = of_two_halves(15)
     source = extract_palette(photo, method="kmeans")
     with monkeypatch.context() as patch:
-        patch.setattr("kpalette.recolorers.network.fit_field", None)
+        patch.setattr("kpalette.recolorers.strips.fit_field", None)
         small = as_picture(resize(photo, longest=64))
         assert recolorer.apply(small, plan(source, source.matched(COLORS), 0.0)).image.shape == (64, 64, 3)
 
@@ -239,11 +239,11 @@ def test_strips_do_not_show(coarse, photo, monkeypatch):
         return after if not passes else cv2.dilate(after, np.ones((2 * reach + 1, 1), np.uint8))
 
     for limit in (limit_slopes, farthest):
-        monkeypatch.setattr("kpalette.recolorers.network.limit_slopes", limit)
+        monkeypatch.setattr("kpalette.recolorers.strips.limit_slopes", limit)
         whole = recolor(photo, COLORS, model=coarse)
         with monkeypatch.context() as patch:
-            patch.setattr("kpalette.recolorers.network._STRIP", 128 * 7)
-            patch.setattr("kpalette.recolorers.network._LEAST_ROWS", 1)
+            patch.setattr("kpalette.recolorers.strips._STRIP", 128 * 7)
+            patch.setattr("kpalette.recolorers.strips._LEAST_ROWS", 1)
             np.testing.assert_array_equal(recolor(photo, COLORS, model=coarse), whole)
 
 

@@ -1,0 +1,44 @@
+"""Whether a picture gets compiled kernels: Numba is installed, the picture is large, and nothing forbids it.
+
+The choice depends on the picture's size alone, so that a picture has one answer on one machine. Kernels and NumPy
+differ by rounding: by one level in less than one pixel of a thousand.
+"""
+
+import importlib
+import importlib.util
+import logging
+import os
+from functools import cache
+from types import ModuleType
+
+LEAST = 1 << 18
+"""Pictures of more pixels than this get kernels. To load them takes half a second, as long as NumPy takes for 2 MP."""
+
+VARIABLE = "KPALETTE_KERNELS"
+"""The environment variable that forbids kernels where it is 0."""
+
+_log = logging.getLogger(__name__)
+
+
+def kernels_for(pixels: int) -> ModuleType | None:
+    """Returns `kpalette.kernels.planes` for a large picture, else None.
+
+    Example:
+        >>> kernels_for(512 * 512) is None
+        True
+    """
+    if pixels <= LEAST or os.environ.get(VARIABLE) == "0":
+        return None
+    return _load()
+
+
+@cache
+def _load() -> ModuleType | None:
+    if importlib.util.find_spec("numba") is None:
+        return None
+    try:
+        return importlib.import_module("kpalette.kernels.planes")
+    # A Numba that does not fit NumPy raises ImportError; RuntimeError: there is no folder to keep compiled code in.
+    except (ImportError, RuntimeError) as error:
+        _log.warning("no compiled kernels, large pictures take longer: %s", error)
+        return None
