@@ -8,6 +8,7 @@ change linearly, and so each linear channel is a cubic polynomial of the positio
 """
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,14 @@ def in_gamut(lab: Array, *, bridge_gap: bool = False) -> Array:
     return section.contains(section.fy + lab[..., 1] / 500.0, section.fy - lab[..., 2] / 200.0)
 
 
-def gamut_exit(L: FloatArray, origin: FloatArray, direction: FloatArray, *, limit: FloatArray) -> FloatArray:
+def gamut_exit(
+    L: FloatArray,
+    origin: FloatArray,
+    direction: FloatArray,
+    *,
+    limit: FloatArray,
+    kernels: ModuleType | None = None,
+) -> FloatArray:
     """Finds where rays at constant lightness leave the gamut; NumPy only.
 
     A slice of the gamut at constant L is not convex: a ray may cross the border several times. Bisection alone would
@@ -122,6 +130,7 @@ def gamut_exit(L: FloatArray, origin: FloatArray, direction: FloatArray, *, limi
         origin: start of each ray, ab (2, n).
         direction: direction of each ray, ab (2, n), of unit length.
         limit: distances (n,); a border that is farther away than that is not searched for.
+        kernels: what `kpalette.kernels.loader.kernels_for` gives, for float32; None works in NumPy.
 
     Returns:
         Points ab (2, n): the first crossing of each ray and the border, or any point beyond `limit`. For an origin
@@ -136,6 +145,12 @@ def gamut_exit(L: FloatArray, origin: FloatArray, direction: FloatArray, *, limi
     section.take(searched)
     fx, fz = section.fy + start[0].take(searched) / 500.0, section.fy - start[1].take(searched) / 200.0
     dx, dz = ray[0].take(searched) / 500.0, ray[1].take(searched) / -200.0
+
+    if kernels is not None:
+        root = np.ones_like(L)
+        rays = (L.take(searched), fx, fz, dx, dz)
+        root[searched] = kernels.first_root(*rays, scan=np.array([*_SCAN, 1.0]), halvings=_HALVINGS)
+        return np.asarray(start + ray * root)
 
     def margin(at: FloatArray | np.floating[Any]) -> FloatArray:
         value: FloatArray = section.margin(fx + at * dx, fz + at * dz)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kpalette.color.gamut import BISECTION_STEPS
 from kpalette.color.spaces import linear_to_rgb, rgb_to_linear
-from kpalette.kernels import clusters, colors, fields, regions, slopes, tables
+from kpalette.kernels import clusters, colors, fields, gamut, regions, slopes, tables
 from kpalette.types import BoolArray, FloatArray, ImageArray
 
 
@@ -29,8 +29,37 @@ def planes_to_image(lab: FloatArray, first: int, image: ImageArray) -> None:
 def reduce_chroma(lab: FloatArray, *, steps: int = BISECTION_STEPS, least: float = 0.0) -> BoolArray:
     """`kpalette.color.gamut.reduce_chroma` of planes, in place. Returns which lose more than `least` of a or b."""
     cut: BoolArray = np.empty(lab.shape[1:], np.bool_)
-    colors.reduce_planes(lab, steps, np.float32(least), cut)
+    gamut.reduce_planes(lab, steps, np.float32(least), cut)
     return cut
+
+
+def first_root(
+    L: FloatArray, fx: FloatArray, fz: FloatArray, dx: FloatArray, dz: FloatArray, *, scan: FloatArray, halvings: int
+) -> FloatArray:
+    """Where rays first leave the gamut; see `kpalette.color.gamut.gamut_exit`.
+
+    Args:
+        L: lightness, float32 (n,).
+        fx: f(x) of where each ray begins, (n,).
+        fz: f(z) likewise.
+        dx: how far f(x) moves along the whole ray, (n,).
+        dz: f(z) likewise.
+        scan: positions that are looked at first, rising, the last is 1.
+        halvings: how often what is between two of them is halved.
+
+    Returns:
+        Positions on the rays, 0..1, (n,).
+    """
+    root: FloatArray = gamut.first_root(L, fx, fz, dx, dz, scan.astype(np.float32), halvings)
+    return root
+
+
+def nodes_to_rgb(lab: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Reduces colours, float32 (n, 3), into the gamut: rgb in 0..1, (n, 3), and which lay outside, (n,)."""
+    rgb: FloatArray = np.empty(lab.shape, np.float32)
+    outside: BoolArray = np.empty(len(lab), np.bool_)
+    gamut.nodes_to_rgb(lab, BISECTION_STEPS, _levels(), rgb, outside)
+    return rgb, outside
 
 
 def field_nodes(planes: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ index into a plane of w columns; the edges of a pixel lead to the pixels beside,
 
 import numpy as np
 
-from kpalette.kernels.colors import chroma_factors
+from kpalette.kernels.gamut import chroma_factors
 from kpalette.kernels.jit import kernel
 
 _F = np.float32

@@ -13,6 +13,7 @@ import numpy as np
 from kpalette.color.gamut import in_gamut, reduce_chroma
 from kpalette.color.spaces import lab_to_rgb, rgb_to_lab
 from kpalette.images.picture import Picture, image_to_rgb, rgb_to_image
+from kpalette.kernels.loader import kernels_for
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.flat import FlatColors, find_flat, recolor_flat
 from kpalette.recolorers.lattice import LATTICE_SIZE, ColorMap, Lattice
@@ -216,7 +217,8 @@ class ColorMapRecolorer(ABC):
 
     def lattice(self, picture: Picture, plan: Plan, *, size: int = LATTICE_SIZE) -> Lattice:
         """Bakes the map for one picture into a lattice of `size` nodes a side, chroma reduced into sRGB."""
-        return Lattice.bake(self.color_map_for(picture, plan), size=size)
+        kernels = kernels_for(picture.rgb.size // 3)
+        return Lattice.bake(self.color_map_for(picture, plan), size=size, kernels=kernels)
 
     def apply(self, picture: Picture, plan: Plan) -> Recolored:
         """Recolours a picture's rgb: the i-th swatch of `plan.source` becomes the i-th of `plan.target`."""

@@ -24,11 +24,14 @@ In four points it differs from the paper, so that smooth areas do not tear:
 """
 
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.color.gamut import gamut_exit, reduce_chroma
+from kpalette.images.picture import Picture
+from kpalette.kernels.loader import kernels_for
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import ColorMapRecolorer, Plan
 from kpalette.recolorers.lattice import ColorMap
@@ -65,6 +68,13 @@ class BaselineRecolorer(ColorMapRecolorer):
 
     def color_map(self, plan: Plan) -> ColorMap:
         """Makes the exact map: lab (n, 3) to lab (n, 3), before the last chroma reduction."""
+        return self._map(plan, None)
+
+    def color_map_for(self, picture: Picture, plan: Plan) -> ColorMap:
+        """Makes the same map; by kernels for a large picture."""
+        return self._map(plan, kernels_for(picture.rgb.size // 3))
+
+    def _map(self, plan: Plan, kernels: ModuleType | None) -> ColorMap:
         source, target = _merged(plan.source, plan.target)
         merged = replace(plan, source=source, target=target)
         transfers = [SwatchTransfer(*pair) for pair in zip(source.lab[:, 1:], target.lab[:, 1:], strict=True)]
@@ -78,7 +88,9 @@ class BaselineRecolorer(ColorMapRecolorer):
             result[0] = columns[0]
             for weight, transfer in zip(weights.T, transfers, strict=True):
                 near = np.flatnonzero(weight)
-                result[1:, near] += weight[near] * transfer.columns(columns[0, near], columns[1:, near])
+                result[1:, near] += weight[near] * transfer.columns(
+                    columns[0, near], columns[1:, near], kernels=kernels
+                )
             mapped: FloatArray = result.T
             return mapped
 
@@ -181,14 +193,16 @@ class SwatchTransfer:
         L, x = np.ascontiguousarray(lab[:, 0]), np.ascontiguousarray(lab[:, 1:].T)
         return x.T if self._still else self.columns(L, x).T
 
-    def columns(self, L: FloatArray, x: FloatArray) -> FloatArray:
+    def columns(self, L: FloatArray, x: FloatArray, *, kernels: ModuleType | None = None) -> FloatArray:
         """Does the same for L (n,) and ab (2, n), and returns ab (2, n)."""
         if self._still:
             return x
         *ab, room = _interpolated(L, self._tables)
         move = np.stack(ab)
         size = _length(move)
-        to_border = gamut_exit(L, x + move, move / np.maximum(size, L.dtype.type(1e-3)), limit=room - size) - x
+        to_border = (
+            gamut_exit(L, x + move, move / np.maximum(size, L.dtype.type(1e-3)), limit=room - size, kernels=kernels) - x
+        )
         length = _length(to_border)
         step = np.minimum(size * np.minimum(1.0, length / np.maximum(room, 1e-6)), length)
         moved: FloatArray = x + to_border * (step / np.maximum(length, 1e-6))

@@ -8,6 +8,7 @@ same table can be written for other programs (`kpalette.recolorers.lut_files`).
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from types import ModuleType
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -67,12 +68,13 @@ class Lattice:
         return len(self.table)
 
     @classmethod
-    def bake(cls, color_map: ColorMap, *, size: int = LATTICE_SIZE) -> "Lattice":
+    def bake(cls, color_map: ColorMap, *, size: int = LATTICE_SIZE, kernels: ModuleType | None = None) -> "Lattice":
         """Evaluates a colour map at every node, and brings the results into sRGB by chroma reduction.
 
         Args:
             color_map: lab (n, 3) to lab (n, 3).
             size: nodes a side, 2 to 65 (Pillow's limit).
+            kernels: what `kpalette.kernels.loader.kernels_for` gives; None works in NumPy.
 
         Returns:
             The lattice.
@@ -82,6 +84,9 @@ class Lattice:
 
         def bake_part(part: slice) -> None:
             raw = color_map(nodes[part])
+            if kernels is not None:
+                rgb[part], outside[part] = kernels.nodes_to_rgb(raw)
+                return
             outside[part] = ~in_gamut(raw)
             rgb[part] = np.clip(lab_to_rgb(reduce_chroma(raw)), 0.0, 1.0)
 

@@ -22,7 +22,7 @@ def kernels(tmp_path_factory, monkeypatch) -> ModuleType:
         from kpalette.recolorers.recipe import Recipe
 
         noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8)
-        for model in ("soft", "palettenet"):
+        for model in ("soft", "baseline", "palettenet"):
             recipe = Recipe(Palette.parse("red green blue white"), model)
             recipe.plan(Picture(noise)).apply(Picture(noise))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kpalette.color.gamut import reduce_chroma
+from kpalette.color.gamut import gamut_exit, reduce_chroma
 from kpalette.images.picture import image_to_lab, image_to_rgb, rgb_to_image
 from kpalette.palettes.kmeans import best_means
 from kpalette.recolorers.lattice import Lattice
@@ -145,3 +145,26 @@ def test_a_centre_without_points_and_a_fixed_one_stay(kernels):
     labels = kernels.lloyd(points, np.ones(2), centres, fixed=1, rounds=300)
     assert labels.tolist() == [2, 0]
     assert centres.tolist() == [[3, 0, 0], [90, 0, 0], [0, 0, 0]]
+
+
+def test_rays_leave_the_gamut_where_they_do_in_numpy(kernels):
+    rng = np.random.default_rng(0)
+    L, origin = rng.uniform(1, 99, 4000).astype(np.float32), rng.uniform(-70, 70, (2, 4000)).astype(np.float32)
+    turn = rng.uniform(0, 2 * np.pi, 4000)
+    direction, limit = np.stack([np.cos(turn), np.sin(turn)]).astype(np.float32), np.full(4000, 300, np.float32)
+    wanted = gamut_exit(L, origin, direction, limit=limit)
+    found = gamut_exit(L, origin, direction, limit=limit, kernels=kernels)
+    apart = np.abs(found - wanted).max(axis=0)
+    # A ray along the border may leave the gamut here for one, and there for the other.
+    assert np.mean(apart < 0.05) > 0.995
+    assert np.median(apart) < 1e-3
+
+
+def test_a_lattice_is_baked_as_in_numpy(kernels):
+    def stretch(lab):
+        return lab * np.array([1, 1.6, 1.6], np.float32)
+
+    wanted, found = Lattice.bake(stretch, size=33), Lattice.bake(stretch, size=33, kernels=kernels)
+    assert wanted.outside.any()
+    np.testing.assert_allclose(found.table, wanted.table, atol=1e-4)
+    assert np.mean(found.outside != wanted.outside) < 2e-3
