@@ -21,7 +21,8 @@ from kpalette.data.image_set import split
 from kpalette.data.sources import open_images
 from kpalette.images.picture import Picture, image_to_lab
 from kpalette.images.samples import sample_image
-from kpalette.metrics.figures import FIGURES, measure
+from kpalette.metrics.figures import FIGURES
+from kpalette.metrics.measure import measure
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.recipe import Recipe

@@ -33,7 +33,7 @@ _HOME = {
     "list_recolorers": "recolorers.registry",
     "load_checkpoint": "models.checkpoint",
     "load_palette": "palettes.files",
-    "measure": "metrics.figures",
+    "measure": "metrics.measure",
     "OutputError": "errors",
     "Palette": "palettes.palette",
     "palette_distance": "metrics.distance",
@@ -75,8 +75,8 @@ if TYPE_CHECKING:
     from kpalette.images.files import write_image as write_image
     from kpalette.images.picture import Picture as Picture
     from kpalette.metrics.distance import palette_distance as palette_distance
-    from kpalette.metrics.figures import measure as measure
     from kpalette.metrics.figures import ssim as ssim
+    from kpalette.metrics.measure import measure as measure
     from kpalette.models.checkpoint import load_checkpoint as load_checkpoint
     from kpalette.models.checkpoint import save_checkpoint as save_checkpoint
     from kpalette.models.discriminator import PaletteDiscriminator as PaletteDiscriminator

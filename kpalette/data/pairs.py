@@ -51,7 +51,7 @@ class Pair(NamedTuple):
     """
 
     inputs: dict[str, Array]
-    """Of `PaletteNet`: lab (B, H, W, 3), source_palette and target_palette (B, 8, 3), mask (B, 8); network range."""
+    """Of `PaletteNet`: lab (B, H, W, 3), source_palette and target_palette (B, K, 3), mask (B, K); network range."""
     ab: Array
     """The answer (B, H, W, 2), network range."""
     weight: Array
@@ -69,9 +69,9 @@ def make_pair(draw: dict[str, Array], *, hue_rows: int, teach: bool = True, step
     Args:
         draw: random samples (`kpalette.data.samples`):
             image: uint8 (B, H, W, 3).
-            source_palette: the pictures' own swatches, CIELAB (B, 8, 3).
-            wanted_palette: unrelated swatches, CIELAB (B, 8, 3), the i-th for the i-th source swatch.
-            mask: (B, 8), 1 for a swatch.
+            source_palette: the pictures' own swatches, CIELAB (B, K, 3).
+            wanted_palette: unrelated swatches, CIELAB (B, K, 3), the i-th for the i-th source swatch.
+            mask: (B, K), 1 for a swatch.
             shifts: turns of hue (B, 2), of the input and of the answer.
             curves: curves of lightness (B, 2), see `bend_lightness`.
         hue_rows: the first `hue_rows` rows are hue pairs, the others have `wanted_palette` as target.
@@ -164,9 +164,9 @@ def turned_target(
 
     Args:
         lab: CIELAB (B, H, W, 3).
-        source: source swatches, CIELAB (B, 8, 3).
-        target: target swatches, CIELAB (B, 8, 3).
-        mask: (B, 8), 1 for a swatch.
+        source: source swatches, CIELAB (B, K, 3).
+        target: target swatches, CIELAB (B, K, 3).
+        mask: (B, K), 1 for a swatch.
         steps: halvings of the chroma reduction.
         teacher: options of the turn.
 

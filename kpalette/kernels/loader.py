@@ -1,13 +1,16 @@
 """Whether a picture gets compiled kernels: Numba is installed, the picture is large, and nothing forbids it.
 
-The choice depends on the picture's size alone, so that a picture has one answer on one machine. Kernels and NumPy
-differ by rounding: by one level in less than one pixel of a thousand.
+The choice depends on the picture's size alone, so that a file has one answer on one machine. Kernels and NumPy differ
+by rounding: by one level in less than one pixel of a thousand. A server of previews may choose (`using_kernels`).
 """
 
 import importlib
 import importlib.util
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from types import ModuleType
 
@@ -17,7 +20,24 @@ LEAST = 1 << 18
 VARIABLE = "KPALETTE_KERNELS"
 """The environment variable that forbids kernels where it is 0."""
 
+_chosen: ContextVar[bool | None] = ContextVar("kernels", default=None)
 _log = logging.getLogger(__name__)
+
+
+@contextmanager
+def using_kernels(wanted: bool) -> Iterator[None]:
+    """Inside, all pictures get kernels, or none does, whatever their size: for servers, which load them only once.
+
+    Example:
+        >>> with using_kernels(False):
+        ...     kernels_for(10 * LEAST) is None
+        True
+    """
+    token = _chosen.set(wanted)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
 
 
 def kernels_for(pixels: int) -> ModuleType | None:
@@ -27,7 +47,9 @@ def kernels_for(pixels: int) -> ModuleType | None:
         >>> kernels_for(512 * 512) is None
         True
     """
-    if pixels <= LEAST or os.environ.get(VARIABLE) == "0":
+    chosen = _chosen.get()
+    wanted = pixels > LEAST if chosen is None else chosen
+    if not wanted or os.environ.get(VARIABLE) == "0":
         return None
     return _load()
 

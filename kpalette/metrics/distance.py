@@ -4,14 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.color.difference import delta_e_2000
-from kpalette.images.picture import Picture
+from kpalette.images.picture import Picture, as_picture
 from kpalette.palettes.convert import as_palette
-from kpalette.palettes.extract import extract_palette
+from kpalette.palettes.extract import Sample
 from kpalette.palettes.palette import Palette, assign
-from kpalette.types import MIN_COLORS, ImageArray
+from kpalette.types import MIN_COLORS, FloatArray, ImageArray
 
 
-def _paired(image: ImageArray | Picture, target: Palette) -> tuple[Palette, NDArray[np.float64], NDArray[np.float64]]:
+def _paired(
+    image: Picture, target: Palette, *, lab: FloatArray | None = None
+) -> tuple[Palette, NDArray[np.float64], NDArray[np.float64]]:
     """Extracts the image's palette, and pairs its colours with those of the target.
 
     Pairs are one-to-one with the least total CIEDE2000 (Hungarian method). If the image has fewer colours than the
@@ -20,7 +22,7 @@ def _paired(image: ImageArray | Picture, target: Palette) -> tuple[Palette, NDAr
     Returns:
         The palette, and the pairs as Lab: its colours (k, 3), the target's colours (k, 3).
     """
-    found = extract_palette(image, size=max(len(target), MIN_COLORS), method="kmeans")
+    (found,) = Sample(image, lab=lab).palettes([max(len(target), MIN_COLORS)], "kmeans", 0)
     distance = delta_e_2000(found.lab[:, None], target.lab[None])
     partner = np.argmin(distance, axis=0)
     rows, columns = assign(distance)
@@ -52,13 +54,17 @@ def palette_distance(image: ImageArray | Picture, target: Palette | str) -> floa
         >>> round(kpalette.palette_distance(halves, "navy white"), 1)
         14.8
     """
-    _, colors, swatches = _paired(image, as_palette(target, name="target"))
+    picture = image if isinstance(image, Picture) else as_picture(image)
+    _, colors, swatches = _paired(picture, as_palette(target, name="target"))
     return float(np.mean(delta_e_2000(colors, swatches)))
 
 
-def palette_figures(image: Picture, target: Palette) -> dict[str, float]:
-    """The figures that compare the image's palette with the target: see `kpalette.metrics.figures.FIGURES`."""
-    found, colors, swatches = _paired(image, target)
+def palette_figures(image: Picture, target: Palette, *, lab: FloatArray | None = None) -> dict[str, float]:
+    """The figures that compare the palette of an `image` with the `target`: see `kpalette.metrics.figures.FIGURES`.
+
+    `lab` is the image as CIELAB (H, W, 3), if it is there already.
+    """
+    found, colors, swatches = _paired(image, target, lab=lab)
     level = np.column_stack([swatches[:, 0], colors[:, 1:]])
     between = delta_e_2000(found.lab[:, None], target.lab[None])
     return {

@@ -10,16 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kpalette.color.difference import delta_e_76
 from kpalette.errors import ArgumentError
-from kpalette.images.picture import Picture, as_picture, check_no_path, image_to_lab
-from kpalette.metrics.distance import palette_figures
-from kpalette.metrics.halo import halo
-from kpalette.metrics.objects import object_split
-from kpalette.metrics.structure import structure_terms
-from kpalette.palettes.convert import as_palette
-from kpalette.palettes.palette import Palette
-from kpalette.types import FloatArray, ImageArray
+from kpalette.images.picture import Picture, check_no_path, image_to_lab
+from kpalette.types import BoolArray, FloatArray, ImageArray
 
 _SSIM_WINDOW = 7  # scikit-image's default
 _AB_BIN = 2.0  # side of a bin in the ab plane
@@ -43,7 +36,8 @@ FIGURES = {
 """The figures of `measure` by name, and what each one says."""
 
 
-def _check_pair(a: ImageArray, b: ImageArray) -> None:
+def check_pair(a: ImageArray, b: ImageArray) -> None:
+    """Refuses two images `a` and `b` that are not uint8 (H, W, 3) of one size, by an ArgumentError."""
     for name, image in (("first", a), ("second", b)):
         if np.asarray(image).dtype != np.uint8 or np.ndim(image) != 3 or np.shape(image)[2] != 3:
             raise ArgumentError(
@@ -55,7 +49,8 @@ def _check_pair(a: ImageArray, b: ImageArray) -> None:
         raise ArgumentError(f"the images must be of one size: the first is {sizes[0]}, the second {sizes[1]}")
 
 
-def _rgb(image: ImageArray | Picture, name: str) -> ImageArray:
+def rgb_of(image: ImageArray | Picture, name: str) -> ImageArray:
+    """The pixels of an `image`, uint8 (H, W, 3); refuses a path by an ArgumentError that names the argument `name`."""
     check_no_path(image, name=name)
     return image.rgb if isinstance(image, Picture) else np.asarray(image)
 
@@ -72,7 +67,8 @@ def _structural_similarity(a: NDArray[Any], b: NDArray[Any], **options: Any) -> 
     return float(score), difference
 
 
-def _grey(image: ImageArray) -> ImageArray:
+def grey_of(image: ImageArray) -> ImageArray:
+    """The grey of an `image`, uint8 (H, W, 3), by BT.601, rounded: uint8 (H, W)."""
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
@@ -97,15 +93,15 @@ def ssim(a: ImageArray | Picture, b: ImageArray | Picture) -> float:
         >>> kpalette.ssim(picture, picture), round(kpalette.ssim(picture, darker), 2)
         (1.0, 0.68)
     """
-    a, b = _rgb(a, "a"), _rgb(b, "b")
-    _check_pair(a, b)
-    return _structural_similarity(_grey(a), _grey(b))[0]
+    a, b = rgb_of(a, "a"), rgb_of(b, "b")
+    check_pair(a, b)
+    return _structural_similarity(grey_of(a), grey_of(b))[0]
 
 
 def ssim_map(a: ImageArray, b: ImageArray) -> ImageArray:
     """The local SSIM of two images `a` and `b` (H, W, 3), uint8 grey (H, W, 3): white is equal, black is different."""
-    _check_pair(a, b)
-    local = _structural_similarity(_grey(a), _grey(b))[1][: a.shape[0], : a.shape[1]]
+    check_pair(a, b)
+    local = _structural_similarity(grey_of(a), grey_of(b))[1][: a.shape[0], : a.shape[1]]
     grey = np.rint(np.clip(local, 0.0, 1.0) * 255).astype(np.uint8)
     return np.dstack([grey] * 3)
 
@@ -120,7 +116,7 @@ def ssim_color(a: ImageArray, b: ImageArray) -> float:
     Returns:
         -1..1; 1 for equal images.
     """
-    _check_pair(a, b)
+    check_pair(a, b)
     lab_a, lab_b = image_to_lab(a), image_to_lab(b)
     scores = [
         _structural_similarity(lab_a[..., i], lab_b[..., i], data_range=data_range)[0]
@@ -129,8 +125,8 @@ def ssim_color(a: ImageArray, b: ImageArray) -> float:
     return float(np.mean(scores))
 
 
-def _effective_colors(lab: FloatArray) -> float:
-    """Effective number of colours in the ab plane: exp of the entropy of its histogram, in bins of 2 units."""
+def effective_colors(lab: FloatArray) -> float:
+    """Effective number of colours of `lab`, CIELAB (..., 3): exp of the entropy of its ab, in bins of 2 units."""
     bins = np.floor(lab[..., 1:].reshape(-1, 2) / _AB_BIN).astype(np.int64) + 128
     count = np.bincount(bins[:, 0] * 256 + bins[:, 1])
     share = count[count > 0] / count.sum()
@@ -147,7 +143,7 @@ def richness(source: ImageArray, output: ImageArray) -> float:
     Returns:
         Above 0; below 1 the colours are flattened.
     """
-    return _effective_colors(image_to_lab(output)) / _effective_colors(image_to_lab(source))
+    return effective_colors(image_to_lab(output)) / effective_colors(image_to_lab(source))
 
 
 def false_edges(source: ImageArray, output: ImageArray) -> float:
@@ -163,23 +159,26 @@ def false_edges(source: ImageArray, output: ImageArray) -> float:
     Raises:
         ArgumentError: if the sizes differ, or one is no such image.
     """
-    _check_pair(source, output)
-    return _false_edges(image_to_lab(source), image_to_lab(output))
+    check_pair(source, output)
+    return edges_in_smooth(smooth_pairs(image_to_lab(source)), image_to_lab(output))
 
 
-def _false_edges(before: FloatArray, after: FloatArray) -> float:
-    false = pairs = 0
-    for axis in (0, 1):
-        steps = [_neighbour_steps(lab, axis) for lab in (before, after)]
-        false += int(np.sum((steps[0] < _SMOOTH) & (steps[1] > _EDGE)))
-        pairs += steps[0].size
+def smooth_pairs(before: FloatArray) -> tuple[BoolArray, BoolArray]:
+    """Which neighbours of a picture, CIELAB (H, W, 3), are smooth: one below the other, and side by side."""
+    return _squared_steps(before, 0) < _SMOOTH**2, _squared_steps(before, 1) < _SMOOTH**2
+
+
+def edges_in_smooth(smooth: tuple[BoolArray, BoolArray], after: FloatArray) -> float:
+    """`false_edges` of a result, CIELAB (H, W, 3), by the `smooth_pairs` of its source."""
+    pairs = sum(axis.size for axis in smooth)
+    false = sum(int(np.count_nonzero(smooth[axis] & (_squared_steps(after, axis) > _EDGE**2))) for axis in (0, 1))
     return false / pairs if pairs else 0.0
 
 
-def _neighbour_steps(lab: FloatArray, axis: int) -> FloatArray:
-    first, second = (lab[1:], lab[:-1]) if axis == 0 else (lab[:, 1:], lab[:, :-1])
-    steps: FloatArray = delta_e_76(first, second)
-    return steps
+def _squared_steps(lab: FloatArray, axis: int) -> FloatArray:
+    steps = np.diff(lab, axis=axis)
+    squares: FloatArray = np.einsum("...i,...i", steps, steps)
+    return squares
 
 
 def ab_error(output: FloatArray, truth: FloatArray, *, mask: ArrayLike | None = None) -> float:
@@ -196,56 +195,3 @@ def ab_error(output: FloatArray, truth: FloatArray, *, mask: ArrayLike | None = 
     distance = np.linalg.norm(np.asarray(output)[..., 1:] - np.asarray(truth)[..., 1:], axis=-1)
     chosen = distance if mask is None else distance[np.asarray(mask, dtype=bool)]
     return float(chosen.mean()) if chosen.size else float("nan")
-
-
-def measure(
-    source: ImageArray | Picture,
-    output: ImageArray | Picture,
-    target: Palette | str,
-    *,
-    alpha: ImageArray | None = None,
-) -> dict[str, float]:
-    """Measures one recolouring by all `FIGURES`.
-
-    Args:
-        source: a `Picture`, or uint8 sRGB (H, W, 3).
-        output: the source recoloured, likewise.
-        target: the palette that was asked for, or what `as_palette` makes one of.
-        alpha: uint8 (H, W): pixels of alpha 0 do not count. That of `output` if None.
-
-    Returns:
-        Figures by name, in the order of `FIGURES`.
-
-    Raises:
-        ArgumentError: if the sizes differ, or one is no such image.
-        PaletteError: if `target` cannot be read.
-
-    Example:
-        >>> picture = kpalette.read_image("photo.jpg")
-        >>> figures = kpalette.measure(picture, picture, "orange saddlebrown")
-        >>> figures["ssim"], figures["richness"], round(figures["palette_de"], 1)
-        (1.0, 1.0, 25.2)
-    """
-    target = as_palette(target, name="target")
-    if alpha is None and isinstance(output, Picture):
-        alpha = output.alpha
-    source, output = _rgb(source, "source"), _rgb(output, "output")
-    _check_pair(source, output)
-    shown = np.ones(source.shape[:2], dtype=np.bool_) if alpha is None else alpha > 0
-    if not shown.all():
-        # Hidden pixels become the same grey in both images, so that their colours affect no window and no neighbour.
-        source, output = (np.where(shown[..., np.newaxis], x, np.uint8(128)) for x in (source, output))
-    before, after = image_to_lab(source), image_to_lab(output)
-    local = _structural_similarity(_grey(source), _grey(output))
-    picture = as_picture(output) if alpha is None else as_picture(np.dstack([output, alpha]))
-    figures = {
-        "ssim": local[0] if shown.all() else float(local[1][: len(shown), : shown.shape[1]][shown].mean()),
-        **structure_terms(_grey(source), _grey(output), shown=None if shown.all() else shown),
-        **palette_figures(picture, target),
-        "richness": _effective_colors(after[shown]) / _effective_colors(before[shown]),
-        "false_edges": _false_edges(before, after),
-        **halo(before[..., 0], after[..., 0]),
-        "object_split": object_split(source, output, target),
-        "lightness_drift": float(np.mean(np.abs(after[..., 0] - before[..., 0])[shown])),
-    }
-    return {name: figures[name] for name in FIGURES}

@@ -10,11 +10,13 @@ darker towards the sky. Along each row and column:
 4. The halo of a pixel is its excess in the result less its excess in the source, at least 0.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from kpalette.errors import ArgumentError
-from kpalette.types import FloatArray
+from kpalette.types import BoolArray, FloatArray
 
 EDGE = 20.0
 """Change of L that makes an edge."""
@@ -54,32 +56,68 @@ def halo(before: FloatArray, after: FloatArray) -> dict[str, float]:
     """
     if np.shape(before) != np.shape(after) or np.ndim(before) != 2:
         raise ArgumentError(f"`before` and `after` must be (H, W). Received: {np.shape(before)} and {np.shape(after)}")
-    lines = [(np.asarray(before), np.asarray(after)), (np.asarray(before).T, np.asarray(after).T)]
-    found = np.concatenate([_beside_edges(*pair) for pair in lines])
+    return halo_beside(find_edges(before), after)
+
+
+class Beside(NamedTuple):
+    """The pixels on both sides of the edges of a picture, along its rows or columns.
+
+    Attributes:
+        lines: the row of each edge, (n, 1).
+        places: columns of the pixels on its sides, (2, n, REACH).
+        valid: which of them there are, (2, n, REACH).
+        excess: how far each lies outside the range of the two plateaus, in L; NaN where there is no pixel.
+
+    Example:
+        >>> along_rows, _ = find_edges(np.repeat([[20.0] * 40 + [80.0] * 40], 3, axis=0))
+        >>> along_rows.lines.ravel().tolist(), along_rows.places[:, 0, 0].tolist()
+        ([0, 1, 2], [37, 40])
+    """
+
+    lines: NDArray[np.intp]
+    places: NDArray[np.intp]
+    valid: BoolArray
+    excess: Floats
+
+
+def find_edges(before: FloatArray) -> tuple[Beside, Beside]:
+    """The edges of a picture's L (H, W): those along rows, and those along columns, as rows of its transpose."""
+    return _beside_edges(np.asarray(before)), _beside_edges(np.asarray(before).T)
+
+
+def halo_beside(edges: tuple[Beside, Beside], after: FloatArray) -> dict[str, float]:
+    """`halo` of a result's L (H, W), beside the edges of its source."""
+    parts = []
+    for beside, L in zip(edges, (np.asarray(after), np.asarray(after).T), strict=True):
+        parts.append(np.maximum(_excess(_sides(L, beside)) - beside.excess, 0.0)[beside.valid])
+    found = np.concatenate(parts)
     if not found.size:
         return {"halo": 0.0, "halo_99": 0.0}
     return {"halo": float(found.mean()), "halo_99": float(np.percentile(found, 99))}
 
 
-def _beside_edges(before: FloatArray, after: FloatArray) -> Floats:
-    """The halo of each pixel beside an edge, along rows."""
+def _beside_edges(before: FloatArray) -> Beside:
+    """The edges along rows."""
     rows, columns = _edges(before)
-    if not len(rows):
-        return np.zeros(0)
     # The far ends of both sides: the edges next to this one on its row, or the picture's border.
-    same = rows[1:] == rows[:-1]
-    left_end = np.where(np.append(False, same), np.append(0, columns[:-1] + SPAN), 0)
-    right_end = np.where(np.append(same, False), np.append(columns[1:], 0), before.shape[1] - 1)
-    chosen = np.unique(np.linspace(0, len(rows) - 1, _MOST_EDGES).astype(np.intp))
+    left_end, right_end = np.zeros_like(columns), np.full_like(columns, before.shape[1] - 1)
+    same = np.flatnonzero(rows[1:] == rows[:-1])
+    left_end[same + 1], right_end[same] = columns[same] + SPAN, columns[same + 1]
+    chosen = np.unique(np.linspace(0, len(rows) - 1, _MOST_EDGES).astype(np.intp))[: len(rows)]
     rows, columns, left_end, right_end = (x[chosen] for x in (rows, columns, left_end, right_end))
     steps = np.arange(REACH)
     places = np.stack([columns[:, np.newaxis] - steps, columns[:, np.newaxis] + SPAN + steps])
     valid = np.stack([places[0] >= left_end[:, np.newaxis], places[1] <= right_end[:, np.newaxis]])
     used = valid.sum(axis=2).min(axis=0) >= _LEAST
-    places, valid, rows = np.clip(places, 0, before.shape[1] - 1)[:, used], valid[:, used], rows[used]
-    excess = [_excess(np.where(valid, L[rows[:, np.newaxis], places], np.nan)) for L in (before, after)]
-    found: Floats = np.maximum(excess[1] - excess[0], 0.0)[valid]
-    return found
+    places = np.clip(places, 0, before.shape[1] - 1)[:, used]
+    beside = Beside(rows[used, np.newaxis], places, valid[:, used], np.zeros(0))
+    return beside._replace(excess=_excess(_sides(before, beside)))
+
+
+def _sides(L: FloatArray, beside: Beside) -> Floats:
+    """L of the pixels on both sides, (2, n, REACH); NaN where there is no pixel."""
+    values: Floats = np.where(beside.valid, L[beside.lines, beside.places], np.nan)
+    return values
 
 
 def _edges(L: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -97,7 +135,16 @@ def _edges(L: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 def _excess(sides: Floats) -> Floats:
     """How far each pixel (2, n, REACH) lies outside the range of the two plateaus; NaN where there is no pixel."""
-    plateaus = np.nanmedian(sides, axis=2, keepdims=True)
+    plateaus = _medians(sides)
     above, below = sides - plateaus.max(axis=0), plateaus.min(axis=0) - sides
     outside: Floats = np.maximum(np.maximum(above, below), 0.0)
     return outside
+
+
+def _medians(sides: Floats) -> Floats:
+    """The median of each row that is not NaN, (2, n, 1). NumPy's nanmedian takes ten times as long."""
+    ordered = np.sort(sides, axis=2)  # NaN comes last
+    count = np.count_nonzero(~np.isnan(sides), axis=2, keepdims=True)
+    low, high = (np.take_along_axis(ordered, middle, axis=2) for middle in ((count - 1) // 2, count // 2))
+    medians: Floats = (low + high) / 2
+    return medians

@@ -65,19 +65,28 @@ def object_split(source: ImageArray, output: ImageArray, target: Palette) -> flo
         >>> object_split(source, whole, palette), object_split(source, torn, palette)
         (0.0, 0.5)
     """
-    groups = hue_groups(target.lab)
-    if groups.max(initial=-1) < 1:
+    if not parts_hues(target):
         return 0.0
-    labels = segment(source)
+    return split_of(segment(source), output, target)
+
+
+def split_of(labels: Labels, output: ImageArray, target: Palette) -> float:
+    """`object_split` by the `labels` that `segment` gave the source; for targets of which `parts_hues` is true."""
+    groups = hue_groups(target.lab)
     lab = image_to_lab(resize(output, longest=SIDE))
     chromatic = np.hypot(lab[..., 1], lab[..., 2]) >= _PIXEL_CHROMA
-    nearest = nearest_hue_group(lab[..., 1:], target.lab, groups)
     chosen = (labels >= 0) & chromatic
     if not chosen.any():
         return 0.0
+    nearest = nearest_hue_group(lab[chosen][..., 1:], target.lab, groups)
     counts = np.zeros((labels.max() + 1, groups.max() + 1))
-    np.add.at(counts, (labels[chosen], nearest[chosen]), 1.0)
+    np.add.at(counts, (labels[chosen], nearest), 1.0)
     return float(1.0 - counts.max(axis=1).sum() / counts.sum())
+
+
+def parts_hues(target: Palette) -> bool:
+    """Whether a palette, `target`, has two hues that lie apart."""
+    return bool(hue_groups(target.lab).max(initial=-1) >= 1)
 
 
 def segment(source: ImageArray) -> Labels:

@@ -11,6 +11,8 @@ Means m and (co)variances s are those of 8-bit BT.601 grey in windows of 7x7, wi
 is `kpalette.metrics.figures.ssim` in each window.
 """
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -43,23 +45,51 @@ def structure_terms(source: ImageArray, output: ImageArray, *, shown: BoolArray 
         >>> round(terms["structure"], 3), round(terms["luminance"], 3)
         (1.0, 0.523)
     """
-    luminance, structure = _terms(source.astype(np.float64), output.astype(np.float64))
+    luminance, structure = map_terms(window_moments(source), window_moments(output))
     if shown is None:
-        # Windows across the border do not count, unless the picture has no others.
-        rows, columns = (WINDOW // 2 if side >= WINDOW else 0 for side in source.shape)
-        shown = np.zeros((source.shape[0], source.shape[1]), dtype=np.bool_)
-        height, width = source.shape
-        shown[rows : height - rows, columns : width - columns] = True
+        shown = whole_windows(source.shape[0], source.shape[1])
     return {"structure": float(structure[shown].mean()), "luminance": float(luminance[shown].mean())}
 
 
-def _terms(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Luminance and structure of the window around each pixel, (H, W)."""
-    mx, my = _mean(x), _mean(y)
-    vx, vy, cov = (
-        _SAMPLE * (_mean(a * b) - ma * mb) for a, b, ma, mb in ((x, x, mx, mx), (y, y, my, my), (x, y, mx, my))
-    )
-    return (2 * mx * my + _C1) / (mx**2 + my**2 + _C1), (2 * cov + _C2) / (vx + vy + _C2)
+class Moments(NamedTuple):
+    """A picture's grey in the window around each pixel, float64 (H, W) each.
+
+    Attributes:
+        grey: the grey itself.
+        mean: its mean.
+        variance: its sample variance.
+
+    Example:
+        >>> moments = window_moments(np.full((9, 9), 7, np.uint8))
+        >>> round(float(moments.mean[4, 4]), 3), abs(round(float(moments.variance[4, 4]), 3))
+        (7.0, 0.0)
+    """
+
+    grey: Floats
+    mean: Floats
+    variance: Floats
+
+
+def window_moments(grey: ImageArray) -> Moments:
+    """The moments of a grey picture, uint8 (H, W)."""
+    x = grey.astype(np.float64)
+    mean = _mean(x)
+    return Moments(x, mean, _SAMPLE * (_mean(x * x) - mean * mean))
+
+
+def map_terms(x: Moments, y: Moments) -> tuple[Floats, Floats]:
+    """Luminance and structure of the window around each pixel, (H, W). Their product is the local SSIM."""
+    luminance = (2 * x.mean * y.mean + _C1) / (x.mean**2 + y.mean**2 + _C1)
+    covariance = _SAMPLE * (_mean(x.grey * y.grey) - x.mean * y.mean)
+    return luminance, (2 * covariance + _C2) / (x.variance + y.variance + _C2)
+
+
+def whole_windows(height: int, width: int) -> BoolArray:
+    """The middles of the windows that lie inside a picture, bool (H, W); all pixels where it has none along an axis."""
+    rows, columns = (WINDOW // 2 if side >= WINDOW else 0 for side in (height, width))
+    inside: BoolArray = np.zeros((height, width), dtype=np.bool_)
+    inside[rows : height - rows, columns : width - columns] = True
+    return inside
 
 
 def _mean(x: Floats) -> Floats:

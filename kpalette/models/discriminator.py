@@ -14,7 +14,6 @@ from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
 from kpalette.models.layers import MaskedMean
 from kpalette.models.preset import PresetMixin
 from kpalette.models.spectral import SpectralConv2D, SpectralDense
-from kpalette.types import MAX_COLORS
 
 _SLOPE = 0.2
 _LEVELS = (1, 2, 4, 8)
@@ -26,8 +25,8 @@ class PaletteDiscriminator(PresetMixin, keras.Model):
 
     Inputs, as a dictionary:
         lab: (B, H, W, 3), any H and W, network range: L / 50 - 1, a / 128, b / 128.
-        palette: (B, 8, 3), network range, 2 to 8 swatches padded to 8.
-        mask: (B, 8), 1 for a swatch, 0 for padding.
+        palette: (B, K, 3), network range, any number of swatches.
+        mask: (B, K), 1 for a swatch, 0 for padding.
 
     Output: logits (B, 1), float32, above 0 for real. The order of the swatches does not matter.
 
@@ -53,8 +52,8 @@ class PaletteDiscriminator(PresetMixin, keras.Model):
         # Functional model
         inputs = {
             "lab": keras.Input((None, None, 3), name="lab", dtype="float32"),
-            "palette": keras.Input((MAX_COLORS, 3), name="palette", dtype="float32"),
-            "mask": keras.Input((MAX_COLORS,), name="mask", dtype="float32"),
+            "palette": keras.Input((None, 3), name="palette", dtype="float32"),
+            "mask": keras.Input((None,), name="mask", dtype="float32"),
         }
         x = inputs["lab"]
         for i, times in enumerate(_LEVELS, start=1):

@@ -20,7 +20,6 @@ from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMult
 from kpalette.models.preset import PresetMixin
 from kpalette.models.swatch_layers import SwatchAttention, SwatchMoves, SwatchNearness
 from kpalette.palettes.clusters import DEFAULT_TAU
-from kpalette.types import MAX_COLORS
 
 CONDITIONINGS = ("pairs", "target")
 MULTIPLE = 16
@@ -36,11 +35,11 @@ _KEEP_AB = 0.98  # largest |ab| before arctanh
 class PaletteNet(PresetMixin, keras.Model):
     """Network that predicts the new ab of a picture from its palette and a target palette, a functional model.
 
-    Inputs, as a dictionary; palettes hold 2 to 8 swatches and are padded to 8:
+    Inputs, as a dictionary; K is any number of swatches, palettes of a batch are padded to one:
         lab: (B, H, W, 3), any H and W, network range: L / 50 - 1, a / 128, b / 128.
-        source_palette: (B, 8, 3), network range; the picture's own colours (with "pairs" only).
-        target_palette: (B, 8, 3), network range; the new colour for each source colour.
-        mask: (B, 8), 1 for a swatch, 0 for padding.
+        source_palette: (B, K, 3), network range; the picture's own colours (with "pairs" only).
+        target_palette: (B, K, 3), network range; the new colour for each source colour.
+        mask: (B, K), 1 for a swatch, 0 for padding.
 
     Output: ab (B, H, W, 2), network range, float32. The order of the pairs does not matter.
 
@@ -102,8 +101,8 @@ def _inputs(conditioning: str) -> dict[str, Any]:
     inputs = {"lab": keras.Input((None, None, 3), name="lab", dtype="float32")}
     palettes = ("source_palette", "target_palette") if conditioning == "pairs" else ("target_palette",)
     for name in palettes:
-        inputs[name] = keras.Input((MAX_COLORS, 3), name=name, dtype="float32")
-    inputs["mask"] = keras.Input((MAX_COLORS,), name="mask", dtype="float32")
+        inputs[name] = keras.Input((None, 3), name=name, dtype="float32")
+    inputs["mask"] = keras.Input((None,), name="mask", dtype="float32")
     return inputs
 
 
@@ -157,15 +156,15 @@ class _Palettes(NamedTuple):
     """The palettes of a graph and their encodings."""
 
     source: Any
-    """(B, 8, 3), network range; the same tensor as `target` if the network gets no source palette."""
+    """(B, K, 3), network range; the same tensor as `target` if the network gets no source palette."""
     target: Any
-    """(B, 8, 3), network range."""
+    """(B, K, 3), network range."""
     pair: Any
-    """Encoding of each pair, (B, 8, 64)."""
+    """Encoding of each pair, (B, K, 64)."""
     code: Any
     """Encoding of all pairs together, (B, 64)."""
     mask: Any
-    """(B, 8)."""
+    """(B, K)."""
 
 
 def _graph(inputs: dict[str, Any], block: _Blocks, filters: int, smooth: bool) -> Any:

@@ -219,11 +219,9 @@ class SmoothAlike(keras.layers.Layer):
     def call(self, x: Any, lab: Any) -> Any:
         """(B, H, W, C) and the picture (B, H, W, 3), network range, to (B, H, W, C)."""
         # Channels first: runtimes multiply whole rows of pixels and weights several times faster than single pixels.
-        scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / (2**0.5 * self.sigma)
-        colors = ops.transpose(lab * scale, (0, 3, 1, 2))
+        likeness = {step: likeness_of(self, lab, step) for step in set(self.steps)}
         x = ops.transpose(x, (0, 3, 1, 2))
-        likeness = {step: [_likeness(colors, axis, step) for axis in (2, 3)] for step in set(self.steps)}
-        weights = {step: _passed(ops.ones_like(colors[:, :1]), alike, step) for step, alike in likeness.items()}
+        weights = {step: _passed(ops.ones_like(x[:, :1]), alike, step) for step, alike in likeness.items()}
         for step in self.steps:
             x = _passed(x, likeness[step], step) / weights[step]
         return ops.transpose(x, (0, 2, 3, 1))
@@ -237,10 +235,21 @@ class SmoothAlike(keras.layers.Layer):
         return {**super().get_config(), "steps": list(self.steps), "sigma": self.sigma}
 
 
-def _likeness(colors: Any, axis: int, step: int) -> Any:
-    """The likeness of each pixel to the pixel `step` after it, (B, 1, H, W) less `step` rows or columns."""
-    before, after = _ends(colors, axis, step)
-    return ops.exp(-ops.sum(ops.square(after - before), axis=1, keepdims=True))
+def likeness_of(layer: SmoothAlike, lab: Any, step: int) -> list[Any]:
+    """The likeness of each pixel to another one, by which a `SmoothAlike` weights it.
+
+    Args:
+        layer: the layer.
+        lab: the picture (B, H, W, 3), network range.
+        step: the other one lies so many pixels below, or behind.
+
+    Returns:
+        That to the one below, (B, 1, H - step, W), and that to the one behind, (B, 1, H, W - step).
+    """
+    scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / (2**0.5 * layer.sigma)
+    colors = ops.transpose(lab, (0, 3, 1, 2)) * scale[:, None, None]
+    ends = [_ends(colors, axis, step) for axis in (2, 3)]
+    return [ops.exp(-ops.sum(ops.square(after - before), axis=1, keepdims=True)) for before, after in ends]
 
 
 def _passed(x: Any, likeness: list[Any], step: int) -> Any:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from kpalette.color.arrays import as_float, namespace
-from kpalette.errors import ArgumentError
 from kpalette.palettes.palette import Palette
-from kpalette.types import L_MAX, MAX_COLORS, Array, FloatArray
+from kpalette.types import L_MAX, Array, FloatArray
 
 AB_SCALE = 128.0
 """The CIELAB value of an a or b of 1 in network range."""
@@ -37,19 +36,20 @@ def pack_palettes(palettes: Sequence[Palette]) -> tuple[FloatArray, FloatArray]:
     """Packs palettes of any length into one array.
 
     Args:
-        palettes: n palettes of at most 8 swatches.
+        palettes: n palettes, K swatches in the longest of them.
 
     Returns:
-        Swatches (n, 8, 3) in network range, float32, padded with zeros, and the mask (n, 8), float32: 1 for a swatch.
+        Swatches (n, K, 3) in network range, float32, padded with zeros, and the mask (n, K), float32: 1 for a swatch.
 
-    Raises:
-        ArgumentError: if a palette has more than 8 swatches.
+    Example:
+        >>> swatches, mask = pack_palettes([Palette.parse("red blue"), Palette.parse("red green blue")])
+        >>> swatches.shape, mask.tolist()
+        ((2, 3, 3), [[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
     """
-    swatches = np.zeros((len(palettes), MAX_COLORS, 3), dtype=np.float32)
-    mask = np.zeros((len(palettes), MAX_COLORS), dtype=np.float32)
+    longest = max(map(len, palettes))
+    swatches = np.zeros((len(palettes), longest, 3), dtype=np.float32)
+    mask = np.zeros((len(palettes), longest), dtype=np.float32)
     for i, palette in enumerate(palettes):
-        if len(palette) > MAX_COLORS:
-            raise ArgumentError(f"a palette may hold {MAX_COLORS} swatches at most. Received: {len(palette)}")
         swatches[i, : len(palette)] = to_network_range(palette.lab)
         mask[i, : len(palette)] = 1
     return swatches, mask

@@ -114,9 +114,13 @@ class SwatchNearness(keras.layers.Layer):
 
     def call(self, lab: Any, swatches: Any) -> Any:
         """Network range (B, H, W, 3) and (B, K, 3) to (B, H, W, K)."""
-        scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / self.tau
-        x, centre = lab * scale, swatches * scale
+        x, centre = lab * self.scale, swatches * self.scale
         return ops.einsum("bhwc,bkc->bhwk", x, centre) - ops.sum(centre * centre, axis=-1)[:, None, None, :] / 2
+
+    @property
+    def scale(self) -> Any:
+        """What turns network range into units of tau, (3,)."""
+        return ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / self.tau
 
     def compute_output_shape(self, lab_shape: Any, swatches_shape: Any) -> Any:
         """Shape (B, H, W, K)."""

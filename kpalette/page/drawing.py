@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from kpalette.color.names import color_name
-from kpalette.page.results import Result, title_of
+from kpalette.page.proofs import Result
+from kpalette.page.results import title_of
 
 _POINTS = ["#2f7fc1", "#c9730f", "#2a9d7f", "#b5518f", "#808080"]  # visible on light and on dark pages
 

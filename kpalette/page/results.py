@@ -1,10 +1,8 @@
-"""Results: previews with their figures, files at full size, and the command that makes the same file."""
+"""Results as files: at full size, for the screen, and the command that makes the same file."""
 
 import shlex
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
 
 import cv2
@@ -16,14 +14,11 @@ from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.encode import encode_image
 from kpalette.images.files import SUFFIXES, format_of, suffix_of
 from kpalette.images.picture import Picture, as_picture, image_to_lab, resize
-from kpalette.metrics.distance import palette_distance
-from kpalette.metrics.figures import measure, ssim
 from kpalette.page.pictures import decode_upload, file_name
 from kpalette.page.settings import METHODS
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.base import ColorMapRecolorer
 from kpalette.recolorers.lut_files import DEFAULT_SIZES, encode_cube
-from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.recipe import Recipe
 from kpalette.recolorers.registry import list_color_maps, list_networks, list_recolorers, registry
 from kpalette.recolorers.strength import lightness_text
@@ -54,66 +49,6 @@ def page_recipe(method: str, source: Sequence[str], target: Sequence[str], light
 def title_of(method: str) -> str:
     """The name of a recolorer for artists."""
     return registry()[method].title
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A recoloured picture at the size of the screen.
-
-    Attributes:
-        recipe: how it was recoloured; its lightness strength is the one that was chosen.
-        picture: the recoloured picture.
-        ssim: structure kept; 1 is all.
-        palette_de: distance of its colours to the target; 0 is exact.
-        seconds: wall time of the recolouring.
-
-    Example:
-        >>> picture = Picture(np.array([[[200, 30, 30], [30, 30, 200]]], np.uint8))
-        >>> recipe = page_recipe("soft", ["#c81e1e", "#1e1ec8"], ["#ffa500", "#800080"], 1.0)
-        >>> preview(picture, recipe).picture.rgb.tolist()
-        [[[255, 165, 0], [128, 0, 128]]]
-    """
-
-    recipe: Recipe
-    picture: Picture
-    ssim: float
-    palette_de: float
-    seconds: float
-
-
-def preview(picture: Picture, recipe: Recipe) -> Result:
-    """Recolours a picture of the size of the screen, and measures the result.
-
-    Args:
-        picture: the picture.
-        recipe: how to recolour it.
-
-    Returns:
-        The result. Its figures are those of `kpalette.measure`.
-
-    Raises:
-        KPaletteError: if a network's weights are missing or damaged.
-    """
-    load_network(recipe)  # loading is not part of the seconds
-    start = time.perf_counter()
-    plan = recipe.plan(picture)
-    found = replace(recipe, lightness=plan.lightness)  # what "auto" has chosen
-    done = picture.with_rgb(plan.apply(picture).image)
-    seconds = time.perf_counter() - start
-    if picture.alpha is not None:
-        figures = measure(picture.rgb, done.rgb, plan.target, alpha=picture.alpha)
-        return Result(found, done, figures["ssim"], figures["palette_de"], seconds)
-    with ThreadPoolExecutor(1) as beside:
-        kept = beside.submit(ssim, picture, done)
-        off = palette_distance(done, plan.target)
-    return Result(found, done, kept.result(), off, seconds)
-
-
-def load_network(recipe: Recipe) -> None:
-    """Loads the weights of a recipe's recolorer, if that is a network."""
-    recolorer = recipe.recolorer
-    if isinstance(recolorer, NetworkRecolorer):
-        recolorer.load()
 
 
 def why_missing(method: str) -> str | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kpalette.color.arrays import namespace
 from kpalette.palettes.palette import Palette
-from kpalette.types import MAX_COLORS, Array, FloatArray
+from kpalette.types import Array, FloatArray
 
 DEFAULT_TAU = 10.0
 """Reach of a swatch (tau), in Lab units."""
@@ -74,17 +74,17 @@ def swatch_shares(lab: Array, swatches: Array, mask: Array, *, tau: float = DEFA
 
     Args:
         lab: CIELAB (B, H, W, 3).
-        swatches: CIELAB (B, 8, 3).
-        mask: (B, 8), 1 for a swatch, 0 for padding.
+        swatches: CIELAB (B, K, 3).
+        mask: (B, K), 1 for a swatch, 0 for padding.
         tau: reach of a swatch in Lab units.
 
     Returns:
-        Eight arrays of shares (B, H, W) that sum to 1; those of padding are 0.
+        K arrays of shares (B, H, W) that sum to 1; those of padding are 0.
     """
     xp = namespace(lab)
     scale = -1.0 / (2.0 * tau**2)
     exponents = []
-    for i in range(MAX_COLORS):
+    for i in range(swatches.shape[1]):
         d: list[Any] = [lab[..., c] - swatches[:, i, c, None, None] for c in range(3)]
         hidden = (1.0 - mask[:, i, None, None]) * _FAR
         exponents.append((d[0] * d[0] + d[1] * d[1] + d[2] * d[2]) * scale + hidden)

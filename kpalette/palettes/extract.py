@@ -28,7 +28,7 @@ from kpalette.images.picture import Picture, as_picture
 from kpalette.kernels.loader import kernels_for
 from kpalette.palettes.kmeans import best_means, lloyd
 from kpalette.palettes.palette import Palette
-from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, ImageArray
+from kpalette.types import DEFAULT_COLORS, MAX_COLORS, MIN_COLORS, FloatArray, ImageArray
 
 MAX_SAMPLES = 262_144
 """The most pixels that are looked at; of larger pictures every n-th pixel."""
@@ -118,6 +118,7 @@ class Sample:
 
     Args:
         picture: any size; each pixel counts by its alpha.
+        lab: the picture as CIELAB (H, W, 3), if it is there already.
 
     Raises:
         ImageError: if every pixel is transparent.
@@ -128,9 +129,11 @@ class Sample:
         ['#674b43', '#23191a']
     """
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, *, lab: FloatArray | None = None) -> None:
         """See the class."""
         self.packed, self.weights = _sample(picture)
+        if lab is not None and len(self.packed) == lab.size // 3:  # every pixel, in order
+            self._lab = np.ascontiguousarray(lab.reshape(-1, 3).T)
         self._kernels = kernels_for(picture.rgb.size // 3)
 
     @cached_property

@@ -5,7 +5,7 @@ A recolorer takes a picture and a `Plan` and gives a `Recolored`. To add one, se
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -96,6 +96,7 @@ class Plan:
         target: what each swatch of `source` becomes, in its order.
         lightness: lightness strength, 0..1: 0 keeps the picture's lightness, 1 takes the palette's.
         tone: how lightness moves, one of `TONES`: see `kpalette.recolorers.tone`.
+        lit: the picture in the palette's lightness, if it was found already; see `with_lit`.
 
     Example:
         >>> import numpy as np
@@ -110,6 +111,7 @@ class Plan:
     target: Palette
     lightness: float
     tone: str = TONES[0]
+    lit: Relit | None = field(default=None, repr=False, compare=False)
 
     def apply(self, picture: Picture) -> Recolored:
         """Recolours the rgb of a picture of any size."""
@@ -180,12 +182,18 @@ class Plan:
         return None if getattr(self.recolorer, "relights", False) else self.relit(picture)
 
     def _without_lightness(self, relit: Relit) -> "Plan":
-        return replace(self, source=relit.source, lightness=0.0)
+        return replace(self, source=relit.source, lightness=0.0, lit=None)
+
+    def with_lit(self, picture: Picture) -> "Plan":
+        """The plan for one picture, which it relights only once: for several recolorers, one after another."""
+        return self if self._flat_colors(picture) is not None else replace(self, lit=self.relit(picture))
 
     def relit(self, picture: Picture, *, longest: int = WORKING_SIZE) -> Relit | None:
         """The picture in the palette's lightness, found at a size; None if that moves by a curve, or not at all."""
         if self.tone != "local" or self.lightness == 0.0 or self.changes_nothing:
             return None
+        if self.lit is not None and self.lit.suits(picture, longest):
+            return self.lit
         return Relit(picture, self.source, self.target, strength=self.lightness, longest=longest)
 
 

@@ -85,7 +85,7 @@ class Relit:
     ) -> None:
         """See the class."""
         self._kernels = kernels_for(picture.rgb.size // 3)
-        self._picture = picture
+        self._picture, self._longest = picture, longest
         self._small, hidden = shrink(picture, source, longest=longest)
         self.before = image_to_lab(self._small)
         self.shown = _shown(self.before, hidden)
@@ -112,8 +112,16 @@ class Relit:
         nodes: FloatArray = self._kernels.field_nodes(self._change.planes)
         return nodes
 
+    def suits(self, picture: Picture, longest: int) -> bool:
+        """Whether this is a `picture`, its regions found at a size of `longest`."""
+        return picture is self._picture and longest == self._longest
+
     def picture(self) -> Picture:
         """The relit picture, 8 bits."""
+        return self._relit_picture
+
+    @cached_property
+    def _relit_picture(self) -> Picture:
         image: ImageArray = self._by_rows(self._picture.rgb, self._relit_bytes)
         return self._picture.with_rgb(image)
 

@@ -59,10 +59,21 @@ def onnx_session(data: bytes, *, weights: Mapping[str, NDArray[np.float32]] | No
         session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's error classes have no public base class
         raise ExportError(f"ONNX Runtime does not take the graph: {reason(error)}") from None
-    names = [node.name for node in session.get_inputs()]
+    shapes = {node.name: node.shape for node in session.get_inputs()}
 
     def run(inputs: Inputs) -> Any:
         assert kept is not None
-        return session.run(None, {name: inputs[name] for name in names})[0]
+        return session.run(None, {name: _padded(inputs[name], shape) for name, shape in shapes.items()})[0]
 
     return run
+
+
+def _padded(value: NDArray[np.float32], shape: list[Any]) -> NDArray[np.float32]:
+    """Pads an input with zeros to the sizes that a graph fixes, as older graphs fix 8 swatches."""
+    missing = [size - own if isinstance(size, int) else 0 for size, own in zip(shape, value.shape, strict=True)]
+    if min(missing) < 0:
+        raise ExportError(
+            f"this graph takes {shape[1]} swatches at most, not {value.shape[1]}: "
+            "write it anew (kpalette export CHECKPOINT --graph --force), or use the runtime keras"
+        )
+    return np.pad(value, [(0, count) for count in missing]) if any(missing) else value

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kpalette.images.picture import Picture
-from kpalette.metrics.figures import measure
+from kpalette.metrics.measure import measure
 from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.extract import extract_palette
 from kpalette.palettes.palette import Palette

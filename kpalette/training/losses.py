@@ -129,7 +129,7 @@ def palette_terms(pictures: Pictures, inputs: dict[str, Any], *, rows: Any = 1.0
 
 
 def _moments(ab: Any, shares: Any, mass: Any) -> tuple[Any, Any]:
-    """Mean (B, 8, 2) and standard deviation (B, 8) of ab (B, H, W, 2) in each cluster."""
+    """Mean (B, K, 2) and standard deviation (B, K) of ab (B, H, W, 2) in each cluster."""
     safe = ops.expand_dims(mass, -1) + _TINY
     mean = ops.einsum("bhwk,bhwc->bkc", shares, ab) / safe
     square = ops.einsum("bhwk,bhwc->bkc", shares, ops.square(ab)) / safe

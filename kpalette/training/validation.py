@@ -14,7 +14,7 @@ from kpalette.data.image_set import fit_short_side
 from kpalette.data.pairs import Pair, make_pair
 from kpalette.data.samples import Draw, Sampler, segment, stack
 from kpalette.images.picture import lab_to_image
-from kpalette.metrics.figures import measure
+from kpalette.metrics.measure import measure
 from kpalette.models.ranges import AB_SCALE, from_network_range
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.slopes import limit_slopes

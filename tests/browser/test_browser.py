@@ -13,6 +13,7 @@ from PIL import Image
 from kpalette import read_image
 from kpalette.page import results
 from kpalette.page.pictures import open_picture
+from kpalette.page.proofs import Proofs
 from kpalette.page.results import page_recipe
 from kpalette.recolorers.registry import missing_recolorers
 from tests.browser.conftest import PICTURES, ROOT, serving, settle, settled, state_of
@@ -67,7 +68,7 @@ def test_from_upload_to_download(visit, photograph, tmp_path):
     data = photograph.read_bytes()
     source = tuple(code for code, _ in open_picture(data, name=photograph.name).own(4))
     recipe = page_recipe("baseline", source, tuple(f"#{code}" for code in chosen["palette"].split("-")), "auto")
-    recipe = results.preview(open_picture(data, name=photograph.name).screen, recipe).recipe  # by the number it chose
+    recipe = Proofs(open_picture(data, name=photograph.name).screen).result(recipe).recipe  # by the number it chose
     assert made.read_bytes() == results.whole_file(data, recipe, name=photograph.name)
     second = visit("?" + urlsplit(page.url).query)
     second.get_by_text("upload it here to see the result").wait_for()

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from kpalette.kernels import loader
-from kpalette.kernels.loader import LEAST, VARIABLE, kernels_for
+from kpalette.kernels.loader import LEAST, VARIABLE, kernels_for, using_kernels
 
 
 @pytest.fixture
@@ -19,6 +19,17 @@ def afresh(monkeypatch):
 def test_large_pictures_get_kernels(kernels):
     assert kernels_for(LEAST) is None
     assert kernels_for(LEAST + 1) is kernels
+
+
+def test_small_pictures_get_them_where_a_server_asks(kernels, monkeypatch):
+    with using_kernels(True):
+        assert kernels_for(1) is kernels
+        monkeypatch.setenv(VARIABLE, "0")
+        assert kernels_for(1) is None
+    monkeypatch.setenv(VARIABLE, "1")
+    assert kernels_for(1) is None
+    with using_kernels(False):
+        assert kernels_for(LEAST + 1) is None
 
 
 def test_a_variable_forbids_them(kernels, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 
 from kpalette.color.gamut import gamut_exit, reduce_chroma
 from kpalette.images.picture import image_to_lab, image_to_rgb, rgb_to_image
+from kpalette.kernels.loader import using_kernels
 from kpalette.palettes.kmeans import best_means
 from kpalette.recolorers.lattice import Lattice
 from kpalette.recolorers.slopes import limit_slopes
@@ -168,3 +169,13 @@ def test_a_lattice_is_baked_as_in_numpy(kernels):
     assert wanted.outside.any()
     np.testing.assert_allclose(found.table, wanted.table, atol=1e-4)
     assert np.mean(found.outside != wanted.outside) < 2e-3
+
+
+def test_lab_of_an_image_is_the_same_by_kernels(kernels, photo):
+    wanted = image_to_lab(photo)
+    with using_kernels(True):
+        found = image_to_lab(photo)
+    assert found.shape == wanted.shape
+    assert found.dtype == np.float32
+    assert found.flags.c_contiguous
+    np.testing.assert_allclose(found, wanted, atol=3e-4)

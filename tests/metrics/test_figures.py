@@ -14,6 +14,7 @@ from kpalette.metrics import distance
 from kpalette.metrics import figures as metrics
 from kpalette.metrics.halo import halo
 from kpalette.metrics.intervals import bootstrap_interval
+from kpalette.metrics.measure import Original, measure
 from kpalette.metrics.objects import object_split
 from kpalette.palettes.palette import Palette
 from tests.conftest import ROOT
@@ -78,7 +79,7 @@ def test_ssim_color_sees_chroma_that_ssim_does_not(photo, hazy):
 
 def test_a_posterised_image_is_its_palette(four):
     image = np.rint(four.rgb[np.arange(400).reshape(20, 20) % 4] * 255).astype(np.uint8)
-    figures = metrics.measure(image, image, four)
+    figures = measure(image, image, four)
     for name in ("palette_de", "palette_de_ab", "palette_mse", "micdm"):
         assert figures[name] == pytest.approx(0, abs=1e-4)
 
@@ -100,16 +101,16 @@ def test_an_image_of_fewer_colours_repeats_the_nearest():
 
 def test_level_palette_distance_ignores_lightness():
     image = np.rint(Palette.parse("#404040 #909090").rgb[np.arange(64).reshape(8, 8) % 2] * 255).astype(np.uint8)
-    figures = metrics.measure(image, image, Palette.parse("#606060 #b0b0b0"))
+    figures = measure(image, image, Palette.parse("#606060 #b0b0b0"))
     assert figures["palette_de"] > 5
     assert figures["palette_de_ab"] < 1e-3
 
 
 def test_micdm_is_the_mean_of_both_directions(photo, four):
-    found = distance._paired(photo, four)[0]
+    found = distance._paired(Picture(photo), four)[0]
     table = delta_e_2000(found.lab[:, None], four.lab[None])
     expected = (table.min(1).mean() + table.min(0).mean()) / 2
-    assert metrics.measure(photo, photo, four)["micdm"] == pytest.approx(expected)
+    assert measure(photo, photo, four)["micdm"] == pytest.approx(expected)
 
 
 def test_richness_counts_effective_colours(photo):
@@ -142,7 +143,7 @@ def test_ab_error_sees_ab_alone_and_the_mask():
 
 
 def test_measure_gives_every_documented_figure_in_order(photo, hazy, four):
-    figures = metrics.measure(photo, hazy, four)
+    figures = measure(photo, hazy, four)
     assert list(figures) == list(metrics.FIGURES)
     assert figures["lightness_drift"] == pytest.approx(
         np.abs(rgb_to_lab(photo / 255) - rgb_to_lab(hazy / 255))[..., 0].mean(), abs=1e-3
@@ -180,8 +181,8 @@ def test_images_must_fit(photo, function):
     [
         (lambda path, image: metrics.ssim(path, image), "a"),
         (lambda path, image: metrics.ssim(image, path), "b"),
-        (lambda path, image: metrics.measure(path, image, "red blue"), "source"),
-        (lambda path, image: metrics.measure(image, path, "red blue"), "output"),
+        (lambda path, image: measure(path, image, "red blue"), "source"),
+        (lambda path, image: measure(image, path, "red blue"), "output"),
         (lambda path, image: distance.palette_distance(path, "red blue"), "image"),
     ],
 )
@@ -196,6 +197,25 @@ def test_a_path_in_place_of_a_picture_is_refused(photo, use, name, path):
 def test_measure_takes_pictures_with_their_alpha_and_palettes_in_any_form(photo, hazy, four):
     alpha = np.zeros(photo.shape[:2], np.uint8)
     alpha[:64] = 255
-    expected = metrics.measure(photo, hazy, four, alpha=alpha)
-    assert metrics.measure(Picture(photo), Picture(hazy, alpha), list(four.hex)) == expected
-    assert expected != metrics.measure(photo, hazy, four)
+    expected = measure(photo, hazy, four, alpha=alpha)
+    assert measure(Picture(photo), Picture(hazy, alpha), list(four.hex)) == expected
+    assert expected != measure(photo, hazy, four)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_results_of_one_original_are_measured_as_each_alone(photo, hazy, four, hidden):
+    alpha = None
+    if hidden:
+        alpha = np.full(photo.shape[:2], 255, np.uint8)
+        alpha[10:30] = 0
+    original = Original(photo, alpha=alpha)
+    other = Palette.parse("teal orange white")
+    for output, target in ((hazy, four), (255 - photo, other), (hazy, other), (hazy, four)):
+        assert original.figures(output, target) == measure(photo, output, target, alpha=alpha)
+
+
+def test_ssim_of_measure_is_that_of_scikit_image(photo, hazy, four):
+    assert measure(photo, hazy, four)["ssim"] == pytest.approx(metrics.ssim(photo, hazy), abs=1e-12)
+    for height, width in ((1, 1), (3, 40), (6, 6), (7, 7), (8, 5)):
+        pair = photo[:height, :width], hazy[:height, :width]
+        assert measure(*pair, four)["ssim"] == pytest.approx(metrics.ssim(*pair), abs=1e-12)

@@ -8,7 +8,7 @@ from kpalette.color.difference import delta_e_2000
 from kpalette.color.spaces import rgb_to_lab
 from kpalette.images.picture import image_to_rgb, resize
 from kpalette.images.samples import sample_image
-from kpalette.metrics.figures import measure
+from kpalette.metrics.measure import measure
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.network import NetworkRecolorer
 from kpalette.recolorers.registry import get_recolorer

@@ -1,8 +1,6 @@
 import numpy as np
-import pytest
 
 from kpalette.color.spaces import rgb_to_lab
-from kpalette.errors import ArgumentError
 from kpalette.models.ranges import from_network_range, pack_palettes, to_network_range
 from kpalette.palettes.palette import Palette
 
@@ -18,22 +16,11 @@ def test_known_values():
                                [[-1, 0, 0], [0, 0.5, -1], [1, -0.25, 0]])  # fmt: skip
 
 
-def test_palettes_are_padded_to_eight(four):
+def test_palettes_are_padded_to_the_longest(four):
     two = Palette.parse("black white")
     swatches, mask = pack_palettes([four, two])
-    assert swatches.shape == (2, 8, 3)
+    assert swatches.shape == (2, 4, 3)
     assert swatches.dtype == mask.dtype == np.float32
     np.testing.assert_array_equal(mask.sum(axis=1), [4, 2])
     np.testing.assert_allclose(from_network_range(swatches[0, :4]), four.lab, atol=1e-4)
     assert not swatches[1, 2:].any()
-
-
-def test_no_palette_is_too_long():
-    class Nine:
-        lab = np.zeros((9, 3))
-
-        def __len__(self):
-            return 9
-
-    with pytest.raises(ArgumentError, match="a palette may hold 8 swatches at most. Received: 9"):
-        pack_palettes([Nine()])

@@ -441,12 +441,14 @@ def test_defects_show_no_stack_trace(page, monkeypatch):
 
 
 def test_a_recolorer_that_fails_leaves_the_others(page, monkeypatch):
-    from kpalette.page import results
+    from kpalette.page.proofs import Proofs
 
-    genuine = results.preview
-    monkeypatch.setattr(
-        results, "preview", lambda picture, work: (fail if work.recolorer.name == "soft" else genuine)(picture, work)
-    )
+    genuine = Proofs.result
+
+    def result(proofs, recipe, **options):
+        return (fail if recipe.recolorer.name == "soft" else genuine)(proofs, recipe, **options)
+
+    monkeypatch.setattr(Proofs, "result", result)
     at = page(**LINK)
     text = text_of(at)
     assert "Something went wrong with this recolorer" in text

@@ -19,8 +19,9 @@ from kpalette.color.spaces import lab_to_lch
 from kpalette.errors import ArgumentError, ImageError, PaletteError
 from kpalette.images.decode import decode_image
 from kpalette.images.picture import resize
-from kpalette.page import palettes, results
+from kpalette.page import palettes
 from kpalette.page.pictures import MAX_PIXELS, SCREEN, decode_upload, file_name, open_picture
+from kpalette.page.proofs import Proofs
 from kpalette.page.results import page_recipe
 from kpalette.page.settings import Settings, from_query, to_query
 from kpalette.palettes.presets import list_presets
@@ -107,7 +108,7 @@ def test_pictures_of_odd_shapes_are_recolored_by_all(shape, both_networks):
     opened = open_picture(file_of(np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)), name="odd.png")
     source = tuple(code for code, _ in opened.own(4))
     for method in list_recolorers():
-        done = results.preview(opened.screen, page_recipe(method, source, TARGET[: max(len(source), 2)], 0.3))
+        done = Proofs(opened.screen).result(page_recipe(method, source, TARGET[: max(len(source), 2)], 0.3))
         assert done.picture.rgb.shape == opened.screen.rgb.shape
         assert np.isfinite([done.ssim, done.palette_de]).all()
 
@@ -120,7 +121,7 @@ def test_pictures_of_few_colors_have_just_those(count):
     assert len(own) == count
     assert sum(share for _, share in own) == pytest.approx(1)
     source = tuple(code for code, _ in own)
-    done = results.preview(opened.screen, page_recipe("soft", source, TARGET[: max(count, 2)], 0.0))
+    done = Proofs(opened.screen).result(page_recipe("soft", source, TARGET[: max(count, 2)], 0.0))
     assert done.picture.rgb.shape == image.shape
     assert np.isfinite(done.palette_de)
 

@@ -15,10 +15,11 @@ from kpalette.errors import ArgumentError, KPaletteError
 from kpalette.images.encode import encode_image
 from kpalette.images.picture import Picture
 from kpalette.images.samples import SAMPLES
-from kpalette.metrics.figures import measure
+from kpalette.metrics.measure import measure
 from kpalette.page import results
 from kpalette.page.drawing import becomes_html, chart, plain, strip_html, swatch_html
 from kpalette.page.pictures import open_picture, sample_file
+from kpalette.page.proofs import Proofs
 from kpalette.page.results import page_recipe
 from kpalette.recolorers.recipe import make_recipe
 from kpalette.recolorers.registry import list_recolorers
@@ -36,7 +37,7 @@ def test_previews_and_their_figures(photo, alpha):
         image[:40, :, 3] = 0
     opened = open_picture(file_of(image), name="x.png")
     recipe = page_recipe("baseline", SOURCE, TARGET, 0.5)
-    done = results.preview(opened.screen, recipe)
+    done = Proofs(opened.screen).result(recipe)
     recipe = make_recipe(
         Palette.from_hex(TARGET), model="baseline", source=Palette.from_hex(SOURCE), match="order", lightness=0.5
     )
@@ -133,7 +134,7 @@ def test_recolorers_without_weights_come_last_with_a_reason(no_networks):
     )
     assert results.by_speed(("palettenet", "baseline", "soft")) == ("soft", "baseline", "palettenet")
     with pytest.raises(KPaletteError):
-        results.preview(Picture(np.zeros((9, 9, 3), np.uint8)), page_recipe("palettenet", SOURCE, TARGET, 0.0))
+        Proofs(Picture(np.zeros((9, 9, 3), np.uint8))).result(page_recipe("palettenet", SOURCE, TARGET, 0.0))
 
 
 def test_maps_of_the_difference(photo):
@@ -156,7 +157,7 @@ def test_drawings_are_escaped_and_have_texts_for_screen_readers(photo):
     assert 'aria-label="dark olive green, #556b2e, 25% of the picture"' in html
     assert "dark olive green" in strip_html(["#556b2e"])
     assert plain("a_b*[x](y) $1$ :red[z]") == r"a\_b\*\[x\]\(y\) \$1\$ \:red\[z\]"
-    done = results.preview(Picture(photo), page_recipe("soft", SOURCE, TARGET, 0.0))
+    done = Proofs(Picture(photo)).result(page_recipe("soft", SOURCE, TARGET, 0.0))
     spec = json.loads(json.dumps(chart([done])))
     assert "Soft shift: structure" in spec["description"]
     assert spec["data"]["values"][0]["method"] == "Soft shift"

@@ -147,7 +147,7 @@ def test_the_network_gets_the_documented_inputs(photo):
     expected = to_network_range(reduce_chroma(moved))
     np.testing.assert_allclose(seen["source_palette"][0, :4], expected, atol=1e-5)
     np.testing.assert_allclose(seen["target_palette"][0, :4], to_network_range(target.lab), atol=1e-5)
-    assert seen["mask"].tolist() == [[1, 1, 1, 1, 0, 0, 0, 0]]
+    assert seen["mask"].tolist() == [[1, 1, 1, 1]]
     assert {array.dtype for array in seen.values()} == {np.dtype(np.float32)}
     wanted = reduce_chroma(shown[..., [0, 2, 1]])
     assert same_but_for_rounding(done, rgb_to_image(_rgb(wanted)))

@@ -6,6 +6,7 @@ import pytest
 
 from kpalette.errors import KPaletteError, OutputError
 from kpalette.runtimes.graph import has_graph, open_graph, write_graph
+from kpalette.runtimes.session import ExportError, onnx_session
 from kpalette.weights.config import CheckpointError
 from kpalette.weights.folder import read_checkpoint
 from tests.conftest import load
@@ -129,3 +130,17 @@ def test_what_is_missing_is_said(tmp_path, tiny_checkpoint, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(KPaletteError, match="exports need TensorFlow: Keras runs on jax"):
         export.export_onnx(tiny_checkpoint, tmp_path / "m.onnx")
+
+
+def test_graphs_that_fix_eight_swatches_get_eight_and_no_more():
+    from onnx import TensorProto, helper
+
+    swatches = helper.make_tensor_value_info("target_palette", TensorProto.FLOAT, ["batch", 8, 3])
+    total = helper.make_tensor_value_info("total", TensorProto.FLOAT, ["batch", 8, 3])
+    graph = helper.make_graph([helper.make_node("Identity", ["target_palette"], ["total"])], "g", [swatches], [total])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", export.OPSET)], ir_version=9)
+    run = onnx_session(model.SerializeToString())
+    three = np.ones((2, 3, 3), np.float32)
+    assert run({"target_palette": three}).sum(axis=(1, 2)).tolist() == [9, 9]
+    with pytest.raises(ExportError, match=r"takes 8 swatches at most, not 9: write it anew \(kpalette export"):
+        run({"target_palette": np.ones((2, 9, 3), np.float32)})

@@ -41,8 +41,8 @@ def test_normalisation_is_the_same_in_fewer_operators(channels_first, affine, sh
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="exports are made under TensorFlow")
 @pytest.mark.parametrize("channels_first", [False, True])
-@pytest.mark.parametrize("contrast", [1.0, 1e-3, 0.0])
-def test_a_network_stays_the_same(contrast, channels_first):
+@pytest.mark.parametrize(("contrast", "swatches"), [(1.0, 8), (1e-3, 8), (0.0, 8), (1.0, 3), (1.0, 26)])
+def test_a_network_stays_the_same(contrast, swatches, channels_first):
     model = PaletteNet(filters=2)
     generator = np.random.default_rng(1)
     for variable in model.weights:  # the head's first kernels and sharpness are nothing
@@ -51,9 +51,9 @@ def test_a_network_stays_the_same(contrast, channels_first):
     generator = np.random.default_rng(0)
     inputs = {
         "lab": [0.9, -0.2, 0.4] + contrast * generator.uniform(-0.5, 0.5, (2, 21, 40, 3)),
-        "source_palette": generator.uniform(-0.5, 0.5, (2, 8, 3)),
-        "target_palette": generator.uniform(-0.5, 0.5, (2, 8, 3)),
-        "mask": np.arange(8) < np.array([[3], [8]]),
+        "source_palette": generator.uniform(-0.5, 0.5, (2, swatches, 3)),
+        "target_palette": generator.uniform(-0.5, 0.5, (2, swatches, 3)),
+        "mask": np.arange(swatches) < np.array([[3], [swatches]]),
     }
     inputs = {name: value.astype(np.float32) for name, value in inputs.items()}
     np.testing.assert_allclose(np.asarray(other(inputs)), np.asarray(model(inputs)), atol=1e-5)

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from kpalette.images.picture import as_picture
-from kpalette.metrics.figures import FIGURES, measure
+from kpalette.metrics.figures import FIGURES
+from kpalette.metrics.measure import measure
 from kpalette.metrics.references import REFERENCES
 from kpalette.palettes.palette import Palette
 from kpalette.recolorers.recolor import recolor

@@ -8,7 +8,8 @@ import streamlit as st
 from kpalette.images.picture import Picture
 from kpalette.metrics.figures import ssim_map
 from kpalette.page import pictures, results
-from kpalette.page.results import Result
+from kpalette.page.proofs import Proofs, Result, load_network
+from kpalette.page.warmup import WarmUp
 from kpalette.recolorers.recipe import Recipe
 
 _HOUR = 3600.0
@@ -32,15 +33,27 @@ def _key(recipe: Recipe) -> str:
 @st.cache_resource(show_spinner=False, hash_funcs={Recipe: lambda recipe: recipe.recolorer.name})
 def network_loaded(recipe: Recipe) -> bool:
     """Loads a network, once for all visitors."""
-    results.load_network(recipe)
+    load_network(recipe)
     return True
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> WarmUp:
+    """The compilation of kernels, which begins with the first visitor."""
+    return WarmUp()
+
+
+@st.cache_resource(max_entries=8, ttl=_HOUR, show_spinner=False)
+def proofs(digest: str, _picture: Picture) -> Proofs:
+    """What the results of a picture share."""
+    return Proofs(_picture)
 
 
 @st.cache_resource(max_entries=48, ttl=_HOUR, show_spinner=False, hash_funcs={Recipe: _key})
 def result(digest: str, recipe: Recipe, _picture: Picture) -> tuple[Result, bytes]:
     """A result at the size of the screen, and its file for the browser."""
     network_loaded(recipe)
-    found = results.preview(_picture, recipe)
+    found = proofs(digest, _picture).result(recipe, kernels=warm_up().done)
     return found, results.screen_file(found.picture)
 
 

@@ -11,7 +11,8 @@ from kpalette.errors import KPaletteError
 from kpalette.page import results
 from kpalette.page.drawing import chart, plain, strip_html
 from kpalette.page.pictures import Opened
-from kpalette.page.results import Result, page_recipe, title_of
+from kpalette.page.proofs import Result
+from kpalette.page.results import page_recipe, title_of
 from kpalette.page.settings import METHODS, UPLOAD, Settings
 from kpalette.page.widgets import caches, session
 from kpalette.page.widgets.picture import Chosen
