@@ -17,6 +17,7 @@ from kpalette.data.image_set import ImageSet, decode
 from kpalette.errors import ImageError, OutputError, one_line, reason
 from kpalette.files import read_file, write_file
 from kpalette.images.picture import resize
+from kpalette.kernels.loader import using_kernels
 from kpalette.palettes.extract import extract_palettes
 from kpalette.parallel import in_order, thread_count, worker_pool
 from kpalette.types import MAX_COLORS, MIN_COLORS, ImageArray
@@ -25,7 +26,7 @@ _SIZES = range(MIN_COLORS, MAX_COLORS + 1)
 _LONGEST = 256  # pixels: palettes of larger pictures do not differ visibly
 _BATCH = 16  # pictures that a worker gets at a time
 _QUEUED = 2  # batches running or waiting for each worker: all pictures may not fit into memory
-_ALONE = 48  # one process does as many pictures before a pool of processes has started
+_ALONE = 48  # one process does as many pictures before a pool of processes has started, and kernels are loaded
 _VERSION = 2  # of the cache; raise when the results change
 _BROKEN_CACHE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ImageError)
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def _extract(images: ImageSet, rows: list[_Row], workers: int, progress: Progres
     with worker_pool(workers, preload=__name__) as submit:
 
         def begin(start: int) -> Future[list[_Row]]:
-            return submit(_swatches, list(_loaded(images, start)))
+            return submit(_swatches, list(_loaded(images, start)), len(images) > _ALONE)
 
         starts = range(len(rows), len(images), _BATCH)
         for _, future in in_order(begin, starts, window=_QUEUED * workers):
@@ -124,8 +125,10 @@ def _loaded(images: ImageSet, start: int) -> Iterator[bytes | ImageArray | str]:
             yield str(error)
 
 
-def _swatches(pictures: list[bytes | ImageArray | str]) -> list[_Row]:
-    return [picture if isinstance(picture, str) else _row(picture) for picture in pictures]
+def _swatches(pictures: list[bytes | ImageArray | str], kernels: bool) -> list[_Row]:
+    """The rows of some pictures; of many, by kernels, which take half a second to load."""
+    with using_kernels(kernels):
+        return [picture if isinstance(picture, str) else _row(picture) for picture in pictures]
 
 
 def _row(picture: bytes | ImageArray) -> _Row:

@@ -145,6 +145,21 @@ def lloyd(points: FloatArray, weights: FloatArray, centres: FloatArray, *, fixed
     return labels
 
 
+def plus_plus(points: FloatArray, weights: FloatArray, draws: FloatArray) -> FloatArray:
+    """Seeds of k-means++; see `kpalette.palettes.kmeans`.
+
+    Args:
+        points: float64 (n, 3).
+        weights: float64 (n,).
+        draws: random numbers in 0..1, one for each seed, (k,).
+
+    Returns:
+        The seeds, float64 (k, 3).
+    """
+    seeds: FloatArray = clusters.plus_plus(np.ascontiguousarray(points), np.ascontiguousarray(weights), draws)
+    return seeds
+
+
 def limit_slopes(
     before: FloatArray, after: FloatArray, *, passes: int, reach: int, alike: float, steepest: float, slack: float,
     cut: float, steps: int,

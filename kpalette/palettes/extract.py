@@ -139,6 +139,10 @@ class Sample:
     @cached_property
     def _lab(self) -> NDArray[np.float32]:
         """CIELAB of the colours, (3, n)."""
+        if self._kernels is not None:
+            levels = np.stack(_channels(self.packed), axis=-1).astype(np.uint8)
+            planes: NDArray[np.float32] = self._kernels.image_to_planes(levels[np.newaxis])[:, 0]
+            return planes
         lab = np.empty((3, len(self.packed)), dtype=np.float32)
         for start in range(0, len(self.packed), _CHUNK):
             part = slice(start, start + _CHUNK)

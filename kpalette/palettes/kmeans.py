@@ -36,25 +36,29 @@ def best_means(
     generator = np.random.default_rng(seed)
     best: tuple[float, Floats, Labels] | None = None
     for _ in range(_RESTARTS):
-        centres, labels = lloyd(points, weights, _plus_plus(points, weights, size, generator), kernels=kernels)
-        inertia = float(np.sum(weights * np.sum((points - centres[labels]) ** 2, axis=-1)))
+        draws = generator.random(size)
+        seed_all = _plus_plus if kernels is None else kernels.plus_plus
+        centres, labels = lloyd(points, weights, seed_all(points, weights, draws), kernels=kernels)
+        away = points - centres[labels]
+        inertia = float(weights @ np.einsum("ij,ij->i", away, away))
         if best is None or inertia < best[0]:
             best = (inertia, centres, labels)
     assert best is not None
     return best[1:]
 
 
-def _plus_plus(points: Floats, weights: Floats, size: int, generator: np.random.Generator) -> Floats:
-    """Seeds of k-means++ (Arthur and Vassilvitskii 2007).
+def _plus_plus(points: Floats, weights: Floats, draws: Floats) -> Floats:
+    """Seeds of k-means++ (Arthur and Vassilvitskii 2007), one for each random number in 0..1.
 
     The first seed is drawn with probabilities in proportion to the weights, each further one in proportion to weight
     times squared distance to the nearest seed so far.
     """
     chance: NDArray[np.floating[Any]] = weights
     distance = np.full(len(points), np.inf)
-    seeds = np.empty((size, 3))
-    for i in range(size):
-        seeds[i] = points[generator.choice(len(chance), p=chance / chance.sum())]
+    seeds = np.empty((len(draws), 3))
+    for i, draw in enumerate(draws):
+        total = np.cumsum(chance)
+        seeds[i] = points[min(np.searchsorted(total, draw * total[-1], side="right"), len(points) - 1)]
         distance = np.minimum(distance, np.sum((points - seeds[i]) ** 2, axis=-1))
         chance = weights * distance
     return seeds
