@@ -1,6 +1,7 @@
 """Worker processes (fork server, ignore SIGINT, exit when the parent dies) and threads."""
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -9,7 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from multiprocessing import get_all_start_methods, get_context, parent_process
+from pathlib import Path
 from typing import Any, TypeVar
 
 MAX_WORKERS = 256
@@ -17,6 +20,7 @@ MAX_WORKERS = 256
 THREADS_VARIABLE = "KPALETTE_THREADS"
 """The environment variable that limits the threads of one process."""
 
+_CGROUPS, _OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 _BLAS_VARIABLE = "OPENBLAS_NUM_THREADS"
 
 _Item = TypeVar("_Item")
@@ -186,13 +190,39 @@ def _end_with_parent() -> None:
 
 
 def thread_count() -> int:
-    """Number of threads for one call: KPALETTE_THREADS if it is a positive whole number, else one per core."""
+    """Number of threads for one call: KPALETTE_THREADS if it is a positive whole number, else one per core.
+
+    A container that may use half a core, or two and a half, counts as one core, or three.
+    """
     text = os.environ.get(THREADS_VARIABLE, "")
     if text.isascii() and text.isdigit() and 0 < len(text) < 5 and int(text) > 0:
         return int(text)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(cores, _core_limit(_CGROUPS, _OWN_CGROUP))))
+
+
+@cache
+def _core_limit(root: Path, own: Path) -> float:
+    """The cores that control groups of Linux allow this process; infinite without a limit.
+
+    Version 2 has `cpu.max` with quota and period in the process's group and in each above it; version 1 has two files.
+    """
+    limits = [math.inf]
+    with contextlib.suppress(OSError, ValueError):
+        period = int((root / "cpu" / "cpu.cfs_period_us").read_text())
+        quota = int((root / "cpu" / "cpu.cfs_quota_us").read_text())
+        limits.append(quota / period if quota > 0 else math.inf)
+    group = root
+    with contextlib.suppress(OSError):
+        names = next((line[3:] for line in own.read_text().splitlines() if line.startswith("0::")), "/")
+        group = root / names.strip("/")
+    for folder in (group, *group.parents):
+        with contextlib.suppress(OSError, ValueError):
+            quota_text, period_text = (folder / "cpu.max").read_text().split()
+            limits.append(int(quota_text) / int(period_text))  # "max" is no number: no limit
+        if folder == root:
+            break
+    return min(limits)
 
 
 def in_parts(work: Callable[[slice], None], count: int, size: int) -> None:

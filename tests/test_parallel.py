@@ -1,5 +1,6 @@
 """The bounded window over a worker pool."""
 
+import math
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import pytest
 
-from kpalette.parallel import in_order, worker_pool
+from kpalette.parallel import _core_limit, in_order, thread_count, worker_pool
 
 
 def die() -> None:
@@ -81,3 +82,34 @@ def test_workers_run_a_script_without_a_main_guard_only_if_they_need_it(tmp_path
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
     assert (done.stdout, done.returncode) == ("[1, 2]\n", 0), done.stderr
     assert len(list(tmp_path.glob("run*"))) == runs
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, math.inf),
+        ({"cpu.max": "max 100000\n"}, math.inf),
+        ({"cpu.max": "50000 100000\n"}, 0.5),
+        ({"a/b/cpu.max": "max 100000\n", "a/cpu.max": "250000 100000\n", "cpu.max": "max 100000"}, 2.5),
+        ({"a/b/cpu.max": "100000 100000\n", "a/cpu.max": "250000 100000\n"}, 1.0),
+        ({"other/cpu.max": "1000 100000"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, math.inf),
+        ({"cpu/cpu.cfs_quota_us": "150000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1.5),
+        ({"cpu.max": "what is this"}, math.inf),
+    ],
+)
+def test_the_limit_of_a_container(tmp_path, files, cores):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    own = tmp_path / "own"
+    own.write_text("12:cpu:/x\n0::/a/b\n")
+    assert _core_limit(tmp_path, own) == cores
+
+
+@pytest.mark.parametrize(("limit", "threads"), [(0.1, 1), (0.5, 1), (1.0, 1), (1.5, 2), (math.inf, 4)])
+def test_threads_follow_the_container(monkeypatch, limit, threads):
+    monkeypatch.delenv("KPALETTE_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4), raising=False)
+    monkeypatch.setattr("kpalette.parallel._core_limit", lambda *_: limit)
+    assert thread_count() == threads

@@ -35,6 +35,9 @@ _MARGIN = 4 / 3  # short side of a picture, in sides of a square
 _LONGEST = 4  # length of the longest strip, in short sides: enlarging a longer one would fill the memory
 _AHEAD = 3  # batches prepared ahead of the step
 
+HELD_BYTES = 256_000_000
+"""Bytes of resized pictures that a sampler keeps, about: 2,900 pictures for squares of 128 pixels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sampler:
@@ -66,6 +69,7 @@ class Sampler:
     natural: float = 0.5
     seed: int = 0
     _unreadable: set[str] = field(default_factory=set, init=False, repr=False)
+    _resized: dict[int, ImageArray] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -129,7 +133,7 @@ class Sampler:
 
     def draw(self, position: int) -> Draw:
         """Draws the sample at a position of the stream; float32 except the image, without batch dimension."""
-        index, image = self.read(self.index(position))
+        index, image = self._resized_picture(self.index(position))
         generator = np.random.default_rng([self.seed, *divmod(position, len(self.images)), 1])
         size = DEFAULT_COLORS if generator.random() < _FOUR else int(generator.integers(MIN_COLORS, MAX_COLORS + 1))
         palettes = self.palettes(index, size, generator)
@@ -145,6 +149,22 @@ class Sampler:
             "shifts": shifts.astype(np.float32),
             "curves": curves.astype(np.float32),
         }
+
+    def _resized_picture(self, index: int) -> tuple[int, ImageArray]:
+        """`read`, and the picture at the size that squares are cut from; kept in memory as long as there is room.
+
+        Very long pictures stay as they are: of these, a part is resized.
+        """
+        held = self._resized.get(index)
+        if held is not None:
+            return index, held
+        place, image = self.read(index)
+        if max(image.shape[:2]) > _LONGEST * min(image.shape[:2]):
+            return place, image
+        image = fit_short_side(image, self.image_size, least=self.crop)
+        if place == index and (len(self._resized) + 1) * image.nbytes <= HELD_BYTES:
+            self._resized[index] = image
+        return place, image
 
     def _crop(self, image: ImageArray, generator: np.random.Generator) -> ImageArray:
         image = fit_short_side(segment(image, at=generator.random()), self.image_size, least=self.crop)

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 from kpalette.errors import ArgumentError
 from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform, he_normal
-from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, SmoothAlike, instance_norm
+from kpalette.models.layers import CropLike, Double, FiLM, MaskedMean, PadToMultiple, instance_norm
 from kpalette.models.preset import PresetMixin
+from kpalette.models.smooth_layers import SmoothAlike
 from kpalette.models.swatch_layers import SwatchAttention, SwatchMoves, SwatchNearness
 from kpalette.palettes.clusters import DEFAULT_TAU
 

@@ -9,8 +9,6 @@ from typing import Any
 
 from kpalette.models.backend import keras, ops
 from kpalette.models.initializers import PACKAGE, glorot_uniform
-from kpalette.models.ranges import AB_SCALE
-from kpalette.types import L_MAX
 
 NORM_EPSILON = 1e-3
 
@@ -27,7 +25,50 @@ def instance_norm(*, name: str, affine: bool = False) -> keras.layers.Layer:
     Returns:
         The layer.
     """
-    return keras.layers.GroupNormalization(groups=-1, epsilon=NORM_EPSILON, center=affine, scale=affine, name=name)
+    return InstanceNorm(epsilon=NORM_EPSILON, center=affine, scale=affine, name=name)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class InstanceNorm(keras.layers.GroupNormalization):
+    """Keras' `GroupNormalization(groups=-1)`, with the gradient in closed form, which takes half the time.
+
+    Example:
+        >>> x = np.array([1.0, 3.0], np.float32).reshape(1, 2, 1, 1)
+        >>> np.round(InstanceNorm(epsilon=1e-3, name="norm")(x), 2).ravel().tolist()
+        [-1.0, 1.0]
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        """See the class."""
+        super().__init__(**{**kwargs, "groups": -1})
+
+    def call(self, x: Any) -> Any:
+        """(B, H, W, C) to (B, H, W, C)."""
+        shape = ops.shape(x)
+        matrix = ops.cast(ops.reshape(x, (shape[0], shape[1] * shape[2], shape[3])), "float32")
+        y = ops.cast(ops.reshape(_normalized(matrix, self.epsilon), shape), x.dtype)
+        if self.scale:
+            y = y * ops.cast(self.gamma, x.dtype)
+        return y + ops.cast(self.beta, x.dtype) if self.center else y
+
+
+def _normalized(matrix: Any, epsilon: float) -> Any:
+    """Scales each channel of (B, N, C) to mean 0 and variance 1 over N."""
+
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    def normalize(matrix: Any) -> Any:
+        centred = matrix - ops.mean(matrix, axis=1, keepdims=True)
+        factor = ops.rsqrt(ops.mean(centred * centred, axis=1, keepdims=True) + epsilon)
+        y = centred * factor
+
+        def backward(*arguments: Any, upstream: Any = None) -> Any:
+            g = arguments[0] if upstream is None else upstream
+            common = ops.mean(g, axis=1, keepdims=True) + y * ops.mean(g * y, axis=1, keepdims=True)
+            return factor * (g - common)
+
+        return y, backward
+
+    return normalize(matrix)
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -191,84 +232,3 @@ def _doubled(x: Any, axis: int) -> Any:
     shape = list(ops.shape(x))
     shape[axis] = 2 * shape[axis]
     return ops.reshape(ops.stack([0.25 * before + 0.75 * x, 0.75 * x + 0.25 * after], axis=axis + 1), shape)
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class SmoothAlike(keras.layers.Layer):
-    """Averages features over neighbours of similar colour: anisotropic diffusion (Perona and Malik 1990, equation 7).
-
-    Each of the four neighbours has the weight exp(-dE76^2 / 2 sigma^2) of the colours, and the weights are normalised.
-    So a jump of the features in a smooth place becomes a ramp, and nothing flows across an edge of the picture.
-
-    Args:
-        steps: distance of the neighbours in each pass, pixels. Pictures must be at least twice as large.
-        sigma: dE76 from which colours count as different.
-
-    Example:
-        >>> features, lab = np.eye(8, dtype=np.float32)[None, ..., None], np.zeros((1, 8, 8, 3), np.float32)
-        >>> smoothed = SmoothAlike()(features, lab)
-        >>> bool(np.max(smoothed) < 0.3)
-        True
-    """
-
-    def __init__(self, *, steps: tuple[int, ...] = (1, 2, 1, 2, 1, 2, 1), sigma: float = 2.2, **kwargs: Any) -> None:
-        """See the class."""
-        super().__init__(**{"dtype": "float32", **kwargs})
-        self.steps, self.sigma = tuple(steps), sigma
-
-    def call(self, x: Any, lab: Any) -> Any:
-        """(B, H, W, C) and the picture (B, H, W, 3), network range, to (B, H, W, C)."""
-        # Channels first: runtimes multiply whole rows of pixels and weights several times faster than single pixels.
-        likeness = {step: likeness_of(self, lab, step) for step in set(self.steps)}
-        x = ops.transpose(x, (0, 3, 1, 2))
-        weights = {step: _passed(ops.ones_like(x[:, :1]), alike, step) for step, alike in likeness.items()}
-        for step in self.steps:
-            x = _passed(x, likeness[step], step) / weights[step]
-        return ops.transpose(x, (0, 2, 3, 1))
-
-    def compute_output_shape(self, x_shape: Any, lab_shape: Any) -> Any:
-        """Shape of `x`."""
-        return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {**super().get_config(), "steps": list(self.steps), "sigma": self.sigma}
-
-
-def likeness_of(layer: SmoothAlike, lab: Any, step: int) -> list[Any]:
-    """The likeness of each pixel to another one, by which a `SmoothAlike` weights it.
-
-    Args:
-        layer: the layer.
-        lab: the picture (B, H, W, 3), network range.
-        step: the other one lies so many pixels below, or behind.
-
-    Returns:
-        That to the one below, (B, 1, H - step, W), and that to the one behind, (B, 1, H, W - step).
-    """
-    scale = ops.convert_to_tensor([L_MAX / 2, AB_SCALE, AB_SCALE], dtype="float32") / (2**0.5 * layer.sigma)
-    colors = ops.transpose(lab, (0, 3, 1, 2)) * scale[:, None, None]
-    ends = [_ends(colors, axis, step) for axis in (2, 3)]
-    return [ops.exp(-ops.sum(ops.square(after - before), axis=1, keepdims=True)) for before, after in ends]
-
-
-def _passed(x: Any, likeness: list[Any], step: int) -> Any:
-    """(B, C, H, W) plus the values of the four neighbours, weighted by their likeness."""
-    total = x
-    for axis, alike in zip((2, 3), likeness, strict=True):
-        before, after = _ends(x, axis, step)
-        total = total + _beside(after * alike, axis, step, at_start=True)
-        total = total + _beside(before * alike, axis, step, at_start=False)
-    return total
-
-
-def _ends(x: Any, axis: int, step: int) -> tuple[Any, Any]:
-    """(B, C, H, W) without its last `step` rows or columns, and without its first."""
-    return (x[:, :, :-step], x[:, :, step:]) if axis == 2 else (x[..., :-step], x[..., step:])
-
-
-def _beside(x: Any, axis: int, step: int, *, at_start: bool) -> Any:
-    """Adds `step` rows or columns of zeros at the end, or before the start."""
-    sides = [(0, 0)] * 4
-    sides[axis] = (0, step) if at_start else (step, 0)
-    return ops.pad(x, sides)

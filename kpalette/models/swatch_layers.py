@@ -65,7 +65,11 @@ class SwatchAttention(keras.layers.Layer):
         Returns:
             (B, H, W, V), dtype of `values`.
         """
-        logits = ops.einsum("bhwd,bkd->bhwk", self.query(x), self.key(keys))
+        # (x Q + q) k = x (Q k) + q k: products for each pixel are as many as swatches, not as channels of a query.
+        query, key = self.query, self.key(keys)
+        factors = ops.einsum("cd,bkd->bck", ops.cast(query.kernel, key.dtype), key)
+        offset = ops.einsum("d,bkd->bk", ops.cast(query.bias, key.dtype), key)
+        logits = ops.einsum("bhwc,bck->bhwk", ops.cast(x, key.dtype), factors) + offset[:, None, None, :]
         logits = ops.cast(logits, "float32") / self.key_size**0.5
         if nearness is not None:
             logits = logits + self.weight(self.sharpness(x)) * ops.cast(nearness, "float32")

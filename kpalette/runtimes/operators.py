@@ -22,7 +22,8 @@ def simplified(model: Any, *, channels_first: bool = False) -> Any:
     """
     import keras
 
-    from kpalette.models.layers import Double, FiLM, SmoothAlike
+    from kpalette.models.layers import Double, FiLM
+    from kpalette.models.smooth_layers import SmoothAlike
     from kpalette.models.swatch_layers import SwatchAttention, SwatchNearness
 
     pixels = _Pixels(channels_first)
@@ -217,7 +218,7 @@ def _smooth(layer: Any, x: Any, lab: Any) -> Any:
     """`SmoothAlike` of lines of pixels, row behind row: all neighbours are parts of one padded line."""
     import tensorflow as tf
 
-    from kpalette.models.layers import likeness_of
+    from kpalette.models.smooth_layers import likeness_of
 
     width, count = tf.shape(x)[2], tf.shape(x)[1] * tf.shape(x)[2]
     line = tf.reshape(tf.transpose(x, (0, 3, 1, 2)), (tf.shape(x)[0], x.shape[3], count))

@@ -10,11 +10,11 @@ from kpalette.models.layers import (  # noqa: E402
     FiLM,
     MaskedMean,
     PadToMultiple,
-    SmoothAlike,
     _doubled,
     instance_norm,
 )
 from kpalette.models.ranges import to_network_range  # noqa: E402
+from kpalette.models.smooth_layers import SmoothAlike  # noqa: E402
 from kpalette.models.swatch_layers import SwatchAttention, SwatchNearness  # noqa: E402
 from kpalette.palettes.clusters import gaussian_shares  # noqa: E402
 from kpalette.palettes.palette import Palette  # noqa: E402
@@ -161,3 +161,53 @@ def test_across_an_edge_nothing_flows_and_constants_stay():
     found = np.asarray(SmoothAlike()(x, to_network_range(lab)))
     np.testing.assert_allclose(found, x, atol=1e-6)
     assert np.asarray(SmoothAlike()(x, np.zeros_like(lab)))[0, 0, 3, 0] > 0.1
+
+
+def gradient_of(function, x: np.ndarray, upstream: np.ndarray) -> np.ndarray:
+    """The gradient of sum(function(x) * upstream), by the backend of Keras."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        value = tf.constant(x)
+        with tf.GradientTape() as tape:
+            tape.watch(value)
+            total = tf.reduce_sum(function(value) * upstream)
+        return tape.gradient(total, value).numpy()
+    import jax
+
+    return np.asarray(jax.grad(lambda value: (function(value) * upstream).sum())(x))
+
+
+def numeric_gradient(function, x: np.ndarray, upstream: np.ndarray, places: list[tuple[int, ...]]) -> np.ndarray:
+    """The same at some places, by differences."""
+    found = []
+    for place in places:
+        ends = []
+        for step in (1e-2, -1e-2):
+            moved = x.copy()
+            moved[place] += step
+            ends.append(np.sum(np.asarray(function(moved), np.float64) * upstream))
+        found.append((ends[0] - ends[1]) / 2e-2)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("kind", ["norm", "smooth"])
+def test_gradients_in_closed_form_are_those_of_differences(kind):
+    generator = np.random.default_rng(0)
+    x, upstream = (generator.normal(2, 1.5, (2, 7, 6, 3)).astype(np.float32) for _ in range(2))
+    lab = generator.uniform(-0.02, 0.02, (2, 7, 6, 3)).astype(np.float32)
+    lab[:, :, 3:] += 0.3
+    if kind == "norm":
+        function = instance_norm(name="norm", affine=True)
+        function.build(x.shape)
+        function.set_weights([np.array([1.5, -0.7, 2.0]), np.array([0.1, 0.2, 0.3])])
+    else:
+        layer = SmoothAlike()
+
+        def function(x):
+            return layer(x, lab)
+
+    places = [(0, 0, 0, 0), (0, 3, 2, 1), (0, 6, 5, 2), (1, 2, 3, 0), (1, 4, 0, 1), (1, 6, 2, 2)]
+    found = gradient_of(function, x, upstream)
+    wanted = numeric_gradient(function, x, upstream, places)
+    np.testing.assert_allclose([found[place] for place in places], wanted, rtol=0.01, atol=0.01)
