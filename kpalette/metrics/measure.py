@@ -22,7 +22,7 @@ from kpalette.metrics.figures import (
 )
 from kpalette.metrics.halo import Beside, find_edges, halo_beside
 from kpalette.metrics.objects import Labels, parts_hues, segment, split_of
-from kpalette.metrics.structure import WINDOW, Moments, map_terms, whole_windows, window_moments
+from kpalette.metrics.structure import WINDOW, Moments, map_terms, mean_terms, whole_windows, window_moments
 from kpalette.palettes.convert import as_palette
 from kpalette.palettes.palette import Palette
 from kpalette.types import BoolArray, FloatArray, ImageArray
@@ -108,14 +108,11 @@ class Original:
         luminance, structure = map_terms(self._moments, window_moments(grey_of(output)))
         height, width = luminance.shape
         middles = whole_windows(height, width) if self._all_shown else self._shown
-        local = float((luminance * structure)[middles].mean())
         if min(height, width) < WINDOW and self._all_shown:
             local = ssim(self._source, output)  # which extends the border of a picture that is smaller than a window
-        return {
-            "ssim": local,
-            "structure": float(structure[middles].mean()),
-            "luminance": float(luminance[middles].mean()),
-        }
+        else:
+            local = float((luminance * structure)[middles].mean())
+        return {"ssim": local, **mean_terms(luminance, structure, middles)}
 
     def _covered(self, image: ImageArray) -> ImageArray:
         """Hidden pixels become one grey in all images, so that their colours affect no window and no neighbour."""

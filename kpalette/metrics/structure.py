@@ -48,7 +48,7 @@ def structure_terms(source: ImageArray, output: ImageArray, *, shown: BoolArray 
     luminance, structure = map_terms(window_moments(source), window_moments(output))
     if shown is None:
         shown = whole_windows(source.shape[0], source.shape[1])
-    return {"structure": float(structure[shown].mean()), "luminance": float(luminance[shown].mean())}
+    return mean_terms(luminance, structure, shown)
 
 
 class Moments(NamedTuple):
@@ -82,6 +82,11 @@ def map_terms(x: Moments, y: Moments) -> tuple[Floats, Floats]:
     luminance = (2 * x.mean * y.mean + _C1) / (x.mean**2 + y.mean**2 + _C1)
     covariance = _SAMPLE * (_mean(x.grey * y.grey) - x.mean * y.mean)
     return luminance, (2 * covariance + _C2) / (x.variance + y.variance + _C2)
+
+
+def mean_terms(luminance: Floats, structure: Floats, shown: BoolArray) -> dict[str, float]:
+    """The means of what `map_terms` gives, over the windows whose middles are `shown`."""
+    return {"structure": float(structure[shown].mean()), "luminance": float(luminance[shown].mean())}
 
 
 def whole_windows(height: int, width: int) -> BoolArray:

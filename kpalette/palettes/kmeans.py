@@ -35,10 +35,10 @@ def best_means(
     """
     generator = np.random.default_rng(seed)
     best: tuple[float, Floats, Labels] | None = None
+    plus_plus = _plus_plus if kernels is None else kernels.plus_plus
     for _ in range(_RESTARTS):
-        draws = generator.random(size)
-        seed_all = _plus_plus if kernels is None else kernels.plus_plus
-        centres, labels = lloyd(points, weights, seed_all(points, weights, draws), kernels=kernels)
+        seeds = plus_plus(points, weights, generator.random(size))
+        centres, labels = lloyd(points, weights, seeds, kernels=kernels)
         away = points - centres[labels]
         inertia = float(weights @ np.einsum("ij,ij->i", away, away))
         if best is None or inertia < best[0]:

@@ -45,8 +45,7 @@ def simplified(model: Any, *, channels_first: bool = False) -> Any:
                 layer.call = partial(_norm, pixels, layer)
             else:
                 layer.call = _unchanged
-                double = _doubled_norm_and_film if channels_first else _norm_and_film
-                film.call = partial(double, pixels, layer, film)  # type: ignore[method-assign]
+                film.call = partial(_norm_and_film, pixels, layer, film)  # type: ignore[method-assign]
     return model
 
 
@@ -124,20 +123,11 @@ def _norm(pixels: _Pixels, layer: Any, x: Any) -> Any:
 def _norm_and_film(pixels: _Pixels, norm: Any, film: Any, x: Any, code: Any) -> Any:
     import tensorflow as tf
 
-    scale, shift = tf.split(film.dense(code), 2, axis=-1)
-    return _normalized(pixels, x, norm.epsilon, pixels.everywhere(1 + scale), pixels.everywhere(shift))
-
-
-def _doubled_norm_and_film(pixels: _Pixels, norm: Any, film: Any, x: Any, code: Any) -> Any:
-    """`_norm_and_film` of `_double(x)`, which comes last: a scale and a shift are the same before and behind it."""
-    import tensorflow as tf
-
-    scale, shift = tf.split(film.dense(code), 2, axis=-1)
-    matrix = pixels.matrix(x)
-    centred = matrix - pixels.mean(matrix)  # doubling keeps the mean
-    spread = pixels.matrix(_blurred(pixels.picture(centred, x)))
-    factor = pixels.everywhere(1 + scale) * tf.math.rsqrt(pixels.mean(centred * spread) + norm.epsilon)
-    return _double(pixels.picture(centred * factor + pixels.everywhere(shift), x))
+    # A scale and a shift are the same before doubling and behind it: before it, they take a quarter of the work.
+    first = pixels.channels_first
+    scale, shift = (pixels.everywhere(part) for part in tf.split(film.dense(code), 2, axis=-1))
+    y = _normalized(pixels, x, norm.epsilon, 1 + scale, shift, doubled=first)
+    return _double(y) if first else y
 
 
 def _blurred(x: Any) -> Any:
@@ -155,12 +145,14 @@ def _blurred(x: Any) -> Any:
     return tf.nn.depthwise_conv2d(padded, kernel, (1, 1, 1, 1), "VALID")
 
 
-def _normalized(pixels: _Pixels, x: Any, epsilon: float, scale: Any, shift: Any) -> Any:
+def _normalized(pixels: _Pixels, x: Any, epsilon: float, scale: Any, shift: Any, *, doubled: bool = False) -> Any:
+    """Normalises by the mean and variance of x, or by those of `_double(x)`, whose mean is the same."""
     import tensorflow as tf
 
     matrix = pixels.matrix(x)
     centred = matrix - pixels.mean(matrix)  # before squaring, so that a single colour has a variance of exactly 0
-    factor = scale * tf.math.rsqrt(pixels.mean(centred * centred) + epsilon)
+    other = pixels.matrix(_blurred(pixels.picture(centred, x))) if doubled else centred
+    factor = scale * tf.math.rsqrt(pixels.mean(centred * other) + epsilon)
     return pixels.picture(centred * factor + shift, x)
 
 

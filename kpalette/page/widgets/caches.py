@@ -43,9 +43,9 @@ def warm_up() -> WarmUp:
     return WarmUp()
 
 
-@st.cache_resource(max_entries=8, ttl=_HOUR, show_spinner=False)
+@st.cache_resource(max_entries=3, ttl=_HOUR, show_spinner=False)
 def proofs(digest: str, _picture: Picture) -> Proofs:
-    """What the results of a picture share."""
+    """What the results of a picture share: some 70 MB for each picture."""
     return Proofs(_picture)
 
 
