@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kpalette.data import samples
 from kpalette.data.builtin import embedded
 from kpalette.data.image_set import fit_short_side
 from kpalette.data.samples import Sampler, batches, segment
@@ -118,3 +119,18 @@ def test_long_strips_are_cut_before_they_are_enlarged():
     np.testing.assert_array_equal(segment(strip, at=0.0), strip[:, :4])
     image = np.zeros((30, 40, 3), np.uint8)
     assert segment(image, at=0.9).shape == image.shape
+
+
+def test_resized_pictures_are_kept_as_long_as_there_is_room(sampler, monkeypatch):
+    """Whatever is kept, the stream is the same."""
+    reads = []
+    genuine = Sampler.read
+    monkeypatch.setattr(Sampler, "read", lambda self, index: reads.append(index) or genuine(self, index))
+    positions, pictures = range(3 * len(sampler.images)), len(sampler.images)
+    kept = replace(sampler)
+    draws = [kept.draw(p) for p in positions]
+    assert len(reads) == pictures
+    monkeypatch.setattr(samples, "HELD_BYTES", 0)
+    none_kept = replace(sampler)
+    assert all(equal(draw, none_kept.draw(p)) for draw, p in zip(draws, positions, strict=True))
+    assert len(reads) == pictures + len(positions)
